@@ -1,0 +1,54 @@
+# Every word a person or CI needs. Bare `make` prints them.
+.DEFAULT_GOAL := help
+.PHONY: help run first-order check format test lock clean
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
+
+help:  ## Print what make can do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: .venv/run  ## Run the whole service on an embedded database and log, with nothing but Python
+	@exec $(BIN)/orders-service run
+
+first-order: .venv/run  ## Place an order against the running service and follow it to its end
+	@exec $(BIN)/orders-service first-order
+
+check: .venv/dev  ## Format, lint, types, floors, fast tests: what every commit passes
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not real"
+
+format: .venv/dev  ## Format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
+	$(BIN)/pytest
+
+lock: .venv/dev  ## Renew the three lock files
+	$(LOCK) --extra build pyproject.toml -o requirements.lock
+	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra lab -c requirements.lock pyproject.toml -o requirements-lab.lock
+
+clean:  ## Remove the environment and the state
+	rm -rf .venv var
+
+.venv:
+	@echo "Making the environment in .venv"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12 …")'
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements.lock pyproject.toml | .venv
+	@echo "Installing what the service needs (requirements.lock)"
+	@$(PIP) -r requirements.lock
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements-dev.lock requirements-lab.lock .venv/run
+	@echo "Installing what the tests and the lab need (requirements-dev.lock, requirements-lab.lock)"
+	@$(PIP) -r requirements-dev.lock -r requirements-lab.lock
+	@touch $@

@@ -1,0 +1,136 @@
+"""`python -m lab`: the laboratory's command line."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+
+import click
+
+from .display import exports, reports, table
+from .errors import LabError, WrongServers
+from .laboratory import Lab
+from .tools import KAFKA, connect_standalone, kafka_tool, mariadb_client
+
+# What follows is the tool's own business.
+AS_IT_IS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+class Words(click.Group):
+    """The commands. What the lab has to say becomes one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except LabError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Words)
+def main() -> None:
+    """Real servers on this machine, for the course and for the tests. Passwords are NAME-pw."""
+
+
+@main.command()
+@click.option("--brokers", type=click.Choice(["1", "3"]), help="How many brokers; remembered. At first 1.")
+@click.option("--connect", is_flag=True, help="Kafka Connect too; remembered.")
+@click.option(
+    "--export", is_flag=True, help='Print only the environment: eval "$(python -m lab up --export)".'
+)
+def up(brokers: str | None, connect: bool, export: bool) -> None:
+    """Start what does not run, and wait until it answers."""
+    out = sys.stderr if export else sys.stdout
+    lab = Lab(brokers=int(brokers) if brokers else None, connect=connect, out=out)
+    lab.up()
+    if not export:
+        click.echo(f"\n{table(reports(lab.servers))}\n")
+    click.echo("\n".join(exports(lab.environment())))
+    if not export:
+        click.echo('\nNext: eval "$(python -m lab up --export)" && orders-service migrate')
+
+
+@main.command()
+def down() -> None:
+    """Stop everything; the data stays."""
+    Lab().down()
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For a script.")
+def status(as_json: bool) -> None:
+    """Tell what runs. Exit code 1 unless everything answers."""
+    found = reports(Lab().servers)
+    click.echo(json.dumps([asdict(one) for one in found], indent=2) if as_json else table(found))
+    sys.exit(any(one.state != "answers" for one in found))
+
+
+@main.command()
+@click.argument("name")
+def start(name: str) -> None:
+    """Start one server, such as kafka-2 or connect."""
+    lab = Lab(out=sys.stdout)
+    lab.start(lab.named(name))
+
+
+@main.command()
+@click.argument("name")
+def stop(name: str) -> None:
+    """Stop one server, such as kafka-2 or connect."""
+    lab = Lab()
+    lab.stop(lab.named(name))
+
+
+@main.command()
+@click.argument("name")
+@click.option("-f", "--follow", is_flag=True, help="Go on as it grows.")
+def logs(name: str, follow: bool) -> None:
+    """Show the end of a server's log."""
+    found = [str(server.log) for server in Lab().named(name)]
+    os.execvp("tail", ["tail", *(["-F"] if follow else []), "-n", "100", *found])
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.confirmation_option(prompt="Stop everything and remove all that the lab's Kafka and MariaDB hold?")
+def reset(names: tuple[str, ...]) -> None:
+    """Stop everything and remove its data."""
+    if names:
+        raise WrongServers(
+            f"cannot reset only {' and '.join(names)}: MariaDB notes what was sent to Kafka, Kafka how much "
+            "of it was applied in MariaDB: events would be lost; `python -m lab reset` removes both"
+        )
+    Lab().reset()
+
+
+@main.command(name="mariadb", context_settings=AS_IT_IS)
+@click.option("-u", "--user", default="root", help="orders, catalog, dbz, sink or root.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def mariadb(user: str, arguments: tuple[str, ...]) -> None:
+    """Open MariaDB's own client, logged in."""
+    mariadb_client(Lab(), user, arguments)
+
+
+@main.command(name="connect-standalone", context_settings=AS_IT_IS, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def standalone(arguments: tuple[str, ...]) -> None:
+    """Run Kafka's own connect-standalone."""
+    connect_standalone(Lab(), arguments)
+
+
+def tool(name: str) -> click.Command:
+    """The command that passes everything on to one of Kafka's tools."""
+
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def run(arguments: tuple[str, ...]) -> None:
+        kafka_tool(Lab(), name, arguments)
+
+    told = f"Run Kafka's own {name}."
+    return click.command(name, context_settings=AS_IT_IS, add_help_option=False, help=told)(run)
+
+
+for name in KAFKA:
+    main.add_command(tool(name))
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m lab")

@@ -1,0 +1,54 @@
+"""Who may do what in the lab's MariaDB. Nothing here can be reached from another machine."""
+
+from .ports import HOST
+
+
+def password(user: str) -> str:
+    """Every account's password, easy to remember: nothing here is a secret."""
+    return f"{user}-pw"
+
+
+def accounts() -> list[str]:
+    """What every start says before the server takes connections. It changes nothing the second time."""
+    return [
+        "SET sql_log_bin = 0",
+        *(
+            statement
+            for host in ("localhost", HOST)
+            for statement in (
+                f"CREATE USER IF NOT EXISTS root@'{host}'",
+                f"ALTER USER root@'{host}' IDENTIFIED BY '{password('root')}'",
+                f"GRANT ALL ON *.* TO root@'{host}' WITH GRANT OPTION",
+            )
+        ),
+        *database_of_its_own("orders"),
+        *database_of_its_own("catalog"),
+        "CREATE DATABASE IF NOT EXISTS mydb",
+        _user("dbz"),
+        "GRANT REPLICATION SLAVE, BINLOG MONITOR, RELOAD ON *.* TO dbz@'%'",
+        "GRANT SELECT ON mydb.* TO dbz@'%'",
+        *_grant_before_it_exists("SELECT", "orders.outbox", "dbz"),
+        _user("sink"),
+        *_grant_before_it_exists("SELECT, INSERT, UPDATE", "mydb.orders", "sink"),
+        "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER ON mydb.my_topic_users TO sink@'%'",
+    ]
+
+
+def database_of_its_own(name: str) -> list[str]:
+    return [
+        f"CREATE DATABASE IF NOT EXISTS `{name}`",
+        _user(name),
+        f"GRANT ALL ON `{name}`.* TO `{name}`@'%'",
+    ]
+
+
+def _user(name: str) -> str:
+    return f"CREATE USER IF NOT EXISTS `{name}`@'%' IDENTIFIED BY '{password(name)}'"
+
+
+def _grant_before_it_exists(privileges: str, table: str, user: str) -> list[str]:
+    """A table that is not there yet can be named only together with the right to make it."""
+    return [
+        f"GRANT {privileges}, CREATE ON {table} TO `{user}`@'%'",
+        f"REVOKE CREATE ON {table} FROM `{user}`@'%'",
+    ]

@@ -1,0 +1,203 @@
+"""The servers' own files: fetched once, checked against the lock, kept in the user's cache folder."""
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from jgo.maven import MavenContext, PythonResolver
+
+from .errors import ArtifactError
+
+LOCK = Path(__file__).with_name("artifacts.lock")
+AT_ONCE = 8
+TRIES = 3
+LEFT_BEHIND_SECONDS = 24 * 60 * 60
+
+
+def cache() -> Path:
+    """Where fetched files are kept, for every checkout of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orders-service-lab"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One published file: `group:artifact:version[:classifier:packaging]` and the SHA-256 it must have."""
+
+    coordinate: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.coordinate.count(":") not in (2, 4):
+            raise ArtifactError(f"{LOCK.name}: not a coordinate: {self.coordinate}")
+
+    @property
+    def parts(self) -> tuple[str, str, str, str, str]:
+        group, name, version, *rest = self.coordinate.split(":")
+        classifier, packaging = rest or ("", "jar")
+        return group, name, version, classifier, packaging
+
+    @property
+    def version(self) -> str:
+        return self.parts[2]
+
+    @property
+    def path(self) -> Path:
+        group, name, version, classifier, packaging = self.parts
+        return cache() / group / f"{'-'.join(filter(None, (name, version, classifier)))}.{packaging}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its content lies, if it is an archive. The name changes with the content."""
+        return self.path.with_name(f"{self.path.name}.{self.sha256[:12]}")
+
+    def is_good(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
+
+
+def locked(section: str, lock: Path = LOCK) -> list[Artifact]:
+    """The artifacts of one section of the lock."""
+    try:
+        sections = tomllib.loads(lock.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ArtifactError(f"{lock.name} cannot be read: {error}") from error
+    return [Artifact(coordinate, sha256) for coordinate, sha256 in sections.get(section, {}).items()]
+
+
+def files(artifacts: Sequence[Artifact], out: TextIO) -> list[Path]:
+    """The artifacts as files. What the cache does not hold is fetched, with a progress line on *out*."""
+    missing = [one for one in artifacts if not (one.path.exists() and one.is_good(one.path))]
+    if missing:
+        _fetch(missing, out)
+    return [one.path for one in artifacts]
+
+
+def unpacked(artifact: Artifact, out: TextIO) -> Path:
+    """The artifact as a folder of what is in it. The archive itself is not kept."""
+    if not artifact.folder.exists():
+        (archive,) = files([artifact], out)
+        with _work_folder() as work:
+            _unpack(archive, work / "content")
+            _move(work / "content", artifact.folder)
+        archive.unlink(missing_ok=True)
+    return artifact.folder
+
+
+def download(artifact: Artifact, folder: Path, progress: "Progress | None" = None) -> Path:
+    """Bring an artifact from its registry into *folder*, whatever is in it."""
+    group, name, version, classifier, packaging = artifact.parts
+    resolver = PythonResolver(progress_callback=progress.receiving if progress else None)
+    context = MavenContext(resolver=resolver, repo_cache=folder, local_repos=[], timeout=60)
+    wanted = context.project(group, name).at_version(version).artifact(classifier, packaging)
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return wanted.resolve()
+        except Exception as error:
+            if not tries_left:
+                cause = " ".join(str(error).split())
+                raise ArtifactError(f"{artifact.coordinate} could not be fetched: {cause[:300]}") from error
+            shutil.rmtree(folder / Path(*group.split(".")) / name, ignore_errors=True)
+            time.sleep(1)
+    raise AssertionError("unreachable")
+
+
+class Progress:
+    """One line that says how much has come: rewritten on a terminal, else a new one every few seconds."""
+
+    def __init__(self, out: TextIO, total: int) -> None:
+        self._out, self._total = out, total
+        self._terminal = out.isatty()
+        self._pause = 0.1 if self._terminal else 3.0
+        self._done = self._bytes = 0
+        self._said = float("-inf")
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def receiving(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
+        """What jgo calls for each file it receives."""
+        yield self._received
+
+    def finished_one(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._say(now=self._done == self._total)
+
+    def close(self) -> None:
+        if self._terminal:
+            self._out.write("\n")
+
+    def _received(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+            self._say()
+
+    def _say(self, now: bool = False) -> None:
+        if not now and time.monotonic() - self._said < self._pause:
+            return
+        self._said = time.monotonic()
+        line = f"fetching servers: {self._done} of {self._total} files, {self._bytes / 1e6:.0f} MB"
+        self._out.write(f"\r{line}" if self._terminal else f"{line}\n")
+        self._out.flush()
+
+
+def _fetch(artifacts: Sequence[Artifact], out: TextIO) -> None:
+    progress = Progress(out, len(artifacts))
+    with _work_folder() as work, ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            list(pool.map(lambda one: _fetch_one(one, work, progress), artifacts))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        finally:
+            progress.close()
+
+
+def _fetch_one(artifact: Artifact, work: Path, progress: Progress) -> None:
+    path = download(artifact, work, progress)
+    if not artifact.is_good(path):
+        path.unlink()
+        raise ArtifactError(f"{artifact.coordinate}: its SHA-256 is not the one in {LOCK.name}; removed")
+    _move(path, artifact.path)
+    progress.finished_one()
+
+
+@contextmanager
+def _work_folder() -> Iterator[Path]:
+    """A folder on the cache's own disk, so that what is ready can be renamed into place."""
+    cache().mkdir(parents=True, exist_ok=True)
+    for left_behind in cache().glob("work-*"):
+        if time.time() - left_behind.stat().st_mtime > LEFT_BEHIND_SECONDS:
+            shutil.rmtree(left_behind, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="work-", dir=cache()) as work:
+        yield Path(work)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Put it in place in one go. Another process that did the same first is as good."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    if archive.suffix == ".gz":
+        with tarfile.open(archive) as tar:
+            # Python 3.11.3 and older know no filter; newer ones warn without one.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(folder)
+    else:
+        shutil.unpack_archive(archive, folder, "zip")

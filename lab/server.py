@@ -1,0 +1,176 @@
+"""A server process that outlives the command that started it, and is known again by the next one."""
+
+import shutil
+import signal
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import partial
+from os import environ, kill
+from pathlib import Path
+from typing import TextIO
+
+from .errors import PortTaken, ServerDied
+from .ports import HOST, is_free
+
+START_SECONDS = 60.0
+PAUSE = 0.03
+# Nobody's child. It writes down its number and then becomes the server, so that there is no moment at which a
+# server runs and no file says so.
+DETACHED = ["/bin/sh", "-c", '"$@" &', "sh", "/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"']
+
+
+class Server(ABC):
+    """One process with a folder, a log and a pid file. Only a process of this folder is ever signalled."""
+
+    stop_seconds = 15.0
+
+    def __init__(self, name: str, home: Path, ports: tuple[int, ...]) -> None:
+        self.name, self.ports = name, ports
+        self.folder = home / name
+        self.log = home / f"{name}.log"
+        self._pid_file = home / f"{name}.pid"
+
+    @property
+    def where(self) -> str:
+        return f"{HOST}:{self.ports[0]}"
+
+    @property
+    @abstractmethod
+    def mark(self) -> str:
+        """The argument that only this server's command line has: it names our folder."""
+
+    @abstractmethod
+    def fetch(self, out: TextIO) -> None:
+        """Have the server's own files, with a progress line on *out*."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Write the configuration, and the data folder if there is none."""
+
+    @abstractmethod
+    def command(self) -> list[str]: ...
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Ask it something that it can answer only when it is ready."""
+
+    def environment(self) -> Mapping[str, str]:
+        return {}
+
+    @property
+    def pid(self) -> int | None:
+        """The running process. None if it does not run, whatever a pid file left behind says."""
+        pid = self._noted_pid
+        return pid if pid and self.mark in command_line(pid) else None
+
+    @property
+    def state(self) -> str:
+        if self.pid is None:
+            return "stopped"
+        return "answers" if self.answers() else "does not answer"
+
+    def start(self) -> None:
+        """Start it unless it runs, and wait until it answers."""
+        if self.pid is None:
+            self._launch()
+        if not within(START_SECONDS, lambda: self._has_ended or self.answers()):
+            raise ServerDied(self.name, "does not answer", self.log, self.last_words())
+        if self._has_ended:
+            raise ServerDied(self.name, "stopped while it started", self.log, self.last_words())
+
+    def stop(self) -> None:
+        """End it and wait. One that does not end in time is killed."""
+        if self.signal(signal.SIGTERM):
+            within(self.stop_seconds, lambda: self._is_gone)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self.signal(signal.SIGKILL):
+            within(self.stop_seconds, lambda: self._is_gone)
+        self._pid_file.unlink(missing_ok=True)
+
+    def signal(self, number: signal.Signals) -> bool:
+        """Send it a signal. False if it does not run."""
+        pid = self.pid
+        if pid is None:
+            return False
+        try:
+            kill(pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def wipe(self) -> None:
+        """Stop it and remove its data and its log."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.log.unlink(missing_ok=True)
+
+    def last_words(self) -> str:
+        """The log's last error, or just its last line."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()[-50:]
+        except OSError:
+            return ""
+        said = [line.strip() for line in lines if line.strip()]
+        errors = [line for line in said if "ERROR" in line or "FATAL" in line]
+        return (errors or said or [""])[-1][:300]
+
+    @property
+    def _noted_pid(self) -> int | None:
+        try:
+            return int(self._pid_file.read_text())
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def _is_gone(self) -> bool:
+        """Its ports close a moment after the process has ended."""
+        return self.pid is None and all(map(is_free, self.ports))
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._noted_pid is not None and self.pid is None
+
+    def _launch(self) -> None:
+        for port in self.ports:
+            if not within(1, partial(is_free, port)):
+                raise PortTaken(self.name, port)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.prepare()
+        self._pid_file.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            subprocess.run(
+                [*DETACHED, str(self._pid_file), *self.command()],
+                cwd=self.folder,
+                env={**environ, **self.environment()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                check=True,
+            )
+
+
+def command_line(pid: int) -> list[str]:
+    """The arguments of a process; none if there is no such process, or it has ended."""
+    if Path("/proc/self").exists():
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        except OSError:
+            return []
+    ps = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
+    return subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    """Wait for the condition. False if it did not come true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(PAUSE)
+    return True

@@ -1,0 +1,41 @@
+"""One Flask app for `/order-service` and `/catalog-service`, as behind the course's gateway."""
+
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+
+from orders_service import wiring
+from orders_service.api import problems
+from orders_service.api.catalog import catalog
+from orders_service.api.database import db
+from orders_service.api.health import health
+from orders_service.api.orders import orders
+from orders_service.settings import Settings
+
+BODY_MAX = 64 * 1024
+
+
+class Json(DefaultJSONProvider):
+    """JSON as the course's services write it: compact, keys in our order, text as it is."""
+
+    sort_keys = False
+    compact = True
+    ensure_ascii = False
+
+
+def create_app(settings: Settings) -> Flask:
+    """An application with its own engines; make it after a fork, not before."""
+    app = Flask("orders_service", static_folder=None)
+    app.json = Json(app)
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config.update(
+        MAX_CONTENT_LENGTH=BODY_MAX,
+        SETTINGS=settings,
+        OUTBOX=wiring.orders_outbox(settings),
+        SQLALCHEMY_BINDS={None: settings.orders_database_url, "catalog": settings.catalog_database_url},
+    )
+    db.init_app(app)
+    problems.init_app(app)
+    for blueprint in (orders, catalog, health):
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,56 @@
+"""A request's JSON, read strictly: what cannot be meant is refused, not guessed."""
+
+import json
+from typing import Any, NoReturn
+
+from flask import Request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from orders_service.api.problems import InvalidBody, InvalidFields
+
+
+def read_object(request: Request) -> dict[str, Any]:
+    """The object in the body.
+
+    Raises `UnsupportedMediaType`, `InvalidBody`, or `InvalidFields` for a name that is given twice.
+    """
+    if request.mimetype != "application/json":
+        sent = request.mimetype or "no content type"
+        raise UnsupportedMediaType(f"Send application/json; this was {sent}.")
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(f"JSON is UTF-8; this was {charset}.")
+    text = request.get_data()
+    if not text.strip():
+        raise InvalidBody("The body is empty.")
+    try:
+        value = json.loads(
+            text.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
+        )
+    except UnicodeDecodeError as error:
+        raise InvalidBody(f"The body is not UTF-8 (byte {error.start}).") from error
+    except json.JSONDecodeError as error:
+        raise InvalidBody(f"The body is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise InvalidBody("The body is nested too deeply.") from error
+    if not isinstance(value, dict):
+        raise InvalidBody("The body is JSON, but not an object.")
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise InvalidFields({name: "is given twice"})
+        members[name] = value
+    return members
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to read an integer of thousands of digits; as a float it is refused later, by its field.
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidBody(f"The body is not JSON: {name} is no JSON value.")

@@ -1,0 +1,20 @@
+"""The request's session: Flask-SQLAlchemy on our engines, the catalog's tables by their bind key."""
+
+from typing import Any
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine
+
+from orders_service import wiring
+
+
+class Database(SQLAlchemy):
+    """Flask-SQLAlchemy with the engines that the workers use too: same sessions, same time-outs."""
+
+    def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
+        url = app.config["SQLALCHEMY_BINDS"][bind_key]
+        return wiring.engine(url, pool_size=app.config["SETTINGS"].api_threads)
+
+
+db = Database(session_options={"expire_on_commit": False})

@@ -1,0 +1,105 @@
+"""The order resource: `/order-service/{userId}/orders`."""
+
+import re
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, current_app, g, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+
+from orders_service.api import schemas
+from orders_service.api.body import read_object
+from orders_service.api.database import db
+from orders_service.api.problems import InvalidKey
+from orders_service.database import in_transaction, utc_now
+from orders_service.events.envelope import valid_traceparent
+from orders_service.events.outbox import Outbox
+from orders_service.orders import service
+from orders_service.orders.errors import KeyReused
+from orders_service.orders.service import Placed, Placement
+
+ATTEMPTS = 2  # A client waits: what was disturbed is done again once.
+KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
+
+orders = Blueprint("orders", __name__, url_prefix="/order-service")
+
+
+@orders.post("/<user_id>/orders")
+def place(user_id: str) -> ResponseReturnValue:
+    """Place an order. It is answered *pending*; stock decides later."""
+    fields = schemas.load_order(read_object(request))
+    placed = _place(_placement(schemas.load_user_id(user_id), fields))
+    response = jsonify(schemas.placed(placed.order))
+    response.status_code = 201
+    response.headers["Location"] = url_for("orders.show", user_id=user_id, order_id=placed.order.order_id)
+    if placed.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+@orders.get("/<user_id>/orders")
+def index(user_id: str) -> ResponseReturnValue:
+    """The user's orders, oldest first."""
+    return jsonify([schemas.order(order) for order in service.all_of(db.session(), user_id)])
+
+
+@orders.get("/<user_id>/orders/<order_id>")
+def show(user_id: str, order_id: str) -> ResponseReturnValue:
+    """One order as it is now."""
+    return jsonify(schemas.order(service.get(db.session(), user_id, order_id)))
+
+
+@orders.post("/<user_id>/orders/<order_id>/cancel")
+def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
+    """Give an order up. What was reserved for it goes back to stock."""
+    work = partial(
+        service.cancel,
+        user_id=user_id,
+        order_id=order_id,
+        outbox=_outbox(),
+        clock=utc_now,
+        traceparent=_traceparent(),
+    )
+    return jsonify(schemas.order(in_transaction(db.session(), work, attempts=ATTEMPTS)))
+
+
+def _place(placement: Placement) -> Placed:
+    work = partial(service.place, placements=[placement], outbox=_outbox(), clock=utc_now)
+    (answer,) = in_transaction(db.session(), work, again=partial(work, look_up_all=True), attempts=ATTEMPTS)
+    if isinstance(answer, KeyReused):
+        raise answer
+    return answer
+
+
+def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
+    key = _idempotency_key()
+    g.order_id = service.order_id(user_id, key)
+    return Placement(
+        order_id=g.order_id,
+        user_id=user_id,
+        product_id=fields["productId"],
+        qty=fields["qty"],
+        unit_price=fields["unitPrice"],
+        keyed=key is not None,
+        traceparent=_traceparent(),
+    )
+
+
+def _idempotency_key() -> str | None:
+    """The key of the header, in quotes or not; raises `InvalidKey`."""
+    keys = request.headers.getlist("Idempotency-Key")
+    if not keys:
+        return None
+    match = KEY.fullmatch(keys[0].strip())
+    if len(keys) > 1 or match is None:
+        raise InvalidKey("Send one Idempotency-Key of 1 to 255 visible ASCII characters.")
+    return match[1]
+
+
+def _traceparent() -> str | None:
+    return valid_traceparent(request.headers.get("traceparent"))
+
+
+def _outbox() -> Outbox:
+    outbox: Outbox = current_app.config["OUTBOX"]
+    return outbox

@@ -1,0 +1,129 @@
+"""What clients send and get: the course's JSON, with a status added."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from orders_service.api.problems import InvalidFields
+from orders_service.catalog.product import Product
+from orders_service.orders.order import Order, Status
+
+PRODUCT_ID_MAX = 120
+USER_ID_MAX = 255
+QTY_MAX = 10_000
+UNIT_PRICE_MAX = 100_000_000
+TOTAL_PRICE_MAX = 2**31 - 1  # The course's Java and the sink's schema are 32-bit.
+
+
+class Whole(fields.Field[int]):
+    """A JSON integer in bounds: not `"2"`, `true`, `1.0` or `null`."""
+
+    default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(required=True)
+        self._least, self._most = least, most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if type(value) is not int or not self._least <= value <= self._most:
+            raise ValidationError(f"must be an integer from {self._least} to {self._most}")
+        return value
+
+
+class Name(fields.Field[str]):
+    """A JSON text that can be a key: some printable characters, not only blanks."""
+
+    default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
+
+    def __init__(self, most: int) -> None:
+        super().__init__(required=True)
+        self._most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > self._most:
+            raise ValidationError(f"must be a text of 1 to {self._most} characters")
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+            raise ValidationError("must not hold control characters or halves of characters")
+        return value
+
+
+class OrderRequest(Schema):
+    """The body of a placed order. Other fields are refused: they would be promises that nobody keeps."""
+
+    error_messages = {"unknown": "is not a field of an order"}  # noqa: RUF012
+
+    productId = Name(PRODUCT_ID_MAX)
+    qty = Whole(1, QTY_MAX)
+    unitPrice = Whole(0, UNIT_PRICE_MAX)
+
+    @validates_schema
+    def total_fits(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what a 32-bit total cannot hold."""
+        if data["qty"] * data["unitPrice"] > TOTAL_PRICE_MAX:
+            raise ValidationError(f"times unitPrice must be at most {TOTAL_PRICE_MAX}", "qty")
+
+
+ORDER_REQUEST = OrderRequest()
+USER_ID = Name(USER_ID_MAX)
+
+
+def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The checked fields of an order; raises `InvalidFields` with all that are wrong."""
+    try:
+        return dict(ORDER_REQUEST.load(members))
+    except ValidationError as error:
+        assert isinstance(error.messages, dict)  # noqa: PT017
+        raise InvalidFields({name: texts[0] for name, texts in error.messages.items()}) from error
+
+
+def load_user_id(user_id: str) -> str:
+    """The checked user of a path; raises `InvalidFields`."""
+    try:
+        return USER_ID.deserialize(user_id) or ""
+    except ValidationError as error:
+        raise InvalidFields({"userId": error.messages[0]}, in_path=frozenset({"userId"})) from error
+
+
+def placed(order: Order) -> dict[str, Any]:
+    """The order as it was placed, whatever became of it since."""
+    return {
+        "productId": order.product_id,
+        "qty": order.qty,
+        "unitPrice": order.unit_price,
+        "totalPrice": order.total_price,
+        "orderId": order.order_id,
+        "status": Status.PENDING,
+    }
+
+
+def order(order: Order) -> dict[str, Any]:
+    """The order as it is now."""
+    shown = {
+        "productId": order.product_id,
+        "qty": order.qty,
+        "unitPrice": order.unit_price,
+        "totalPrice": order.total_price,
+        "createdAt": instant(order.created_at),
+        "orderId": order.order_id,
+        "status": order.status,
+    }
+    return shown if order.reason is None else shown | {"reason": order.reason}
+
+
+def product(product: Product) -> dict[str, Any]:
+    """The product with its stock."""
+    return {
+        "productId": product.product_id,
+        "productName": product.product_name,
+        "unitPrice": product.unit_price,
+        "stock": product.stock,
+        "createdAt": instant(product.created_at),
+    }
+
+
+def instant(value: datetime) -> str:
+    """As Spring writes it: `2026-11-24T07:06:15.292+00:00`."""
+    return value.isoformat(timespec="milliseconds")

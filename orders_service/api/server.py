@@ -1,0 +1,88 @@
+"""The process that serves HTTP: gunicorn with threads."""
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from orders_service import logs
+from orders_service.api.app import create_app
+from orders_service.settings import Settings
+
+STALL_SECONDS = 30  # A worker process that shows no sign of life for so long is replaced.
+DRAIN_SECONDS = 8  # How long a request may take to end after SIGTERM.
+KEEP_ALIVE_SECONDS = 75
+
+
+class PortTaken(click.ClickException):
+    """Another process listens where the API should."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"{host}:{port} is taken by another process. Stop it, or choose another port: API_PORT={port + 1}"
+        )
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, told what to do by our settings instead of a file. *hooks* are gunicorn's own."""
+
+    def __init__(self, settings: Settings, hooks: Mapping[str, Callable[..., None]]) -> None:
+        self._settings = settings
+        self._hooks = hooks
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        shared_memory = Path("/dev/shm")
+        options: dict[str, Any] = {
+            "bind": f"{settings.api_host}:{settings.api_port}",
+            "worker_class": "gthread",
+            "workers": settings.api_workers,
+            "threads": settings.api_threads,
+            "timeout": STALL_SECONDS,
+            "graceful_timeout": DRAIN_SECONDS,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
+            "proc_name": "orders-service api",
+            "control_socket_disable": True,  # It would lie in the home folder, which a container has not.
+            # A worker shows signs of life by touching a file, which on a slow disk could stall it.
+            "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
+        }
+        for name, value in (options | dict(self._hooks)).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return create_app(self._settings)
+
+
+def serve(settings: Settings, **hooks: Callable[..., None]) -> None:
+    """Serve until told to stop. Does not return."""
+    assert_free(settings.api_host, settings.api_port)
+    Server(settings, hooks).run()
+
+
+def assert_free(host: str, port: int) -> None:
+    """Raise `PortTaken` when something listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(host, port) from error
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+@click.command("api")
+def main() -> None:
+    """Serve orders and catalog over HTTP until told to stop."""
+    settings = Settings.read()
+    logs.configure(settings.log_level)
+    serve(settings)

@@ -1,0 +1,176 @@
+"""Reserve and release: the one decision about each order."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from orders_service.catalog.errors import ProductNotFound
+from orders_service.catalog.product import Product, Reason, Reservation, State
+from orders_service.events.contract import Event, OrderEvent, StockRejected, StockReserved
+from orders_service.events.errors import Conflicting
+
+
+@dataclass
+class Decision:
+    """What was decided about an order, in memory."""
+
+    order_id: str
+    product_id: str
+    qty: int
+    state: str
+    reason: str | None = None
+
+
+@dataclass
+class Stock:
+    """A locked product's stock, in memory."""
+
+    row_id: int
+    pieces: int
+    unit_price: int
+
+
+class Ledger:
+    """Decides about orders one after the other, on locked products; `write` puts all of it down at once.
+
+    Every rule lives here. Any order may be placed and cancelled any number of times, in any order.
+    """
+
+    def __init__(self, session: Session, events: Collection[OrderEvent], *, check_price: bool) -> None:
+        self._check_price = check_price
+        # Lock first, read second: whoever else decides about these products has then finished.
+        self._products = _lock(session, {event.product_id for event in events})
+        self._decisions = _decided(session, {event.order_id for event in events})
+        self._opening = {product_id: stock.pieces for product_id, stock in self._products.items()}
+        self._made: dict[str, Decision] = {}
+        self._released: list[str] = []
+
+    def place(self, event: OrderEvent) -> Event | None:
+        """Set the pieces aside, or refuse. Placed again, the answer is the same; void or released, none."""
+        decision = self._decisions.get(event.order_id) or self._decide(event)
+        _assert_same(event, decision)
+        return _answer(event, decision)
+
+    def cancel(self, event: OrderEvent) -> None:
+        """Give the pieces back, once. An order that was not placed yet becomes void."""
+        decision = self._decisions.get(event.order_id)
+        if decision is None:
+            self._make(event, State.VOID)
+            return
+        _assert_same(event, decision)
+        if decision.state == State.RESERVED:
+            self._products[event.product_id].pieces += event.qty
+            decision.state = State.RELEASED
+            if event.order_id not in self._made:
+                self._released.append(event.order_id)
+
+    def write(self, session: Session, now: datetime) -> None:
+        """Write down what was decided: one statement for each table, one for each product that changed."""
+        if self._made:
+            made = [
+                {**vars(decision), "created_at": now, "updated_at": now} for decision in self._made.values()
+            ]
+            session.execute(insert(Reservation), made)
+        if self._released:
+            session.execute(
+                update(Reservation)
+                .where(Reservation.order_id.in_(sorted(self._released)))
+                .values(state=State.RELEASED, updated_at=now)
+            )
+        changed = [
+            {"row_id": stock.row_id, "pieces": stock.pieces}
+            for product_id, stock in sorted(self._products.items())
+            if stock.pieces != self._opening[product_id]
+        ]
+        if changed:
+            pieces = (
+                update(Product).where(Product.id == bindparam("row_id")).values(stock=bindparam("pieces"))
+            )
+            session.connection().execute(pieces, changed)
+
+    def _decide(self, event: OrderEvent) -> Decision:
+        reason = self._refusal(event)
+        if reason is not None:
+            return self._make(event, State.REJECTED, reason)
+        self._products[event.product_id].pieces -= event.qty
+        return self._make(event, State.RESERVED)
+
+    def _refusal(self, event: OrderEvent) -> Reason | None:
+        stock = self._products.get(event.product_id)
+        if stock is None:
+            return Reason.UNKNOWN_PRODUCT
+        if self._check_price and event.unit_price not in (None, stock.unit_price):
+            return Reason.PRICE_DIFFERS
+        return Reason.INSUFFICIENT_STOCK if stock.pieces < event.qty else None
+
+    def _make(self, event: OrderEvent, state: State, reason: Reason | None = None) -> Decision:
+        decision = Decision(event.order_id, event.product_id, event.qty, state, reason)
+        self._decisions[event.order_id] = self._made[event.order_id] = decision
+        return decision
+
+
+def products(session: Session) -> Sequence[Product]:
+    """Every product, in the order it was added."""
+    return session.scalars(select(Product).order_by(Product.id)).all()
+
+
+def product(session: Session, product_id: str) -> Product:
+    """The product of this id; raises `ProductNotFound`."""
+    found = session.scalar(select(Product).where(Product.product_id == product_id))
+    if found is None:
+        raise ProductNotFound(product_id)
+    return found
+
+
+def _lock(session: Session, product_ids: Collection[str]) -> dict[str, Stock]:
+    # Locked in order of product: two batches for the same two products would otherwise wait for each other.
+    rows = session.execute(
+        select(Product.product_id, Product.id, Product.stock, Product.unit_price)
+        .where(Product.product_id.in_(sorted(product_ids)))
+        .order_by(Product.product_id)
+        .with_for_update()
+    )
+    return {row.product_id: Stock(row.id, row.stock, row.unit_price) for row in rows}
+
+
+def _decided(session: Session, order_ids: Collection[str]) -> dict[str, Decision]:
+    rows = session.execute(
+        select(
+            Reservation.order_id,
+            Reservation.product_id,
+            Reservation.qty,
+            Reservation.state,
+            Reservation.reason,
+        ).where(Reservation.order_id.in_(sorted(order_ids)))
+    )
+    return {row.order_id: Decision(*row) for row in rows}
+
+
+def _answer(event: OrderEvent, decision: Decision) -> Event | None:
+    if decision.state == State.RESERVED:
+        return StockReserved(
+            order_id=event.order_id,
+            product_id=event.product_id,
+            qty=event.qty,
+            traceparent=event.traceparent,
+        )
+    if decision.state == State.REJECTED:
+        return StockRejected(
+            order_id=event.order_id,
+            product_id=event.product_id,
+            qty=event.qty,
+            reason=decision.reason or "",
+            traceparent=event.traceparent,
+        )
+    return None
+
+
+def _assert_same(event: OrderEvent, decision: Decision) -> None:
+    if (event.product_id, event.qty) != (decision.product_id, decision.qty):
+        raise Conflicting(
+            f"order {event.order_id} was recorded with {decision.qty} × {decision.product_id},"
+            f" the record says {event.qty} × {event.product_id}"
+        )

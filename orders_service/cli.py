@@ -1,0 +1,66 @@
+"""One command; a table of words, each loaded when it is used."""
+
+import pkgutil
+import sys
+
+import click
+
+from orders_service import __version__
+from orders_service.settings import SettingsError
+
+# In the order of an order's way, then the tools.
+WORDS = {
+    "run": (
+        "orders_service.commands.run:main",
+        "Run everything in one process, on an embedded database and log.",
+    ),
+    "first-order": ("orders_service.commands.first_order:main", "Place an order and follow it to its end."),
+    "api": ("orders_service.api.server:main", "Serve orders and catalog over HTTP."),
+    "orders-relay": ("orders_service.workers.orders_relay:main", "Carry the orders' outbox to the broker."),
+    "stock-consumer": ("orders_service.workers.stock_consumer:main", "Reserve and release stock."),
+    "catalog-relay": (
+        "orders_service.workers.catalog_relay:main",
+        "Carry the catalog's outbox to the broker.",
+    ),
+    "status-consumer": ("orders_service.workers.status_consumer:main", "Confirm or reject orders."),
+    "migrate": ("orders_service.commands.migrate:main", "Bring both databases to their newest version."),
+    "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
+    "config": ("orders_service.commands.config:main", "Show the settings in force."),
+}
+
+
+class Words(click.Group):
+    """Loads a word's module when the word is called: `--help` is instant, a worker loads no Flask."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(WORDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in WORDS:
+            return None
+        command: click.Command = pkgutil.resolve_name(WORDS[cmd_name][0])
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Words"):
+            formatter.write_dl([(word, about) for word, (_, about) in WORDS.items()])
+
+
+@click.group(cls=Words, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="orders-service")
+def words() -> None:
+    """An orders microservice with events. Nothing lost, nothing applied twice.
+
+    Settings come from the environment: `orders-service config show`.
+    """
+
+
+def main() -> None:
+    """Run the word of the command line; settings that cannot be used end it with exit code 2."""
+    try:
+        words()
+    except SettingsError as error:
+        click.echo(
+            "The settings cannot be used:\n" + "\n".join(f"  {line}" for line in error.problems), err=True
+        )
+        sys.exit(2)

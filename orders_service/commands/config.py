@@ -1,0 +1,21 @@
+"""`config show`: the settings in force."""
+
+import os
+
+import click
+
+from orders_service.settings import FIELDS, Settings
+
+
+@click.group("config")
+def main() -> None:
+    """Look at the settings."""
+
+
+@main.command()
+def show() -> None:
+    """Print every setting, passwords hidden; a star marks what the environment sets."""
+    for name, value in Settings.read().show().items():
+        star = "*" if os.environ.get(name) or os.environ.get(f"{name}_FILE") else " "
+        about = FIELDS[name.lower()].metadata["about"]
+        click.echo(f"{star} {f'{name}={value}':<64} # {about}")

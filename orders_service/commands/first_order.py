@@ -1,0 +1,178 @@
+"""`first-order`: one order, followed on its whole way as it happens."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import httpx
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from orders_service import wiring
+from orders_service.events import contract, envelope
+from orders_service.events.broker import BrokerError, Reader, Record
+from orders_service.events.errors import Unreadable
+from orders_service.events.tables import OutboxRow
+from orders_service.settings import Settings
+from orders_service.workers.broker import broker
+
+WAIT_SECONDS = 30
+LOOK_SECONDS = 0.02
+
+
+@click.command("first-order")
+@click.option("--user", default="me", show_default=True, help="Who orders.")
+@click.option("--product", default="CATALOG-001", show_default=True, help="What is ordered.")
+@click.option("--qty", default=1, show_default=True, help="How many pieces.")
+@click.option("--url", default=None, help="Where the API answers; that of the settings unless given.")
+def main(user: str, product: str, qty: int, url: str | None) -> None:
+    """Place an order against the running service, and print its way as it happens."""
+    settings = Settings.read()
+    base = url or f"http://{settings.api_host}:{settings.api_port}"
+    with httpx.Client(base_url=base, timeout=10) as api, _looking(settings) as reader:
+        before = _product(api, product)
+        asked = {"productId": product, "qty": qty, "unitPrice": before["unitPrice"]}
+        click.echo(f"{before['productName']}: {before['stock']} in stock, {before['unitPrice']} each\n")
+        journey = Journey(api, settings, reader, user, asked, key=str(uuid.uuid4()))
+        journey.place()
+        journey.follow()
+        after = _product(api, product)
+        journey.tell("stock", f"{product}: {before['stock']} → {after['stock']}")
+        journey.replay()
+
+
+@dataclass
+class Journey:
+    """One order on its way, and the time since it was sent."""
+
+    api: httpx.Client
+    settings: Settings
+    reader: Reader | None
+    user: str
+    asked: dict[str, Any]
+    key: str
+    order_id: str = ""
+    started: float = field(default_factory=time.perf_counter)
+
+    def tell(self, step: str, text: str) -> None:
+        milliseconds = (time.perf_counter() - self.started) * 1000
+        click.echo(f"{milliseconds:7.0f} ms  {step:<9} {text}")
+
+    def place(self) -> None:
+        """Send it."""
+        self.started = time.perf_counter()
+        response = self._post()
+        if response.status_code != 201:
+            raise click.ClickException(
+                f"the order was refused: {response.status_code} {response.text.strip()}"
+            )
+        self.order_id = response.json()["orderId"]
+        self.tell("201", f"POST /order-service/{self.user}/orders → order {self.order_id}, PENDING")
+        self._tell_outbox()
+
+    def follow(self) -> None:
+        """Tell each step until the order has an answer."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        seen: set[str] = set()
+        status = "PENDING"
+        while status == "PENDING":
+            if time.monotonic() > deadline:
+                raise click.ClickException(self._missing(seen))
+            for record in self._records():
+                self._tell_record(record, seen)
+            order = self._order()
+            status = order["status"]
+        for record in self._records():
+            self._tell_record(record, seen)
+        self.tell("status", f"PENDING → {status}" + (f" ({order['reason']})" if "reason" in order else ""))
+
+    def replay(self) -> None:
+        """Send the same request again: the same order is the answer."""
+        response = self._post()
+        same = response.json().get("orderId") == self.order_id
+        if not same or response.headers.get("Idempotent-Replayed") != "true":
+            raise click.ClickException(f"the same request made another order: {response.text.strip()}")
+        self.tell("again", "the same request with the same Idempotency-Key → the same order, no second one")
+
+    def _post(self) -> httpx.Response:
+        return self.api.post(
+            f"/order-service/{self.user}/orders", json=self.asked, headers={"Idempotency-Key": self.key}
+        )
+
+    def _order(self) -> dict[str, Any]:
+        order: dict[str, Any] = self.api.get(f"/order-service/{self.user}/orders/{self.order_id}").json()
+        return order
+
+    def _records(self) -> list[Record]:
+        if self.reader is None:
+            time.sleep(LOOK_SECONDS)
+            return []
+        return self.reader.poll(seconds=LOOK_SECONDS)
+
+    def _tell_outbox(self) -> None:
+        try:
+            engine = wiring.engine(self.settings.orders_database_url)
+            with Session(engine) as session:
+                row = session.scalars(select(OutboxRow).where(OutboxRow.id == self._event_id())).first()
+        except SQLAlchemyError:
+            row = None
+        if row is not None:
+            self.tell("outbox", f"row {row.seq}, in the order's own transaction: {row.type}")
+
+    def _event_id(self) -> str:
+        asked = {"product_id": self.asked["productId"], "qty": self.asked["qty"]}
+        return contract.OrderPlaced(order_id=self.order_id, **asked).id
+
+    def _tell_record(self, record: Record, seen: set[str]) -> None:
+        type_ = envelope.read(record.headers).get("ce_type")
+        try:
+            event = contract.read(type_, record.value)
+        except Unreadable:
+            return
+        if event is not None and event.order_id == self.order_id and event.type not in seen:
+            seen.add(event.type)
+            self.tell("log", f"{record}: {event.type}")
+
+    def _missing(self, seen: set[str]) -> str:
+        """Which process has not done its part."""
+        waits = f"order {self.order_id} is still PENDING after {WAIT_SECONDS} s"
+        if self.reader is None:
+            return f"{waits}: do all of orders-relay, stock-consumer, catalog-relay, status-consumer run?"
+        if not seen:
+            return f"{waits} and its event is not in {self.settings.catalog_topic}: does `orders-relay` run?"
+        if len(seen) == 1:
+            return f"{waits} and has no answer: do `stock-consumer` and `catalog-relay` run?"
+        return f"{waits} although it was answered: does `status-consumer` run?"
+
+
+@contextmanager
+def _looking(settings: Settings) -> Iterator[Reader | None]:
+    """A reader of both topics from now on, or None where the log cannot be read from here."""
+    names = wiring.topics(settings).names
+    try:
+        reader = broker(settings).read(names, from_start=False)
+    except BrokerError as error:
+        click.echo(f"(the log cannot be read from here, so it is left out: {error})\n")
+        yield None
+        return
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _product(api: httpx.Client, product_id: str) -> dict[str, Any]:
+    try:
+        response = api.get(f"/catalog-service/catalogs/{product_id}")
+    except httpx.HTTPError as error:
+        message = f"nothing answers at {api.base_url} ({error}). Start it first: make run"
+        raise click.ClickException(message) from error
+    if response.status_code != 200:
+        raise click.ClickException(f"{response.json().get('detail', response.text)}")
+    product: dict[str, Any] = response.json()
+    return product

@@ -1,0 +1,37 @@
+"""`migrate`: both databases at their newest version."""
+
+import click
+from sqlalchemy.exc import DBAPIError
+
+from orders_service import migrations, wiring
+from orders_service.settings import Settings
+
+
+@click.command("migrate")
+def main() -> None:
+    """Bring both databases to their newest version. Safe to repeat, and to run twice at once."""
+    for line in migrate(Settings.read()):
+        click.echo(line)
+
+
+def migrate(settings: Settings) -> list[str]:
+    """Migrate both databases; a line for each that says what was done."""
+    urls: dict[migrations.Database, str] = {
+        "orders": settings.orders_database_url,
+        "catalog": settings.catalog_database_url,
+    }
+    lines = []
+    for database, url in urls.items():
+        engine = wiring.engine(url)
+        try:
+            applied = migrations.upgrade(engine, database)
+        except (DBAPIError, TimeoutError) as error:
+            cause = getattr(error, "orig", error)
+            raise click.ClickException(f"{database} database ({engine.url!r}): {cause}") from error
+        finally:
+            engine.dispose()
+        version = migrations.newest(database)
+        lines.append(
+            f"{database}: {', '.join(applied)} applied" if applied else f"{database}: at {version} already"
+        )
+    return lines

@@ -1,0 +1,168 @@
+"""`run`: the whole service in one process, on the embedded database and log unless settings say otherwise."""
+
+import fcntl
+import http.client
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from orders_service import logs, wiring
+from orders_service.api import server
+from orders_service.commands.migrate import migrate
+from orders_service.events.broker import BrokerError
+from orders_service.settings import FIELDS, Settings
+from orders_service.workers import catalog_relay, loop, orders_relay, status_consumer, stock_consumer
+from orders_service.workers.broker import broker, topic_spec
+
+STATE = ("orders.db", "catalog.db", "broker.db")
+READY_SECONDS = 30
+STOP_SECONDS = 8
+POLL_SECONDS = 0.2
+
+
+@click.command("run")
+@click.option("--reset", is_flag=True, help="Begin anew: remove the embedded databases and log first.")
+def main(reset: bool) -> None:
+    """Run everything in one process until Ctrl-C. Not for production."""
+    started = time.monotonic()
+    settings = replace(Settings.read(), api_workers=1)
+    logs.configure("warning" if settings.log_level == "info" else settings.log_level)
+    click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
+    _tell_environment()
+    server.assert_free(settings.api_host, settings.api_port)
+    with _only_one(Path(settings.state_dir)):
+        if reset:
+            _reset(Path(settings.state_dir))
+        for line in migrate(settings):
+            click.echo(f"  ✔ {line}")
+        _create_topics(settings)
+        _serve(settings, started)
+
+
+def _serve(settings: Settings, started: float) -> None:
+    workers = Workers(settings)
+    this = os.getpid()
+
+    def post_worker_init(worker: Any) -> None:
+        workers.start()
+        if worker.age == 1:  # gunicorn numbers its processes: a later one replaces one that died.
+            threading.Thread(target=_announce, args=(settings, started), daemon=True).start()
+
+    def worker_exit(_: Any, __: Any) -> None:
+        workers.stop()
+
+    try:
+        server.serve(settings, post_worker_init=post_worker_init, worker_exit=worker_exit)
+    finally:
+        if os.getpid() == this:
+            click.echo(f"\nStopped. What there is stays in {settings.state_dir}.")
+
+
+class Workers:
+    """The four steps, each on a thread beside gunicorn's."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Build the workers in this process, and turn them."""
+        settings = self._settings
+        workers: dict[str, loop.Worker] = {
+            "orders-relay": orders_relay.build(settings),
+            "stock-consumer": stock_consumer.build(settings, poll_seconds=POLL_SECONDS),
+            "catalog-relay": catalog_relay.build(settings),
+            "status-consumer": status_consumer.build(settings, poll_seconds=POLL_SECONDS),
+        }
+        for name, worker in workers.items():
+            thread = threading.Thread(
+                target=loop.turn, args=(worker, name, self._stop), name=name, daemon=True
+            )
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Let each finish its step."""
+        self._stop.set()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _create_topics(settings: Settings) -> None:
+    names = wiring.topics(settings).names
+    try:
+        broker(settings).create_topics(names, topic_spec(settings))
+    except BrokerError as error:
+        raise click.ClickException(f"broker: {error}") from error
+    click.echo(f"  ✔ topics: {', '.join(names)}")
+
+
+def _announce(settings: Settings, started: float) -> None:
+    """Say what runs where, once it answers."""
+    host, port = settings.api_host, settings.api_port
+    while not _is_ready(host, port):
+        if time.monotonic() - started > READY_SECONDS:
+            click.secho(f"  ✘ not ready after {READY_SECONDS} s: see http://{host}:{port}/readyz", fg="red")
+            return
+        time.sleep(0.02)
+    base = f"http://{host}:{port}"
+    click.echo("  ✔ api, orders-relay, stock-consumer, catalog-relay, status-consumer\n")
+    click.echo(f"  Orders   {base}/order-service/{{userId}}/orders")
+    click.echo(f"  Catalog  {base}/catalog-service/catalogs")
+    click.echo(f"  Ready?   {base}/readyz")
+    click.echo(f"  State    {settings.state_dir}  (kept; `run --reset` begins anew)\n")
+    click.echo(f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:\n")
+    click.secho("  make first-order        or: .venv/bin/orders-service first-order\n", bold=True)
+    click.echo("Ctrl-C stops everything.")
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _tell_environment() -> None:
+    shown = Settings.read().show()
+    given = [
+        n
+        for n in shown
+        if os.environ.get(n) or (FIELDS[n.lower()].metadata["secret"] and os.environ.get(f"{n}_FILE"))
+    ]
+    for name in given:
+        click.echo(f"  · {name}={shown[name]} (from the environment)")
+
+
+@contextmanager
+def _only_one(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder; its lock goes when the last process that has it does."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "run.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(
+                f"another `run` uses {state_dir}. Stop it, or choose another folder: STATE_DIR=var/other"
+            ) from None
+        yield
+
+
+def _reset(state_dir: Path) -> None:
+    for name in STATE:
+        for path in (state_dir / name, *state_dir.glob(f"{name}-*"), *state_dir.glob(f"{name}.*.lock")):
+            path.unlink(missing_ok=True)
+    click.echo(f"  ✔ {', '.join(STATE)} in {state_dir} removed")

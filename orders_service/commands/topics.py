@@ -1,0 +1,60 @@
+"""`topics create|list|describe`: nobody else makes one."""
+
+import json
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from orders_service import wiring
+from orders_service.events.broker import BrokerError, TopicDescription
+from orders_service.settings import Settings
+from orders_service.workers.broker import broker, topic_spec
+
+T = TypeVar("T")
+
+
+@click.group("topics")
+def main() -> None:
+    """Create, list or describe the topics."""
+
+
+@main.command()
+def create() -> None:
+    """Create the topics of the settings that do not exist. Safe to repeat."""
+    settings = Settings.read()
+    names = list(wiring.topics(settings).names)
+    created = _asked(lambda: broker(settings).create_topics(names, topic_spec(settings)))
+    for name in names:
+        click.echo(f"{name}: {'created' if name in created else 'exists'}")
+
+
+@main.command("list")
+def list_() -> None:
+    """Print the topics' names."""
+    for topic in _described():
+        click.echo(topic.name)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def describe(as_json: bool) -> None:
+    """Print the topics with partitions, replicas and settings."""
+    topics = _described()
+    if as_json:
+        click.echo(json.dumps([{**vars(topic), "settings": dict(topic.settings)} for topic in topics]))
+        return
+    for topic in topics:
+        settings = "".join(f"  {name}={value}" for name, value in sorted(topic.settings.items()))
+        click.echo(f"{topic.name}  partitions={topic.partitions}  replication={topic.replication}{settings}")
+
+
+def _described() -> list[TopicDescription]:
+    return _asked(broker(Settings.read()).describe_topics)
+
+
+def _asked(question: Callable[[], T]) -> T:
+    try:
+        return question()
+    except BrokerError as error:
+        raise click.ClickException(str(error)) from error

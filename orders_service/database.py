@@ -1,0 +1,198 @@
+"""Engines, transactions and column types for MariaDB and SQLite, and every time-out towards a database."""
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Executable,
+    Integer,
+    String,
+    create_engine,
+    event,
+)
+from sqlalchemy.dialects.mysql import DATETIME, VARCHAR
+from sqlalchemy.engine import Connection, CursorResult, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10  # The same for a write: the longest that a network may stall under us.
+LOCK_SECONDS = 5
+POOL_SECONDS = 5
+IDLE_TRANSACTION_SECONDS = 10  # A paused owner would otherwise keep its row locks for hours.
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# Another transaction came between: row changed (1020), lock wait (1205), deadlock (1213).
+DISTURBED = frozenset({1020, 1205, 1213})
+
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    """The clock of a process that was not given another."""
+    return datetime.now(UTC)
+
+
+def exact(length: int) -> TypeEngine[str]:
+    """Text compared byte by byte, for every id and name that is a key.
+
+    MariaDB's default collation takes `CATALOG-001`, `catalog-001 ` and `CÁTALOG-001` for one key.
+    """
+    return String(length).with_variant(
+        VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mysql", "mariadb"
+    )
+
+
+def row_number() -> TypeEngine[int]:
+    """A 64-bit number given by the database; SQLite gives one only to a plain INTEGER."""
+    return BigInteger().with_variant(Integer(), "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware in Python, UTC with microseconds in the column."""
+
+    impl = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class database_now(FunctionElement[datetime]):
+    """The database's own clock, *seconds* ahead: the one clock that all processes share."""
+
+    type = UtcDateTime()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0) -> None:
+        super().__init__()
+        self.seconds = float(seconds)
+
+
+@compiles(database_now, "mysql", "mariadb")
+def _now_in_mariadb(element: database_now, compiler: SQLCompiler, **_: Any) -> str:
+    return f"UTC_TIMESTAMP(6) + INTERVAL {element.seconds:.6f} SECOND"
+
+
+@compiles(database_now, "sqlite")
+def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> str:
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
+
+
+def open_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine whose every wait has an end. *pool_size* is the number of threads that use it."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return _open_sqlite(url, pool_size)
+    settings = {
+        "time_zone": "'+00:00'",
+        "innodb_lock_wait_timeout": LOCK_SECONDS,
+        "idle_transaction_timeout": IDLE_TRANSACTION_SECONDS,
+    }
+    return create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        pool_timeout=POOL_SECONDS,
+        pool_pre_ping=True,
+        pool_recycle=600,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+            "write_timeout": READ_SECONDS,
+            "charset": "utf8mb4",
+            "init_command": "SET " + ", ".join(f"{name}={value}" for name, value in settings.items()),
+        },
+    )
+
+
+def _open_sqlite(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url, pool_size=pool_size, pool_timeout=POOL_SECONDS, connect_args={"timeout": LOCK_SECONDS}
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # The driver begins nothing by itself; `on_begin` does.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    # A transaction that reads first and writes later fails, or loses an update, when another wrote between.
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def in_transaction(
+    session: Session,
+    work: Callable[[Session], T],
+    *,
+    again: Callable[[Session], T] | None = None,
+    attempts: int = 5,
+) -> T:
+    """Do *work* and commit; where another transaction came between, roll the whole back and do it again.
+
+    *again* replaces *work* from the second attempt on: a lost connection leaves it open whether the first was
+    committed. Any other error, and the last attempt's, is raised after the roll-back.
+    """
+    for attempt in range(1, attempts + 1):
+        try:
+            result = (again or work)(session) if attempt > 1 else work(session)
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if attempt == attempts or not is_disturbance(error):
+                raise
+            time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
+        except BaseException:
+            session.rollback()
+            raise
+        else:
+            return result
+    raise AssertionError("attempts must be at least 1")
+
+
+def changed(session: Session, statement: Executable) -> int:
+    """Execute *statement*, an UPDATE or DELETE; how many rows it met."""
+    result = session.execute(statement, execution_options={"synchronize_session": False})
+    assert isinstance(result, CursorResult)
+    return result.rowcount
+
+
+def is_disturbance(error: DBAPIError) -> bool:
+    """Whether the same transaction may well succeed when it is done again at once."""
+    return (
+        error.connection_invalidated
+        or isinstance(error, IntegrityError)  # A twin was committed first; the second attempt sees it.
+        or error_code(error) in DISTURBED
+        or "database is locked" in str(error.orig)
+    )
+
+
+def error_code(error: DBAPIError) -> int | None:
+    """MariaDB's error number, or None."""
+    arguments = error.orig.args if error.orig is not None else ()
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None

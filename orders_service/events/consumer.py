@@ -1,0 +1,150 @@
+"""(6) A batch of records becomes one transaction."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from orders_service.database import Clock, error_code, in_transaction, utc_now
+from orders_service.events import contract, dead_letters, envelope
+from orders_service.events.broker import Record, Subscription
+from orders_service.events.contract import Event
+from orders_service.events.dead_letters import Refused
+from orders_service.events.errors import DataRefused, HandlerFailed, RecordError, Unreadable
+
+# A value that the column cannot hold: out of range (1264), wrong (1366), too long (1406).
+DATA_ERRORS = frozenset({1264, 1366, 1406})
+TRIES = 3
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Received:
+    """An event and the record that it came in."""
+
+    event: Event
+    record: Record
+
+
+Handler = Callable[[Session, Sequence[Received]], Sequence[Refused]]
+"""Applies events in their order, all in one transaction; returns those that no retry will mend.
+
+It may be called again with the same events, in any order: its effects are keyed by the order's id.
+"""
+
+
+class Consumer:
+    """Takes a subscription's records, and has a handler apply them."""
+
+    def __init__(
+        self,
+        sessions: sessionmaker[Session],
+        subscription: Subscription,
+        handler: Handler,
+        *,
+        group: str,
+        poll_seconds: float = 1.0,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._sessions = sessions
+        self._subscription = subscription
+        self._handler = handler
+        self._group = group
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+
+    def step(self) -> bool:
+        """Apply the next records and commit their effects, then acknowledge them. True if there may be more.
+
+        A crash between the two brings them again. An error that is not a record's is raised, and the same
+        records come again with the next step.
+        """
+        records = self._subscription.poll(seconds=self._poll_seconds)
+        if not records:
+            return False
+        try:
+            self._apply(records)
+        except BaseException:
+            self._subscription.rewind(records)
+            raise
+        self._subscription.acknowledge(records)
+        return True
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._subscription.close()
+
+    def _apply(self, records: Sequence[Record]) -> None:
+        events, unreadable = _read(records)
+        with self._sessions() as session:
+            try:
+                self._commit(session, events, unreadable)
+            except Exception as error:
+                if not _is_of_a_record(error):
+                    raise
+                log.warning(
+                    "batch refused, its records are tried one by one", error=str(error), records=len(events)
+                )
+                self._commit(session, [], unreadable)
+                for event in events:
+                    self._apply_alone(session, event)
+
+    def _commit(self, session: Session, events: Sequence[Received], unreadable: Sequence[Refused]) -> None:
+        def work(session: Session) -> None:
+            refused = self._handler(session, events) if events else []
+            dead_letters.keep(session, [*unreadable, *refused], group=self._group, clock=self._clock)
+
+        in_transaction(session, work)
+
+    def _apply_alone(self, session: Session, received: Received) -> None:
+        for _ in range(TRIES):
+            try:
+                self._commit(session, [received], [])
+            except Exception as error:
+                if not _is_of_a_record(error):
+                    raise
+                verdict = _verdict(error)
+            else:
+                return
+        self._commit(session, [], [(received.record, verdict)])
+
+
+def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused]]:
+    events: list[Received] = []
+    unreadable: list[Refused] = []
+    skipped = 0
+    for record in records:
+        headers = envelope.read(record.headers)
+        try:
+            event = contract.read(
+                headers.get("ce_type"),
+                record.value,
+                envelope.valid_traceparent(headers.get("traceparent")),
+            )
+        except Unreadable as error:
+            unreadable.append((record, error))
+            continue
+        if event is None:
+            skipped += 1
+        else:
+            events.append(Received(event, record))
+    if skipped:
+        log.info("records of unknown types skipped", count=skipped)
+    return events, unreadable
+
+
+def _is_of_a_record(error: Exception) -> bool:
+    """Whether the error comes from what the records hold, and not from what we run on."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError) or error_code(error) in DATA_ERRORS
+    return not isinstance(error, SQLAlchemyError | OSError | MemoryError)
+
+
+def _verdict(error: Exception) -> RecordError:
+    if isinstance(error, RecordError):
+        return error
+    verdict = DataRefused if isinstance(error, DBAPIError) else HandlerFailed
+    return verdict(f"{type(error).__name__}: {error}")

@@ -1,0 +1,220 @@
+"""The events that others may rely on: names, topics, keys, values. `docs/events.md` is the same as prose."""
+
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
+
+from orders_service.events.errors import Unreadable
+
+NAMESPACE = uuid.UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
+INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
+TEXT_MAX = 255
+PRODUCT_ID_MAX = 120
+REASON_MAX = 64
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Data = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A fact about one order, with the trace that caused it."""
+
+    type: ClassVar[str]
+
+    order_id: str
+    product_id: str
+    qty: int
+    traceparent: str | None = field(default=None, compare=False)
+
+    @property
+    def id(self) -> str:
+        """Derived, so that the same fact recorded again is the same event."""
+        return str(uuid.uuid5(NAMESPACE, f"{self.type}:{self.order_id}"))
+
+    @property
+    def key(self) -> str:
+        """What decides the partition."""
+        raise NotImplementedError
+
+    def data(self) -> dict[str, Any]:
+        """The value on the wire."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_data(cls, data: Data) -> Self:
+        """The event of a value; raises `Unreadable`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEvent(Event):
+    """What the catalog needs to know of an order. Partitioned by product: their order in the log decides."""
+
+    sign: ClassVar[int]
+
+    unit_price: int | None = None
+    total_price: int | None = None
+    user_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.product_id
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "productId": self.product_id,
+            "qty": self.sign * self.qty,
+            "unitPrice": self.unit_price,
+            "totalPrice": self.total_price,
+            "orderId": self.order_id,
+            "userId": self.user_id,
+        }
+
+    @classmethod
+    def from_data(cls, data: Data) -> Self:
+        return cls(
+            order_id=_text(data, "orderId", TEXT_MAX),
+            product_id=_text(data, "productId", PRODUCT_ID_MAX),
+            qty=cls.sign * _integer(data, "qty", *sorted((cls.sign, cls.sign * INT_MAX))),
+            unit_price=None if data.get("unitPrice") is None else _integer(data, "unitPrice", 0, INT_MAX),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderPlaced(OrderEvent):
+    """An order was recorded. Stock decides about it."""
+
+    type = "order.placed.v1"
+    sign = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderCancelled(OrderEvent):
+    """A placed order was given up; what was reserved for it goes back.
+
+    On the wire its `qty` is negated: the course's catalog, which only subtracts, then adds.
+    """
+
+    type = "order.cancelled.v1"
+    sign = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockReserved(Event):
+    """All pieces of an order are set aside. The order may be confirmed."""
+
+    type = "stock.reserved.v1"
+
+    @property
+    def key(self) -> str:
+        return self.order_id
+
+    def data(self) -> dict[str, Any]:
+        return {"orderId": self.order_id, "productId": self.product_id, "qty": self.qty}
+
+    @classmethod
+    def from_data(cls, data: Data) -> Self:
+        return cls(
+            order_id=_text(data, "orderId", TEXT_MAX),
+            product_id=_text(data, "productId", PRODUCT_ID_MAX),
+            qty=_integer(data, "qty", 1, INT_MAX),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockRejected(Event):
+    """No piece is set aside for an order, and *reason* says why. The order is to be rejected."""
+
+    type = "stock.rejected.v1"
+
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return self.order_id
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "orderId": self.order_id,
+            "productId": self.product_id,
+            "qty": self.qty,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_data(cls, data: Data) -> Self:
+        return cls(
+            order_id=_text(data, "orderId", TEXT_MAX),
+            product_id=_text(data, "productId", PRODUCT_ID_MAX),
+            qty=_integer(data, "qty", 1, INT_MAX),
+            reason=_text(data, "reason", REASON_MAX),
+        )
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Which topic carries which events."""
+
+    catalog: str = "example-catalog-topic"
+    stock: str = "example-stock-topic"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.catalog, self.stock)
+
+    def of(self, event: Event) -> str:
+        return self.catalog if isinstance(event, OrderEvent) else self.stock
+
+
+BY_TYPE: dict[str, type[Event]] = {
+    event.type: event for event in (OrderPlaced, OrderCancelled, StockReserved, StockRejected)
+}
+NAMES_WITHOUT_VERSION = {name.rpartition(".")[0] for name in BY_TYPE}
+
+
+def read(type_: str | None, value: bytes | None, traceparent: str | None = None) -> Event | None:
+    """The event of a record's value, or None for a type that is not ours.
+
+    A record without type is the course's: an order placed or, with a negative `qty`, cancelled. Raises
+    `Unreadable` for anything that claims to be one of ours and is not.
+    """
+    if type_ is not None and type_ not in BY_TYPE:
+        if type_.rpartition(".")[0] in NAMES_WITHOUT_VERSION:
+            raise Unreadable(f"{type_}: a version that this consumer does not know")
+        return None
+    data = _object(value)
+    if type_ is None:
+        type_ = (OrderCancelled if _integer(data, "qty", -INT_MAX, INT_MAX) < 0 else OrderPlaced).type
+    return replace(BY_TYPE[type_].from_data(data), traceparent=traceparent)
+
+
+def _object(value: bytes | None) -> Data:
+    if not value:
+        raise Unreadable("the value is empty")
+    try:
+        data = json.loads(value.decode())
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the value is not JSON in UTF-8: {error}") from error
+    if not isinstance(data, dict):
+        raise Unreadable("the value is not a JSON object")
+    return data
+
+
+def _text(data: Data, name: str, most: int) -> str:
+    value = data.get(name)
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise Unreadable(f"{name}: must be a text of 1 to {most} characters")
+    if LONE_SURROGATE.search(value):
+        raise Unreadable(f"{name}: holds half a character, which no column can keep")
+    return value
+
+
+def _integer(data: Data, name: str, least: int, most: int) -> int:
+    value = data.get(name)
+    if type(value) is not int or not least <= value <= most:
+        raise Unreadable(f"{name}: must be an integer from {least} to {most}")
+    return value

@@ -1,0 +1,28 @@
+"""What rides beside an event's value: CloudEvents 1.0 attributes in Kafka headers (binary mode)."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+Headers = tuple[tuple[str, bytes], ...]
+
+CONTENT_TYPE = "application/json"
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def write(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
+    """The headers of an event with these CloudEvents *attributes*."""
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    headers.append(("content-type", CONTENT_TYPE.encode()))
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return tuple(headers)
+
+
+def read(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Every header by its name; bytes that are not UTF-8 are kept readable, not refused."""
+    return {name: (value or b"").decode(errors="replace") for name, value in headers}
+
+
+def valid_traceparent(value: str | None) -> str | None:
+    """*value* if it has the form of W3C Trace Context, else None."""
+    return value if value and TRACEPARENT.fullmatch(value) else None

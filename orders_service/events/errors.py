@@ -1,0 +1,40 @@
+"""What can be wrong with a record. Each of these is a dead letter; anything else is infrastructure.
+
+RecordError
+├── Unreadable          not one of our events: bytes, JSON, fields
+├── Conflicting         the order was placed before, with other content
+├── DataRefused         the database cannot hold its values
+└── HandlerFailed       our own handler raised, three times
+"""
+
+from typing import ClassVar
+
+
+class RecordError(Exception):
+    """A record that no retry will mend."""
+
+    reason: ClassVar[str]
+
+
+class Unreadable(RecordError):
+    """The record is not an event that this consumer can read."""
+
+    reason = "unreadable"
+
+
+class Conflicting(RecordError):
+    """The record contradicts what was recorded for its order before."""
+
+    reason = "conflicting"
+
+
+class DataRefused(RecordError):
+    """The database cannot hold a value of the record."""
+
+    reason = "data-refused"
+
+
+class HandlerFailed(RecordError):
+    """The handler raised an exception of its own, on the record alone, every time."""
+
+    reason = "handler-failed"

@@ -1,0 +1,443 @@
+"""(5) The real broker, through kafka-python. The one file that knows that library."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import kafka
+import structlog
+from kafka import OffsetAndMetadata, TopicPartition
+from kafka.admin import ConfigResource
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import (
+    CommitFailedError,
+    InvalidRecordError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    RetriableError,
+    TopicAlreadyExistsError,
+    for_code,
+)
+from kafka.net.compat import KafkaNetClient
+from kafka.structs import MemberState
+
+from orders_service.events.broker import (
+    BrokerError,
+    Delivery,
+    Outgoing,
+    Record,
+    RecordRefused,
+    TopicDescription,
+    TopicMissing,
+    TopicSpec,
+)
+
+PROBE_SECONDS = 1.0  # For a server to take a connection.
+BOOTSTRAP_SECONDS = 2.0  # For a new client to learn what the cluster is.
+RECONNECT_SECONDS = 1.0  # At most, between two attempts of a client at a server.
+METADATA_SECONDS = 1.0  # For a producer to learn a topic's partitions.
+REQUEST_SECONDS = 5.0  # For the answer to a request.
+DELIVERY_SECONDS = 8.0  # For a record, with all its retries.
+GIVE_UP_SECONDS = 10.0  # For a record whose time the library forgets: it does while it has no producer id.
+COMMIT_SECONDS = 5.0
+SESSION_SECONDS = 15.0  # Until the partitions of a member that was killed go to others.
+JOIN_SECONDS = 1.0  # The shortest poll of a consumer that is not a member yet.
+STALL_SECONDS = 60.0  # Until one that does not become a member starts anew. Longer than anyone's session.
+ADMIN_SECONDS = 15.0
+CLOSE_SECONDS = 3.0
+
+BATCH = 500
+BATCH_BYTES = 65_536
+SETTINGS = ("max.message.bytes", "min.insync.replicas", "retention.ms")
+
+# What blames the record. Anything else is infrastructure: time-outs, rights, replicas, topics.
+RECORD_ERRORS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
+
+log = structlog.get_logger()
+
+
+class KafkaBroker:
+    """A Kafka cluster. Whoever it hands out has a connection of its own, made with the first use."""
+
+    def __init__(self, bootstrap_servers: str, *, max_request_bytes: int = 1_048_576 + 4096) -> None:
+        self._servers = bootstrap_servers
+        self._max_request_bytes = max_request_bytes
+
+    def producer(self) -> "KafkaProducer":
+        return KafkaProducer(self._servers, self._max_request_bytes)
+
+    def subscribe(self, group: str, topics: Sequence[str]) -> "KafkaSubscription":
+        return KafkaSubscription(self._servers, group, topics)
+
+    def read(self, topics: Sequence[str], *, from_start: bool) -> "KafkaReader":
+        return KafkaReader(self._servers, topics, from_start=from_start)
+
+    def create_topics(self, names: Sequence[str], spec: TopicSpec) -> list[str]:
+        wanted = {
+            "num_partitions": spec.partitions,
+            "replication_factor": spec.replication,
+            "configs": {
+                "max.message.bytes": str(spec.max_message_bytes),
+                "min.insync.replicas": str(spec.min_insync_replicas),
+                "retention.ms": str(spec.retention_days * 86_400_000),
+            },
+        }
+        created = []
+        with self._admin() as admin:
+            for topic in admin.create_topics(dict.fromkeys(names, wanted), raise_errors=False)["topics"]:
+                if topic["error_code"] == 0:
+                    created.append(topic["name"])
+                elif topic["error_code"] != TopicAlreadyExistsError.errno:
+                    reason = topic["error_message"] or for_code(topic["error_code"]).__name__
+                    raise BrokerError(f"topic {topic['name']} could not be created: {reason}")
+            admin.wait_for_topics(names, timeout_ms=_ms(ADMIN_SECONDS))
+        return created
+
+    def describe_topics(self) -> list[TopicDescription]:
+        with self._admin() as admin:
+            topics = {t["name"]: t["partitions"] for t in admin.describe_topics() if not t["is_internal"]}
+            asked = [ConfigResource("TOPIC", name, configs=SETTINGS) for name in topics]
+            settings = admin.describe_configs(asked, config_filter="all")["topic"] if asked else {}
+        return [
+            TopicDescription(
+                name,
+                partitions=len(partitions),
+                replication=min(len(partition["replica_nodes"]) for partition in partitions),
+                settings={key: setting["value"] for key, setting in settings[name].items()},
+            )
+            for name, partitions in sorted(topics.items())
+        ]
+
+    @contextmanager
+    def _admin(self) -> Iterator[Any]:
+        admin = _connect(kafka.KafkaAdminClient, self._servers, request_timeout_ms=_ms(ADMIN_SECONDS))
+        try:
+            with _translated():
+                yield admin
+        finally:
+            _end(admin.close)
+
+
+@dataclass
+class Sent(Delivery):
+    """A delivery on its way. Its outcome comes with *future*, by the monotonic time *until* or never."""
+
+    topic: str = ""
+    future: Any = None
+    until: float = 0.0
+    alone: bool = False
+
+
+class KafkaProducer:
+    """An idempotent producer. Its client is replaced after any failure in which that had a part.
+
+    For the client such a failure can be the end: it then fails all other records, with the first one's error.
+    """
+
+    def __init__(self, servers: str, max_request_bytes: int) -> None:
+        self._servers = servers
+        self._max_request_bytes = max_request_bytes
+        self._client: Any = None
+        self._suspect: set[str] = set()
+
+    def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
+        topics = {record.topic for record in records}
+        if self._suspect.isdisjoint(topics):
+            return self._hand_over(records)
+        # The broker refused a record, and the client blamed all that were on their way. So one by one.
+        deliveries: list[Delivery] = []
+        for record in records:
+            deliveries += self._hand_over([record], alone=True)
+            self.wait(deliveries[-1:], seconds=GIVE_UP_SECONDS)
+            if deliveries[-1].error and not deliveries[-1].for_good:
+                return deliveries + [Delivery(error=deliveries[-1].error) for _ in records[len(deliveries) :]]
+        self._suspect -= topics
+        return deliveries
+
+    def wait(self, deliveries: Sequence[Delivery], *, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        for delivery in deliveries:
+            if isinstance(delivery, Sent) and delivery.open:
+                self._settle(delivery, deadline)
+        if any(delivery.open for delivery in deliveries):
+            return False
+        if any(isinstance(delivery, Sent) and delivery.error for delivery in deliveries):
+            self.close()
+        return True
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client:
+            _end(lambda: _close_producer(client))
+
+    def _hand_over(self, records: Sequence[Outgoing], *, alone: bool = False) -> list[Delivery]:
+        deliveries: list[Delivery] = []
+        try:
+            for record in records:
+                deliveries.append(_send(self._knowing(record.topic), record, alone=alone))
+        except BrokerError as error:
+            deliveries += [Delivery(error=error) for _ in records[len(deliveries) :]]
+        return deliveries
+
+    def _knowing(self, topic: str) -> Any:
+        """The client, once it knows the partitions of *topic*."""
+        if self._client is None:
+            self._client = _connect(
+                kafka.KafkaProducer,
+                self._servers,
+                acks="all",
+                enable_idempotence=True,
+                batch_size=BATCH_BYTES,
+                max_request_size=self._max_request_bytes,
+                max_block_ms=_ms(METADATA_SECONDS),
+                request_timeout_ms=_ms(REQUEST_SECONDS),
+                delivery_timeout_ms=_ms(DELIVERY_SECONDS),
+            )
+        try:
+            self._client.partitions_for(topic)
+        except (KafkaError, ValueError) as error:
+            silence = self._client.metrics()["producer-metrics"]["metadata-age"]
+            self.close()  # It would ask for this topic ten times a second, for as long as it lives.
+            if isinstance(error, KafkaTimeoutError) and silence < METADATA_SECONDS:
+                raise TopicMissing(topic) from error
+            raise BrokerError(str(error)) from error
+        return self._client
+
+    def _settle(self, sent: Sent, deadline: float) -> None:
+        patience = min(deadline, sent.until) - time.monotonic()
+        with suppress(Exception):  # Whatever it is, it is the record's outcome, and read below.
+            sent.future.get(timeout=max(0.0, patience))
+        if sent.future.succeeded():
+            sent.acknowledged = True
+        elif sent.future.failed():
+            refused = isinstance(sent.future.exception, RECORD_ERRORS)
+            sent.for_good = refused and sent.alone
+            sent.error = (RecordRefused if sent.for_good else BrokerError)(str(sent.future.exception))
+            if refused and not sent.alone:
+                self._suspect.add(sent.topic)
+        elif time.monotonic() >= sent.until:
+            sent.error = BrokerError(f"no answer within {GIVE_UP_SECONDS} s")
+
+
+class KafkaSubscription:
+    """A member of a consumer group. It joins with the first poll, and again after an error that stays."""
+
+    def __init__(self, servers: str, group: str, topics: Sequence[str]) -> None:
+        self._servers = servers
+        self._group = group
+        self._topics = topics
+        self._consumer: Any = None
+        self._unstable_since: float | None = None
+
+    def poll(self, *, seconds: float) -> list[Record]:
+        if self._consumer is None:
+            self._consumer = self._join()
+            self._unstable_since = time.monotonic()
+        # A poll that ends at the wrong moment of a join leaves the client waiting for ever. Topics known
+        # before the join (see `_join`) and a longer poll make that most unlikely; `_watch` ends it.
+        if self._unstable_since is not None:
+            seconds = max(seconds, JOIN_SECONDS)
+        try:
+            records = _poll(self._consumer, seconds)
+        except BaseException as error:
+            if not isinstance(error.__cause__, RetriableError):
+                self.close()
+            raise
+        self._watch()
+        return records
+
+    def acknowledge(self, records: Sequence[Record]) -> None:
+        ends: dict[TopicPartition, OffsetAndMetadata] = {}
+        for record in sorted(records, key=lambda record: record.offset):
+            ends[_place(record)] = OffsetAndMetadata(record.offset + 1, "", -1)
+        try:
+            if self._consumer is None:
+                raise CommitFailedError
+            self._consumer.commit(ends, timeout_ms=_ms(COMMIT_SECONDS))
+        except KafkaError as error:
+            log.warning("offsets not committed, records may come again", group=self._group, error=str(error))
+
+    def rewind(self, records: Sequence[Record]) -> None:
+        ours = self._consumer.assignment() if self._consumer else set()
+        for record in sorted(records, key=lambda record: record.offset, reverse=True):
+            if _place(record) in ours:
+                self._consumer.seek(_place(record), record.offset)
+
+    def close(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer:
+            _end(lambda: consumer.close(autocommit=False, timeout_ms=_ms(CLOSE_SECONDS)))
+
+    def _join(self) -> Any:
+        consumer = _consumer(
+            self._servers,
+            group_id=self._group,
+            partition_assignment_strategy=[CooperativeStickyAssignor],
+            session_timeout_ms=_ms(SESSION_SECONDS),
+        )
+        try:
+            _places(consumer, self._topics)
+            consumer.subscribe(topics=list(self._topics))
+        except BaseException:
+            _end(consumer.close)
+            raise
+        return consumer
+
+    def _watch(self) -> None:
+        if self._consumer.group_metadata().state == MemberState.STABLE:
+            self._unstable_since = None
+        elif self._unstable_since is None:
+            self._unstable_since = time.monotonic()
+        elif time.monotonic() - self._unstable_since > STALL_SECONDS:
+            log.warning("not a member for too long, joining anew", group=self._group)
+            self.close()
+
+
+class KafkaReader:
+    """Reads every partition from where it begins or ends at this moment."""
+
+    def __init__(self, servers: str, topics: Sequence[str], *, from_start: bool) -> None:
+        self._consumer = _consumer(servers, group_id=None)
+        try:
+            with _translated():
+                places = _places(self._consumer, topics)
+                find = self._consumer.beginning_offsets if from_start else self._consumer.end_offsets
+                self._consumer.assign(places)
+                for place, offset in find(places, timeout_ms=_ms(REQUEST_SECONDS)).items():
+                    self._consumer.seek(place, offset)
+        except BaseException:
+            self.close()
+            raise
+
+    def poll(self, *, seconds: float) -> list[Record]:
+        return _poll(self._consumer, seconds)
+
+    def close(self) -> None:
+        _end(lambda: self._consumer.close(timeout_ms=_ms(CLOSE_SECONDS)))
+
+
+def _connect(kind: Callable[..., Any], servers: str, **settings: object) -> Any:
+    """A client of that *kind*; of one that could not be made, nothing stays."""
+    _probe(servers)
+    parts: list[KafkaNetClient] = []
+
+    def network(**configuration: object) -> KafkaNetClient:
+        parts.append(KafkaNetClient(**configuration))
+        return parts[0]
+
+    try:
+        with _translated():
+            return kind(
+                bootstrap_servers=servers,
+                bootstrap_timeout_ms=_ms(BOOTSTRAP_SECONDS),
+                reconnect_backoff_max_ms=_ms(RECONNECT_SECONDS),
+                kafka_client=network,
+                **settings,
+            )
+    except BaseException:
+        for part in parts:
+            _end(part.close)
+        raise
+
+
+def _probe(servers: str) -> None:
+    """Fail at once if nobody listens: a client would try again and again, for as long as it is let."""
+    problems = []
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
+        except OSError as error:
+            problems.append(f"{server.strip()}: {error}")
+        else:
+            return
+    raise BrokerError(f"no connection to Kafka: {'; '.join(problems)}")
+
+
+def _consumer(servers: str, **settings: object) -> Any:
+    return _connect(
+        kafka.KafkaConsumer,
+        servers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_records=BATCH,
+        request_timeout_ms=_ms(REQUEST_SECONDS),
+        **settings,
+    )
+
+
+def _places(consumer: Any, topics: Iterable[str]) -> list[TopicPartition]:
+    """Every partition of *topics*, all of which must exist."""
+    places = []
+    with _translated():
+        for topic in topics:
+            partitions = consumer.partitions_for_topic(topic)
+            if not partitions:
+                raise TopicMissing(topic)
+            places += [TopicPartition(topic, partition) for partition in sorted(partitions)]
+    return places
+
+
+def _place(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+def _poll(consumer: Any, seconds: float) -> list[Record]:
+    with _translated():
+        batches = consumer.poll(timeout_ms=_ms(seconds))
+    return [
+        Record(r.topic, r.partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers))
+        for batch in batches.values()
+        for r in batch
+    ]
+
+
+def _send(client: Any, record: Outgoing, *, alone: bool) -> Delivery:
+    if record.key is None and record.value is None:
+        return Delivery(error=RecordRefused("neither key nor value"), for_good=True)
+    try:
+        future = client.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
+    except (MessageSizeTooLargeError, TypeError) as error:
+        return Delivery(error=RecordRefused(str(error)), for_good=True)
+    except (KafkaError, ValueError) as error:
+        raise BrokerError(str(error)) from error
+    if future.failed():
+        raise BrokerError(str(future.exception))
+    return Sent(topic=record.topic, future=future, until=time.monotonic() + GIVE_UP_SECONDS, alone=alone)
+
+
+def _close_producer(client: Any) -> None:
+    """Close it whatever is on its way. Its own `close` gives up then, and leaves its thread behind."""
+    client._sender.force_close()
+    client._sender.join()
+    client.close(timeout=CLOSE_SECONDS)
+
+
+def _end(close: Callable[[], object]) -> None:
+    """Close a client, and wait for it only so long: none keeps to a time, and its errors help nobody."""
+
+    def quietly() -> None:
+        with suppress(Exception):
+            close()
+
+    closing = threading.Thread(target=quietly, name="kafka-close", daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as error:
+        raise BrokerError(str(error)) from error
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

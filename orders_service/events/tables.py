@@ -1,0 +1,78 @@
+"""The tables of travelling news. They stand in every database that takes part."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, String, Text
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from orders_service.database import NAMES, UtcDateTime, exact, row_number
+
+BYTES = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
+LONG_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+TOPIC = exact(249)
+
+
+class EventsBase(DeclarativeBase):
+    """Metadata of the tables that both databases have."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class OutboxRow(EventsBase):
+    """An event, recorded in the transaction of its cause. Pending while `lane` names its topic.
+
+    The columns suit Debezium's outbox event router, so that it can take the relay's place.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index(None, "lane", "seq"), Index(None, "id"))
+
+    seq: Mapped[int] = mapped_column(row_number(), primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(exact(36))
+    specversion: Mapped[str] = mapped_column(String(3))
+    source: Mapped[str] = mapped_column(String(255))
+    type: Mapped[str] = mapped_column(String(64))
+    aggregatetype: Mapped[str] = mapped_column(String(64))
+    aggregateid: Mapped[str] = mapped_column(exact(255))
+    time: Mapped[str] = mapped_column(String(27))
+    topic: Mapped[str] = mapped_column(TOPIC)
+    key: Mapped[str] = mapped_column(exact(255))
+    payload: Mapped[str] = mapped_column(LONG_TEXT)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    lane: Mapped[str | None] = mapped_column(TOPIC)
+    error: Mapped[str | None] = mapped_column(String(512))
+
+
+class Lease(EventsBase):
+    """The right of one owner to relay one lane until the database's clock says otherwise."""
+
+    __tablename__ = "leases"
+
+    lane: Mapped[str] = mapped_column(TOPIC, primary_key=True)
+    owner: Mapped[str] = mapped_column(exact(128))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class DeadLetter(EventsBase):
+    """A record given up on, whole, with its reason and what became of it."""
+
+    __tablename__ = "dead_letters"
+
+    topic: Mapped[str] = mapped_column(TOPIC, primary_key=True)
+    partition: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    # Tells a record from its namesake in a topic that was deleted and made anew. Milliseconds.
+    record_timestamp: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    consumer_group: Mapped[str] = mapped_column(exact(255))
+    key: Mapped[bytes | None] = mapped_column(BYTES)
+    value: Mapped[bytes | None] = mapped_column(BYTES)
+    headers: Mapped[str] = mapped_column(LONG_TEXT)  # JSON: [[name, value in base64], …]
+    reason: Mapped[str] = mapped_column(String(32))
+    detail: Mapped[str] = mapped_column(LONG_TEXT)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    resolution: Mapped[str | None] = mapped_column(String(16))  # replayed or discarded
+    resolved_by: Mapped[str | None] = mapped_column(String(255))
+    resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

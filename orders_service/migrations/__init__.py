@@ -1,0 +1,81 @@
+"""The tables of both databases, step by step. Tests and `run` take the same steps."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+FOLDER = Path(__file__).parent
+TURN_SECONDS = 60  # How long a migration waits for another that is under way.
+
+Database = Literal["orders", "catalog"]
+
+
+def upgrade(engine: Engine, database: Database) -> list[str]:
+    """Bring the database to its newest version; the versions that were applied now, oldest first."""
+    with _turn(engine, database), engine.connect() as connection:
+        before = _version(connection)
+        command.upgrade(_config(connection, database), "head")
+        connection.commit()
+        return _between(database, before, _version(connection))
+
+
+def newest(database: Database) -> str:
+    """The version that this code needs."""
+    head = ScriptDirectory.from_config(_config(None, database)).get_current_head()
+    assert head is not None
+    return head
+
+
+def current(connection: Connection) -> str | None:
+    """The version that a database is at, None if it is empty."""
+    return _version(connection)
+
+
+def _version(connection: Connection) -> str | None:
+    version = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    return version
+
+
+def _config(connection: Connection | None, database: Database) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("version_locations", str(FOLDER / database))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _between(database: Database, before: str | None, after: str | None) -> list[str]:
+    if before == after:
+        return []
+    script = ScriptDirectory.from_config(_config(None, database))
+    revisions = script.iterate_revisions(after or "base", before or "base")
+    return [revision.revision for revision in reversed(list(revisions))]
+
+
+@contextmanager
+def _turn(engine: Engine, database: Database) -> Iterator[None]:
+    """One migration of a MariaDB database at a time; its DDL knows no transaction. SQLite's does."""
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    name = f"orders-service-migrate-{database}"
+    with engine.connect() as connection:
+        granted = connection.execute(
+            text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": TURN_SECONDS}
+        )
+        if granted.scalar() != 1:
+            raise TimeoutError(f"another migration of {database} is still under way after {TURN_SECONDS} s")
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})

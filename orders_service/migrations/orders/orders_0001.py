@@ -1,0 +1,35 @@
+"""Orders are kept, and their events recorded beside them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from orders_service.database import UtcDateTime, exact, row_number
+from orders_service.migrations.events_0001 import TABLE, create_events_tables
+
+revision = "orders_0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the course's table, with a status, and those of the events."""
+    op.create_table(
+        "orders",
+        sa.Column("id", row_number(), autoincrement=True, nullable=False),
+        sa.Column("product_id", exact(120), nullable=False),
+        sa.Column("qty", sa.Integer(), nullable=False),
+        sa.Column("unit_price", sa.Integer(), nullable=False),
+        sa.Column("total_price", sa.Integer(), nullable=False),
+        sa.Column("user_id", exact(255), nullable=False),
+        sa.Column("order_id", exact(255), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("reason", sa.String(64)),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
+        sa.UniqueConstraint("order_id", name=op.f("uq_orders_order_id")),
+        **TABLE,
+    )
+    op.create_index(op.f("ix_orders_user_id_id"), "orders", ["user_id", "id"])
+    op.create_index(op.f("ix_orders_status_id"), "orders", ["status", "id"])
+    create_events_tables()

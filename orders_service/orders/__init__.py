@@ -1,0 +1,1 @@
+"""(2) An order is placed; (8) it is confirmed or rejected, or its customer cancels it."""

@@ -1,0 +1,35 @@
+"""(8) The catalog's answer confirms or rejects an order."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import structlog
+from sqlalchemy.orm import Session
+
+from orders_service.database import Clock, utc_now
+from orders_service.events.consumer import Received
+from orders_service.events.contract import StockRejected, StockReserved
+from orders_service.events.dead_letters import Refused
+from orders_service.orders import service
+
+log = structlog.get_logger()
+
+
+def on_stock_answered(
+    session: Session, received: Sequence[Received], *, clock: Clock = utc_now
+) -> Sequence[Refused]:
+    """Apply the catalog's answers. One that no longer fits, or is for no order of ours, changes nothing."""
+    now = clock()
+    reserved: set[str] = set()
+    rejected: dict[str, set[str]] = defaultdict(set)
+    for event in (r.event for r in received):
+        if isinstance(event, StockReserved):
+            reserved.add(event.order_id)
+        elif isinstance(event, StockRejected):
+            rejected[event.reason].add(event.order_id)
+    moved = service.confirm(session, sorted(reserved), now=now) if reserved else 0
+    for reason, order_ids in sorted(rejected.items()):
+        moved += service.reject(session, sorted(order_ids), reason, now=now)
+    if without := len(reserved) + sum(map(len, rejected.values())) - moved:
+        log.info("answers without a pending order", count=without)
+    return []

@@ -1,0 +1,44 @@
+"""What a customer asked for."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, Integer, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from orders_service.database import NAMES, UtcDateTime, exact, row_number
+
+
+class OrdersBase(DeclarativeBase):
+    """Metadata of the orders' own tables."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class Status(StrEnum):
+    """PENDING → CONFIRMED or REJECTED; PENDING or CONFIRMED → CANCELLED."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+class Order(OrdersBase):
+    """What a customer asked for. Its status changes only through `service.move`."""
+
+    __tablename__ = "orders"
+    __table_args__ = (Index(None, "user_id", "id"), Index(None, "status", "id"))
+
+    id: Mapped[int] = mapped_column(row_number(), primary_key=True, autoincrement=True)
+    product_id: Mapped[str] = mapped_column(exact(120))
+    qty: Mapped[int] = mapped_column(Integer)
+    unit_price: Mapped[int] = mapped_column(Integer)
+    total_price: Mapped[int] = mapped_column(Integer)
+    user_id: Mapped[str] = mapped_column(exact(255))
+    order_id: Mapped[str] = mapped_column(exact(255), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    status: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(64))
+    version: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime())

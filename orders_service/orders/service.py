@@ -1,0 +1,211 @@
+"""The four verbs of an order: place, cancel, confirm, reject."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from orders_service.database import Clock, changed
+from orders_service.events.contract import OrderCancelled, OrderPlaced
+from orders_service.events.outbox import Outbox
+from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
+from orders_service.orders.order import Order, Status
+
+KEYS = uuid.UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """What a customer wants, with the id that the order will have. *keyed*: the id came from a key."""
+
+    order_id: str
+    user_id: str
+    product_id: str
+    qty: int
+    unit_price: int
+    keyed: bool = False
+    traceparent: str | None = None
+
+    @property
+    def total_price(self) -> int:
+        return self.qty * self.unit_price
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An order, and whether an earlier request placed it."""
+
+    order: Order
+    replayed: bool
+
+
+def order_id(user_id: str, key: str | None) -> str:
+    """The id of an order: a fresh one or, with an idempotency key, always the same for this user and key."""
+    if key is None:
+        return str(uuid.uuid4())
+    # Nested, so that no two pairs of user and key make one text.
+    return str(uuid.uuid5(uuid.uuid5(KEYS, user_id), key))
+
+
+def place(
+    session: Session,
+    placements: Sequence[Placement],
+    *,
+    outbox: Outbox,
+    clock: Clock,
+    look_up_all: bool = False,
+) -> list[Placed | KeyReused]:
+    """Record each order with its event, in one go for all; one answer for each placement.
+
+    A keyed order that exists is answered as it was placed. A twin that is committed meanwhile raises the
+    database's IntegrityError: roll back and call again. *look_up_all*: the last attempt's outcome is unknown.
+    """
+    ids = [p.order_id for p in placements if p.keyed or look_up_all]
+    known = {order.order_id: order for order in _by_id(session, ids)}
+    now = clock()
+    fresh: dict[str, Placement] = {}
+    answers: list[Placed | KeyReused] = []
+    for placement in placements:
+        earlier = known.get(placement.order_id)
+        if earlier is None:
+            known[placement.order_id] = order = _order(placement, now)
+            fresh[placement.order_id] = placement
+            answers.append(Placed(order, replayed=False))
+        elif _asks_the_same(placement, earlier):
+            answers.append(Placed(earlier, replayed=placement.keyed))
+        else:
+            answers.append(KeyReused(placement.order_id))
+    if fresh:
+        session.execute(insert(Order), [_columns(known[order_id]) for order_id in fresh])
+        outbox.record(session, [_placed(placement) for placement in fresh.values()])
+    return answers
+
+
+def cancel(
+    session: Session,
+    *,
+    user_id: str,
+    order_id: str,
+    outbox: Outbox,
+    clock: Clock,
+    traceparent: str | None = None,
+) -> Order:
+    """Give the order up, once: cancelling it again changes nothing and is no error."""
+    order = get(session, user_id, order_id)
+    if order.status == Status.CANCELLED:
+        return order
+    moved = move(
+        session, [order_id], Status.CANCELLED, allowed=(Status.PENDING, Status.CONFIRMED), now=clock()
+    )
+    session.refresh(order)
+    if moved:
+        outbox.record(session, [_cancelled(order, traceparent)])
+    elif order.status == Status.REJECTED:
+        raise OrderRejected(order_id)
+    return order
+
+
+def confirm(session: Session, order_ids: Collection[str], *, now: datetime) -> int:
+    """Confirm those that are still pending; how many that were."""
+    return move(session, order_ids, Status.CONFIRMED, allowed=(Status.PENDING,), now=now)
+
+
+def reject(session: Session, order_ids: Collection[str], reason: str, *, now: datetime) -> int:
+    """Reject those that are still pending; how many that were."""
+    return move(session, order_ids, Status.REJECTED, allowed=(Status.PENDING,), now=now, reason=reason)
+
+
+def move(
+    session: Session,
+    order_ids: Collection[str],
+    status: Status,
+    *,
+    allowed: Collection[Status],
+    now: datetime,
+    reason: str | None = None,
+) -> int:
+    """Change the status of those orders whose status allows it, in one statement; how many changed.
+
+    Reading first and writing after would lose: a cancelled order would end confirmed, its pieces given back.
+    """
+    return changed(
+        session,
+        update(Order)
+        .where(Order.order_id.in_(order_ids), Order.status.in_(allowed))
+        .values(status=status, reason=reason, version=Order.version + 1, updated_at=now),
+    )
+
+
+def get(session: Session, user_id: str, order_id: str) -> Order:
+    """The customer's order; raises `OrderNotFound`."""
+    order = session.scalar(select(Order).where(Order.order_id == order_id, Order.user_id == user_id))
+    if order is None:
+        raise OrderNotFound(order_id)
+    return order
+
+
+def all_of(session: Session, user_id: str) -> Sequence[Order]:
+    """The customer's orders, oldest first."""
+    return session.scalars(select(Order).where(Order.user_id == user_id).order_by(Order.id)).all()
+
+
+def _by_id(session: Session, order_ids: Sequence[str]) -> Sequence[Order]:
+    if not order_ids:
+        return []
+    return session.scalars(select(Order).where(Order.order_id.in_(order_ids))).all()
+
+
+def _order(placement: Placement, now: datetime) -> Order:
+    return Order(
+        product_id=placement.product_id,
+        qty=placement.qty,
+        unit_price=placement.unit_price,
+        total_price=placement.total_price,
+        user_id=placement.user_id,
+        order_id=placement.order_id,
+        created_at=now,
+        status=Status.PENDING,
+        reason=None,
+        version=1,
+        updated_at=now,
+    )
+
+
+def _columns(order: Order) -> dict[str, object]:
+    return {name: value for name, value in vars(order).items() if not name.startswith("_")}
+
+
+def _asks_the_same(placement: Placement, order: Order) -> bool:
+    return (placement.user_id, placement.product_id, placement.qty, placement.unit_price) == (
+        order.user_id,
+        order.product_id,
+        order.qty,
+        order.unit_price,
+    )
+
+
+def _placed(placement: Placement) -> OrderPlaced:
+    return OrderPlaced(
+        order_id=placement.order_id,
+        product_id=placement.product_id,
+        qty=placement.qty,
+        unit_price=placement.unit_price,
+        total_price=placement.total_price,
+        user_id=placement.user_id,
+        traceparent=placement.traceparent,
+    )
+
+
+def _cancelled(order: Order, traceparent: str | None) -> OrderCancelled:
+    return OrderCancelled(
+        order_id=order.order_id,
+        product_id=order.product_id,
+        qty=order.qty,
+        unit_price=order.unit_price,
+        total_price=order.total_price,
+        user_id=order.user_id,
+        traceparent=traceparent,
+    )

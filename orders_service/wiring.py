@@ -1,0 +1,48 @@
+"""From settings to the parts that a process is made of."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from orders_service.database import open_engine
+from orders_service.events.contract import Topics
+from orders_service.events.outbox import Outbox
+from orders_service.settings import Settings
+
+
+def engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for *url*; the folder of an SQLite file is made."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    return open_engine(url, pool_size=pool_size)
+
+
+def sessions(url: str) -> sessionmaker[Session]:
+    """Sessions for a worker, which has one thread."""
+    return sessionmaker(engine(url, pool_size=2), expire_on_commit=False)
+
+
+def topics(settings: Settings) -> Topics:
+    """Which topic carries what."""
+    return Topics(catalog=settings.catalog_topic, stock=settings.stock_topic)
+
+
+def orders_outbox(settings: Settings) -> Outbox:
+    """Where the orders record their events."""
+    return Outbox("/order-service", topics(settings))
+
+
+def catalog_outbox(settings: Settings) -> Outbox:
+    """Where the catalog records its answers."""
+    return Outbox("/catalog-service", topics(settings))
+
+
+def owner() -> str:
+    """A name for this process among all that share a database."""
+    return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"

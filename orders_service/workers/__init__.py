@@ -1,0 +1,1 @@
+"""One file = one process. Each only assembles a step; `loop.py` turns it."""

@@ -1,0 +1,26 @@
+"""The broker of a process, from its settings."""
+
+from pathlib import Path
+
+from orders_service.events.broker import Broker, TopicSpec
+from orders_service.events.embedded import EmbeddedBroker
+from orders_service.events.kafka import KafkaBroker
+from orders_service.settings import Settings
+
+
+def broker(settings: Settings) -> Broker:
+    """The broker that BROKER names. It connects when it is used."""
+    if settings.broker == "kafka":
+        return KafkaBroker(settings.kafka_bootstrap_servers)
+    return EmbeddedBroker(Path(settings.state_dir, "broker.db"))
+
+
+def topic_spec(settings: Settings) -> TopicSpec:
+    """How topics are created."""
+    return TopicSpec(
+        partitions=settings.topic_partitions,
+        replication=settings.topic_replication,
+        min_insync_replicas=settings.topic_min_insync_replicas,
+        retention_days=settings.topic_retention_days,
+        max_message_bytes=settings.topic_max_message_bytes,
+    )

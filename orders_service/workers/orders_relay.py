@@ -1,0 +1,27 @@
+"""The process that carries the orders' outbox to the broker."""
+
+import click
+
+from orders_service import logs, wiring
+from orders_service.events.relay import Relay
+from orders_service.settings import Settings
+from orders_service.workers import loop
+from orders_service.workers.broker import broker
+
+
+def build(settings: Settings) -> Relay:
+    """The relay of the orders database."""
+    return Relay(
+        wiring.sessions(settings.orders_database_url),
+        broker(settings).producer(),
+        owner=wiring.owner(),
+        lease_seconds=settings.relay_lease_seconds,
+    )
+
+
+@click.command("orders-relay")
+def main() -> None:
+    """Carry the orders' outbox to the broker until told to stop."""
+    settings = Settings.read()
+    logs.configure(settings.log_level)
+    loop.run(build(settings), "orders-relay")

@@ -1,0 +1,29 @@
+"""The process that confirms or rejects orders as the catalog answers."""
+
+import click
+
+from orders_service import logs, wiring
+from orders_service.events.consumer import Consumer
+from orders_service.orders.handlers import on_stock_answered
+from orders_service.settings import Settings
+from orders_service.workers import loop
+from orders_service.workers.broker import broker
+
+
+def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
+    """The consumer of the catalog's answers."""
+    return Consumer(
+        wiring.sessions(settings.orders_database_url),
+        broker(settings).subscribe(settings.status_group, [settings.stock_topic]),
+        on_stock_answered,
+        group=settings.status_group,
+        poll_seconds=poll_seconds,
+    )
+
+
+@click.command("status-consumer")
+def main() -> None:
+    """Confirm or reject orders as the catalog answers, until told to stop."""
+    settings = Settings.read()
+    logs.configure(settings.log_level)
+    loop.run(build(settings), "status-consumer")

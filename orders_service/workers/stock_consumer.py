@@ -1,0 +1,36 @@
+"""The process that reserves and releases stock as orders come and go."""
+
+from functools import partial
+
+import click
+
+from orders_service import logs, wiring
+from orders_service.catalog.handlers import on_order_events
+from orders_service.events.consumer import Consumer
+from orders_service.settings import Settings
+from orders_service.workers import loop
+from orders_service.workers.broker import broker
+
+
+def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
+    """The consumer of the orders' events."""
+    handler = partial(
+        on_order_events,
+        outbox=wiring.catalog_outbox(settings),
+        check_price=settings.catalog_check_price,
+    )
+    return Consumer(
+        wiring.sessions(settings.catalog_database_url),
+        broker(settings).subscribe(settings.stock_group, [settings.catalog_topic]),
+        handler,
+        group=settings.stock_group,
+        poll_seconds=poll_seconds,
+    )
+
+
+@click.command("stock-consumer")
+def main() -> None:
+    """Reserve stock for placed orders, release it for cancelled ones, until told to stop."""
+    settings = Settings.read()
+    logs.configure(settings.log_level)
+    loop.run(build(settings), "stock-consumer")

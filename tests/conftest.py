@@ -1,0 +1,58 @@
+"""What every test may ask for: databases of its own, a broker, the whole flow."""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from lab import Lab, LabError, Ports
+from tests.databases import Databases
+from tests.flow_kit import Flow
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A real Kafka and a real MariaDB, started once for the whole run, on ports of their own."""
+    own = Lab(tmp_path_factory.mktemp("lab"), Ports.free())
+    try:
+        started = own.__enter__()
+    except LabError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the lab cannot run here: {error}")
+    yield started
+    own.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(lab: Lab) -> str:
+    """Where the lab's Kafka answers."""
+    return lab.kafka.bootstrap
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.real)])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
+    """Databases of this test alone: on SQLite and, once more, on the real MariaDB."""
+    if request.param == "sqlite":
+        found = Databases(f"sqlite:///{tmp_path}/orders.db", f"sqlite:///{tmp_path}/catalog.db")
+    else:
+        mariadb = request.getfixturevalue("lab").mariadb
+        number = next(NUMBERS)
+        found = Databases(
+            mariadb.create_database(f"orders_{number}"), mariadb.create_database(f"catalog_{number}")
+        )
+    found.migrate()
+    yield found
+    found.dispose()
+
+
+@pytest.fixture
+def flow(databases: Databases, tmp_path: Path) -> Iterator[Flow]:
+    """Orders, catalog and the events between them, on an embedded log."""
+    whole = Flow(databases, tmp_path)
+    yield whole
+    whole.close()

@@ -1,0 +1,55 @@
+"""Two databases for a test, and what must be true of them."""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from orders_service import migrations, wiring
+from orders_service.catalog.product import Product, Reservation, State, Supply
+
+
+@dataclass
+class Databases:
+    """Two migrated databases, with the course's three products."""
+
+    orders_url: str
+    catalog_url: str
+    engines: dict[str, Engine] = field(default_factory=dict)
+
+    @property
+    def orders(self) -> Engine:
+        return self.engines["orders"]
+
+    @property
+    def catalog(self) -> Engine:
+        return self.engines["catalog"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"ORDERS_DATABASE_URL": self.orders_url, "CATALOG_DATABASE_URL": self.catalog_url}
+
+    def migrate(self) -> None:
+        """Open both and bring them to their newest version."""
+        urls: dict[migrations.Database, str] = {"orders": self.orders_url, "catalog": self.catalog_url}
+        for name, url in urls.items():
+            self.engines[name] = wiring.engine(url, pool_size=20)
+            migrations.upgrade(self.engines[name], name)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        for engine in self.engines.values():
+            engine.dispose()
+
+
+def assert_stock_adds_up(catalog: Session) -> None:
+    """Per product: stock is not negative, and stock + Σ reserved = Σ supplied."""
+    for product in catalog.scalars(select(Product)):
+        reserved = catalog.scalar(
+            select(func.coalesce(func.sum(Reservation.qty), 0)).where(
+                Reservation.product_id == product.product_id, Reservation.state == State.RESERVED
+            )
+        )
+        supplied = catalog.scalar(select(func.sum(Supply.qty)).where(Supply.product_id == product.product_id))
+        assert product.stock >= 0, product.product_id
+        assert product.stock + int(reserved or 0) == supplied, product.product_id

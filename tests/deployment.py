@@ -1,0 +1,148 @@
+"""The service as it is deployed: real processes by their words, on real servers."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from lab import Lab, Ports
+from tests.databases import Databases
+
+WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
+PROCESSES = ("api", *WORKERS)
+
+
+class Deployment:
+    """One of every process, each with its log in *folder*."""
+
+    def __init__(self, lab: Lab, databases: Databases, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.port = Ports.free().connect
+        name = uuid4().hex[:8]
+        self.environment = (
+            lab.environment()
+            | databases.environment
+            | {
+                "API_PORT": str(self.port),
+                "CATALOG_TOPIC": f"catalog-{name}",
+                "STOCK_TOPIC": f"stock-{name}",
+                "STOCK_GROUP": f"stock-{name}",
+                "STATUS_GROUP": f"status-{name}",
+                "STATE_DIR": str(folder),
+                "PYTHONWARNINGS": "error,ignore:open_text is deprecated:DeprecationWarning,"
+                "ignore:read_text is deprecated:DeprecationWarning",
+            }
+            | settings
+        )
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+
+    def run(self, *words: str) -> str:
+        """Run a word to its end; what it printed."""
+        done = subprocess.run(_command(words), env=self._env(), capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, *words: str) -> None:
+        """Start processes by their words; a name may carry a number: `orders-relay#2`."""
+        for word in words:
+            with (self.folder / f"{word}.log").open("ab") as log:
+                self.processes[word] = subprocess.Popen(
+                    _command([word.partition("#")[0]]), env=self._env(), stdout=log, stderr=log
+                )
+
+    def kill(self, word: str) -> None:
+        """kill -9, and the children of the API with it."""
+        process = self.processes.pop(word)
+        for pid in [*children(process.pid), process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        process.wait(10)
+
+    def stop(self, word: str, *, seconds: float = 15) -> int:
+        """SIGTERM; the exit code."""
+        process = self.processes.pop(word)
+        process.terminate()
+        return process.wait(seconds)
+
+    def close(self) -> None:
+        """End what still runs."""
+        self.api.close()
+        for word in list(self.processes):
+            self.kill(word)
+
+    def await_ready(self) -> None:
+        """Wait until the API answers."""
+        await_true(self._is_ready, "the API is ready", log=self.folder / "api.log")
+
+    def place(self, user: str, product: str, qty: int, *, key: str | None = None) -> dict[str, Any]:
+        """Place an order; the answer's body."""
+        headers = {"Idempotency-Key": key} if key else {}
+        asked = {"productId": product, "qty": qty, "unitPrice": 1}
+        response = self.api.post(f"/order-service/{user}/orders", json=asked, headers=headers)
+        assert response.status_code == 201, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def orders(self, user: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.api.get(f"/order-service/{user}/orders").json()
+        return found
+
+    def await_answers(self, user: str, *, seconds: float = 30) -> list[dict[str, Any]]:
+        """The user's orders once none is PENDING."""
+
+        def none_pending() -> bool:
+            return all(order["status"] != "PENDING" for order in self.orders(user))
+
+        await_true(none_pending, f"every order of {user} is answered", seconds=seconds)
+        return self.orders(user)
+
+    def _is_ready(self) -> bool:
+        try:
+            return self.api.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _env(self) -> dict[str, str]:
+        return os.environ | self.environment
+
+
+@contextmanager
+def deployed(lab: Lab, databases: Databases, folder: Path, **settings: str) -> Iterator[Deployment]:
+    """All five processes, topics created, ready; ended in the end."""
+    deployment = Deployment(lab, databases, folder, **settings)
+    try:
+        deployment.run("topics", "create")
+        deployment.start(*PROCESSES)
+        deployment.await_ready()
+        yield deployment
+    finally:
+        deployment.close()
+
+
+def await_true(
+    condition: Callable[[], bool], what: str, *, seconds: float = 30, log: Path | None = None
+) -> None:
+    """Wait until *condition* holds; fail with *what* was awaited."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        tail = f"\n{log.read_text()[-2000:]}" if log and log.exists() else ""
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}{tail}"
+        time.sleep(0.02)
+
+
+def _command(words: Any) -> list[str]:
+    return [sys.executable, "-m", "orders_service", *words]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []

@@ -1,0 +1,223 @@
+"""A batch becomes one transaction; a bad record stops nobody, a bad database loses nothing."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from orders_service.database import utc_now
+from orders_service.events import dead_letters
+from orders_service.events.broker import Outgoing, TopicSpec
+from orders_service.events.consumer import Consumer, Handler, Received
+from orders_service.events.contract import OrderPlaced
+from orders_service.events.dead_letters import Refused
+from orders_service.events.embedded import EmbeddedBroker
+from orders_service.events.errors import Conflicting
+from orders_service.events.tables import DeadLetter, Lease
+from tests.databases import Databases
+
+TOPIC, GROUP = "example-catalog-topic", "catalog-stock"
+
+
+class Reception:
+    """A log, a handler that writes a row per order, and a consumer between them."""
+
+    def __init__(self, databases: Databases, path: Path) -> None:
+        self.sessions = sessionmaker(databases.catalog)
+        self.broker = EmbeddedBroker(path / "broker.db")
+        self.broker.create_topics([TOPIC], TopicSpec(partitions=1))
+        self.producer = self.broker.producer()
+        self.consumer: Consumer | None = None
+
+    def send(self, *values: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
+        self.producer.send([Outgoing(TOPIC, b"k", value, headers) for value in values])
+
+    def consume(self, handler: Handler) -> Consumer:
+        self.close()
+        self.consumer = Consumer(
+            self.sessions, self.broker.subscribe(GROUP, [TOPIC]), handler, group=GROUP, poll_seconds=0
+        )
+        return self.consumer
+
+    def applied(self) -> list[str]:
+        with self.sessions() as session:
+            return list(session.scalars(select(Lease.lane).order_by(Lease.lane)))
+
+    def dead(self) -> list[DeadLetter]:
+        with self.sessions() as session:
+            return list(session.scalars(select(DeadLetter).order_by(DeadLetter.offset)))
+
+    def close(self) -> None:
+        if self.consumer:
+            self.consumer.close()
+
+
+@pytest.fixture
+def reception(databases: Databases, tmp_path: Path) -> Iterator[Reception]:
+    found = Reception(databases, tmp_path)
+    yield found
+    found.close()
+    found.producer.close()
+
+
+def order(order_id: str) -> bytes:
+    return json.dumps({"orderId": order_id, "productId": "CATALOG-001", "qty": 1}).encode()
+
+
+def write_a_row(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
+    """A handler: one row for each order, in a table that has the right shape for it."""
+    now = utc_now()
+    rows = [{"lane": r.event.order_id, "owner": "x", "expires_at": now} for r in received]
+    session.execute(insert(Lease), rows)
+    return []
+
+
+def test_a_batch_is_applied_and_acknowledged(reception: Reception) -> None:
+    reception.send(order("a"), order("b"))
+
+    assert reception.consume(write_a_row).step()
+
+    assert reception.applied() == ["a", "b"]
+    assert not reception.consume(write_a_row).step()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"", b"not json", b"[]", b"null", b"\xff\xfe", b"{}", b'{"qty":1}', b'{"qty":true}', b"[" * 100_000],
+    ids=lambda value: repr(value[:12]),
+)
+def test_an_unreadable_record_rests_whole_and_stops_nobody(reception: Reception, value: bytes) -> None:
+    reception.send(order("a"))
+    reception.send(value, headers=(("h", b"\xff\x00"),))
+    reception.send(order("b"))
+
+    reception.consume(write_a_row).step()
+
+    (letter,) = reception.dead()
+    assert (letter.topic, letter.partition, letter.offset, letter.reason) == (TOPIC, 0, 1, "unreadable")
+    assert (letter.key, letter.value, letter.headers) == (b"k", value, '[["h", "/wA="]]')
+    assert reception.applied() == ["a", "b"]
+
+
+def test_an_unknown_type_is_skipped_and_an_unknown_version_is_not(reception: Reception) -> None:
+    reception.send(order("a"), headers=(("ce_type", b"invoice.sent.v1"),))
+    reception.send(order("b"), headers=(("ce_type", b"order.placed.v2"),))
+
+    reception.consume(write_a_row).step()
+
+    assert reception.applied() == []
+    assert [letter.offset for letter in reception.dead()] == [1]
+
+
+def test_an_exception_of_the_handler_costs_its_record_only(reception: Reception) -> None:
+    tries: list[str] = []
+
+    def stumbles_over_b(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        tries.extend(r.event.order_id for r in received)
+        if any(r.event.order_id == "b" for r in received):
+            raise KeyError("b")
+        return write_a_row(session, received)
+
+    reception.send(order("a"), order("b"), order("c"))
+
+    reception.consume(stumbles_over_b).step()
+
+    assert reception.applied() == ["a", "c"]
+    assert [(letter.offset, letter.reason) for letter in reception.dead()] == [(1, "handler-failed")]
+    assert tries.count("b") == 4
+
+
+def test_a_value_that_the_database_cannot_hold_costs_its_record_only(reception: Reception) -> None:
+    def too_long_for_b(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        if any(r.event.order_id == "b" for r in received):
+            raise DataError("INSERT", {}, Exception(1406, "Data too long"))
+        return write_a_row(session, received)
+
+    reception.send(order("a"), order("b"))
+
+    reception.consume(too_long_for_b).step()
+
+    assert reception.applied() == ["a"]
+    assert [letter.reason for letter in reception.dead()] == ["data-refused"]
+
+
+def test_what_the_handler_refuses_rests_with_its_reason(reception: Reception) -> None:
+    def refuses(_: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        return [(r.record, Conflicting("placed before, otherwise")) for r in received]
+
+    reception.send(order("a"))
+
+    reception.consume(refuses).step()
+
+    (letter,) = reception.dead()
+    assert (letter.reason, letter.detail) == ("conflicting", "placed before, otherwise")
+
+
+def test_an_error_of_the_database_loses_nothing_and_buries_nothing(reception: Reception) -> None:
+    away = True
+
+    def while_the_server_is_read_only(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        if away:
+            raise OperationalError("INSERT", {}, Exception(1290, "--read-only"))
+        return write_a_row(session, received)
+
+    reception.send(order("a"), order("b"))
+    consumer = reception.consume(while_the_server_is_read_only)
+    for _ in range(5):
+        with pytest.raises(OperationalError):
+            consumer.step()
+    away = False
+
+    consumer.step()
+
+    assert reception.applied() == ["a", "b"]
+    assert reception.dead() == []
+
+
+def test_a_crash_after_the_commit_brings_the_records_again(reception: Reception) -> None:
+    def on_events(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        known = set(session.scalars(select(Lease.lane)))
+        return (
+            write_a_row(session, [r for r in received if r.event.order_id not in known]) if not known else []
+        )
+
+    reception.send(order("a"), b"poison")
+    consumer = reception.consume(on_events)
+    consumer._apply(consumer._subscription.poll(seconds=0))
+
+    reception.consume(on_events).step()
+
+    assert reception.applied() == ["a"]
+    assert len(reception.dead()) == 1
+
+
+def test_a_dead_letter_is_kept_once_however_often_it_comes(reception: Reception) -> None:
+    reception.send(b"poison")
+    reader = reception.broker.read([TOPIC], from_start=True)
+    (record,) = reader.poll(seconds=0)
+    reader.close()
+
+    for _ in range(2):
+        with reception.sessions.begin() as session:
+            dead_letters.keep(session, [(record, Conflicting("x"))], group=GROUP, clock=utc_now)
+
+    assert len(reception.dead()) == 1
+
+
+def test_an_event_carries_what_its_record_said(reception: Reception) -> None:
+    seen: list[Received] = []
+
+    def remember(_: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        seen.extend(received)
+        return []
+
+    reception.send(order("a"), headers=(("ce_type", b"order.placed.v1"), ("traceparent", b"nonsense")))
+
+    reception.consume(remember).step()
+
+    assert [r.event for r in seen] == [OrderPlaced(order_id="a", product_id="CATALOG-001", qty=1)]
+    assert seen[0].event.traceparent is None

@@ -1,0 +1,222 @@
+"""From the outbox to the broker: oldest first, each lane by itself, sent before marked."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from orders_service.database import database_now, utc_now
+from orders_service.events import leases
+from orders_service.events.broker import Record, TopicSpec
+from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, StockReserved, Topics
+from orders_service.events.embedded import EmbeddedBroker
+from orders_service.events.outbox import Outbox
+from orders_service.events.relay import Relay
+from orders_service.events.tables import Lease, OutboxRow
+from tests.databases import Databases
+
+CATALOG, STOCK = "example-catalog-topic", "example-stock-topic"
+
+
+class Post:
+    """An outbox, its log, and relays between them."""
+
+    def __init__(self, databases: Databases, path: Path) -> None:
+        self.sessions = sessionmaker(databases.orders)
+        self.broker = EmbeddedBroker(path / "broker.db")
+        self.broker.create_topics([CATALOG], TopicSpec(partitions=1))
+        self.outbox = Outbox("/order-service", Topics())
+        self.relays: list[Relay] = []
+
+    def relay(self, owner: str = "a") -> Relay:
+        self.relays.append(Relay(self.sessions, self.broker.producer(), owner=owner))
+        return self.relays[-1]
+
+    def record(self, *events: Event) -> None:
+        with self.sessions.begin() as session:
+            self.outbox.record(session, events)
+
+    def rows(self) -> list[OutboxRow]:
+        with self.sessions() as session:
+            return list(session.scalars(select(OutboxRow).order_by(OutboxRow.seq)))
+
+    def log(self, topic: str = CATALOG) -> list[Record]:
+        reader = self.broker.read([topic], from_start=True)
+        records = reader.poll(seconds=0)
+        reader.close()
+        return records
+
+
+@pytest.fixture
+def post(databases: Databases, tmp_path: Path) -> Iterator[Post]:
+    found = Post(databases, tmp_path)
+    yield found
+    for relay in found.relays:
+        relay.close()
+
+
+def placed(order_id: str = "o1") -> OrderPlaced:
+    return OrderPlaced(order_id=order_id, product_id="CATALOG-001", qty=1)
+
+
+def cancelled(order_id: str = "o1") -> OrderCancelled:
+    return OrderCancelled(order_id=order_id, product_id="CATALOG-001", qty=1)
+
+
+def reserved(order_id: str = "o1") -> StockReserved:
+    return StockReserved(order_id=order_id, product_id="CATALOG-001", qty=1)
+
+
+def test_events_go_out_oldest_first_and_are_marked(post: Post) -> None:
+    post.record(*(placed(f"o{n}") for n in range(5)))
+
+    busy = post.relay().step()
+
+    assert busy
+    assert [dict(record.headers)["ce_subject"] for record in post.log()] == [
+        b"o0",
+        b"o1",
+        b"o2",
+        b"o3",
+        b"o4",
+    ]
+    assert all(row.lane is None and row.published_at for row in post.rows())
+
+
+def test_with_nothing_pending_there_is_nothing_to_do(post: Post) -> None:
+    assert not post.relay().step()
+
+
+def test_a_rolled_back_order_has_no_event(post: Post) -> None:
+    with post.sessions() as session:
+        post.outbox.record(session, [placed()])
+        session.rollback()
+
+    post.relay().step()
+
+    assert post.log() == []
+
+
+def test_an_order_is_in_a_batch_once_so_that_its_events_stay_in_order(post: Post) -> None:
+    relay = post.relay()
+    post.record(placed("o1"), cancelled("o1"), placed("o2"))
+
+    relay.step()
+    first = [dict(record.headers)["ce_type"] for record in post.log()]
+    relay.step()
+
+    assert first == [b"order.placed.v1", b"order.placed.v1"]
+    assert [dict(record.headers)["ce_type"] for record in post.log()][2:] == [b"order.cancelled.v1"]
+
+
+def test_a_topic_that_is_missing_starves_no_other_and_keeps_its_events(post: Post) -> None:
+    relay = post.relay()
+    post.record(reserved("o1"), placed("o2"))
+
+    relay.step()
+
+    assert [row.lane for row in post.rows()] == [STOCK, None]
+    assert len(post.log()) == 1
+
+
+def test_events_of_a_missing_topic_go_out_once_it_is_created(post: Post) -> None:
+    post.record(reserved("o1"))
+    post.relay("a").step()
+    post.relays[0].close()
+    post.broker.create_topics([STOCK], TopicSpec(partitions=1))
+
+    post.relays[0] = Relay(post.sessions, post.broker.producer(), owner="b")
+    post.relays[0].step()
+
+    assert len(post.log(STOCK)) == 1
+
+
+def test_a_record_refused_for_good_is_set_aside_and_the_next_goes_on(post: Post) -> None:
+    relay = post.relay()
+    post.record(placed("o1"), placed("o2"))
+    with post.sessions.begin() as session:
+        session.execute(
+            update(OutboxRow).where(OutboxRow.aggregateid == "o1").values(payload="x" * 2_000_000)
+        )
+
+    relay.step()
+
+    aside, sent = post.rows()
+    assert (aside.lane, aside.published_at) == (None, None)
+    assert aside.error
+    assert sent.published_at
+    assert len(post.log()) == 1
+
+
+def test_a_crash_between_sending_and_marking_sends_again(post: Post) -> None:
+    post.record(placed())
+    post.relay().step()
+    with post.sessions.begin() as session:
+        session.execute(update(OutboxRow).values(lane=CATALOG, published_at=None))
+
+    post.relays[0].step()
+
+    assert len(post.log()) == 2
+
+
+def test_a_lane_has_one_owner(post: Post) -> None:
+    first, second = post.relay("a"), post.relay("b")
+    post.record(placed("o1"))
+    first.step()
+    post.record(placed("o2"))
+
+    assert not second.step()
+    assert first.step()
+
+
+def test_a_closed_relay_is_followed_at_once(post: Post) -> None:
+    post.record(placed("o1"))
+    post.relay("a").step()
+    post.relays.pop().close()
+    post.record(placed("o2"))
+
+    assert post.relay("b").step()
+
+
+def test_a_relay_that_died_is_followed_when_its_lease_has_run_out(post: Post) -> None:
+    post.record(placed("o1"))
+    post.relay("a").step()
+    with post.sessions.begin() as session:
+        session.execute(update(Lease).values(expires_at=database_now(-1)))
+    post.record(placed("o2"))
+
+    assert post.relay("b").step()
+
+
+def test_a_lease_lasts_as_long_as_the_database_says(post: Post) -> None:
+    with post.sessions() as session:
+        assert leases.acquire(session, CATALOG, owner="a", seconds=60)
+
+        assert not leases.acquire(session, CATALOG, owner="b", seconds=60)
+        assert leases.acquire(session, CATALOG, owner="a", seconds=60)
+        left = session.scalars(select(Lease.expires_at)).one() - utc_now()
+        assert 55 < left.total_seconds() <= 61
+
+
+def test_an_event_recorded_late_with_a_smaller_number_is_not_skipped(post: Post) -> None:
+    relay = post.relay()
+    post.record(placed("o1"), placed("o2"))
+    relay.step()
+    with post.sessions.begin() as session:
+        row = {
+            **vars(post.rows()[0]),
+            "seq": -1,
+            "aggregateid": "late",
+            "lane": CATALOG,
+            "published_at": None,
+        }
+        del row["_sa_instance_state"]
+        session.execute(insert(OutboxRow), [row])
+
+    relay.step()
+
+    with Session(post.sessions.kw["bind"]) as session:
+        assert session.scalar(select(func.count()).where(OutboxRow.lane.is_not(None))) == 0
+    assert len(post.log()) == 3

@@ -1,0 +1,132 @@
+"""The lock and what is checked against it."""
+
+import hashlib
+import io
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lab import artifacts
+from lab.artifacts import Artifact, Progress, cache, files, locked, unpacked
+from lab.errors import ArtifactError
+
+GOOD = b"what the lock was made from"
+SHA256 = hashlib.sha256(GOOD).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """What is published, by coordinate."""
+    published: dict[str, bytes] = {}
+
+    def download(artifact: Artifact, folder: Path, progress: Progress | None = None) -> Path:
+        path = folder / artifact.path.name
+        path.write_bytes(published[artifact.coordinate])
+        return path
+
+    monkeypatch.setattr(artifacts, "download", download)
+    return published
+
+
+def test_the_lock_names_every_server_and_a_full_sha256_each() -> None:
+    found = {section: locked(section) for section in ("kafka", "mariadb", "connectors")}
+
+    assert {section: len(artifacts) for section, artifacts in found.items()} == {
+        "kafka": 93,
+        "mariadb": 1,
+        "connectors": 2,
+    }
+    assert all(re.fullmatch("[0-9a-f]{64}", one.sha256) for several in found.values() for one in several)
+
+
+def test_no_two_artifacts_share_a_file() -> None:
+    everything = [one for section in ("kafka", "mariadb", "connectors") for one in locked(section)]
+
+    assert len({one.path for one in everything}) == len(everything)
+
+
+def test_a_coordinate_becomes_a_file_name() -> None:
+    plain = Artifact("org.example:lamp:1.2", SHA256)
+    classified = Artifact("org.example:lamp:1.2:plugin:tar.gz", SHA256)
+
+    assert plain.path == cache() / "org.example" / "lamp-1.2.jar"
+    assert classified.path == cache() / "org.example" / "lamp-1.2-plugin.tar.gz"
+
+
+@pytest.mark.parametrize("coordinate", ["lamp", "org.example:lamp", "org.example:lamp:1.2:plugin"])
+def test_what_is_no_coordinate_is_refused(coordinate: str) -> None:
+    with pytest.raises(ArtifactError, match="not a coordinate"):
+        Artifact(coordinate, SHA256)
+
+
+@pytest.mark.parametrize("text", ["[kafka]\nnot = a string", '[kafka]\n"a:b:1" = "0"\n"a:b:1" = "1"'])
+def test_a_lock_that_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> None:
+    lock = tmp_path / "artifacts.lock"
+    lock.write_text(text)
+
+    with pytest.raises(ArtifactError, match="cannot be read"):
+        locked("kafka", lock)
+
+
+def test_a_file_is_fetched_once(registry: dict[str, bytes]) -> None:
+    lamp = Artifact("org.example:lamp:1", SHA256)
+    registry[lamp.coordinate] = GOOD
+    files([lamp], io.StringIO())
+    registry.clear()
+
+    (path,) = files([lamp], io.StringIO())
+
+    assert path.read_bytes() == GOOD
+
+
+def test_a_file_that_is_not_the_locked_one_is_refused_and_removed(registry: dict[str, bytes]) -> None:
+    lamp = Artifact("org.example:lamp:1", SHA256)
+    registry[lamp.coordinate] = b"something else"
+
+    with pytest.raises(ArtifactError, match="lamp:1: its SHA-256 is not the one"):
+        files([lamp], io.StringIO())
+
+    assert [path for path in cache().rglob("*") if path.is_file()] == []
+
+
+def test_a_file_spoilt_in_the_cache_is_fetched_again(registry: dict[str, bytes]) -> None:
+    lamp = Artifact("org.example:lamp:1", SHA256)
+    registry[lamp.coordinate] = GOOD
+    lamp.path.parent.mkdir(parents=True)
+    lamp.path.write_bytes(GOOD[:5])
+
+    (path,) = files([lamp], io.StringIO())
+
+    assert path.read_bytes() == GOOD
+
+
+def test_an_archive_is_unpacked_once_and_not_kept(registry: dict[str, bytes]) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("linux/bin/lamp", "light")
+    jar = Artifact("org.example:lamp:1", hashlib.sha256(content.getvalue()).hexdigest())
+    registry[jar.coordinate] = content.getvalue()
+
+    folder = unpacked(jar, io.StringIO())
+    again = unpacked(jar, io.StringIO())
+
+    assert folder == again
+    assert (folder / "linux/bin/lamp").read_text() == "light"
+    assert not jar.path.exists()
+
+
+def test_progress_ends_with_all_that_came(registry: dict[str, bytes]) -> None:
+    lamps = [Artifact(f"org.example:lamp:{version}", SHA256) for version in range(3)]
+    registry.update({lamp.coordinate: GOOD for lamp in lamps})
+    out = io.StringIO()
+
+    files(lamps, out)
+
+    assert out.getvalue().splitlines()[-1] == "fetching servers: 3 of 3 files, 0 MB"

@@ -1,0 +1,62 @@
+"""The migrations make what the models say, on every database."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import MetaData, String, inspect
+
+from orders_service import migrations
+from orders_service.catalog.product import CatalogBase
+from orders_service.events.tables import EventsBase
+from orders_service.orders.order import OrdersBase
+from tests.databases import Databases
+
+MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
+
+
+@pytest.mark.parametrize("name", ["orders", "catalog"])
+def test_the_migrations_make_what_the_models_say(databases: Databases, name: migrations.Database) -> None:
+    models = [EventsBase.metadata, MODELS[name]]  # Alembic takes several; its types do not say so.
+
+    with databases.engines[name].connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), cast(MetaData, models))
+
+    assert differences == []
+
+
+@pytest.mark.parametrize("name", ["orders", "catalog"])
+def test_every_text_key_is_compared_byte_by_byte(databases: Databases, name: migrations.Database) -> None:
+    engine = databases.engines[name]
+    exact = None if engine.dialect.name == "sqlite" else "utf8mb4_nopad_bin"
+    inspector = inspect(engine)
+
+    loose = [
+        f"{table}.{column['name']}"
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+        for column in inspector.get_columns(table)
+        if column["name"].endswith(("_id", "id", "key", "lane", "topic", "owner"))
+        and isinstance(column["type"], String)
+        and column["type"].collation != exact
+    ]
+
+    assert loose == []
+
+
+def test_migrating_twice_changes_nothing(databases: Databases) -> None:
+    assert migrations.upgrade(databases.orders, "orders") == []
+
+
+def test_two_migrations_at_once_take_turns(databases: Databases) -> None:
+    for engine in (databases.orders, databases.catalog):
+        with engine.begin() as connection:
+            for table in inspect(connection).get_table_names():
+                connection.exec_driver_sql(f"DROP TABLE {table}")
+
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(lambda _: migrations.upgrade(databases.orders, "orders"), range(4)))
+
+    assert sorted(applied) == [[], [], [], ["orders_0001"]]

@@ -1,0 +1,161 @@
+"""`run`: everything in one process, with nothing but Python."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lab import Ports
+from tests.deployment import await_true, children
+
+
+class Running:
+    """`orders-service run` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = Ports.free().connect
+        self.environment = os.environ | {"STATE_DIR": str(folder / "state"), "API_PORT": str(self.port)}
+        self.log = folder / "run.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self.command("run", *options), env=self.environment, stdout=log, stderr=log
+            )
+        await_true(lambda: "Ready in" in self.log.read_text(), "it is ready", log=self.log)
+
+    def word(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words), env=self.environment | settings, capture_output=True, text=True, timeout=60
+        )
+
+    def stock(self) -> int:
+        answer = httpx.get(f"http://127.0.0.1:{self.port}/catalog-service/catalogs/CATALOG-001")
+        return int(answer.json()["stock"])
+
+    def interrupt(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(15)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.interrupt()
+
+    @staticmethod
+    def command(*words: str) -> list[str]:
+        return [sys.executable, "-m", "orders_service", *words]
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """It, not started yet."""
+    found = Running(tmp_path)
+    yield found
+    found.close()
+
+
+def test_a_first_order_takes_one_piece_and_is_confirmed(running: Running) -> None:
+    running.start()
+
+    told = running.word("first-order")
+
+    assert told.returncode == 0, told.stderr
+    assert "PENDING → CONFIRMED" in told.stdout
+    assert running.stock() == 99
+
+
+def test_it_says_what_runs_where_and_what_to_type_next(running: Running) -> None:
+    running.start()
+
+    told = running.log.read_text()
+
+    assert f"http://127.0.0.1:{running.port}/order-service/{{userId}}/orders" in told
+    assert f"API_PORT={running.port} (from the environment)" in told
+    assert "first-order" in told
+
+
+def test_ctrl_c_stops_everything_and_a_second_start_goes_on(running: Running) -> None:
+    running.start()
+    running.word("first-order")
+    assert running.process is not None
+    workers = children(running.process.pid)
+
+    code = running.interrupt()
+    running.start()
+
+    assert code == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert running.stock() == 99
+
+
+def test_reset_begins_anew_and_removes_its_own_files_only(running: Running) -> None:
+    running.start()
+    running.word("first-order")
+    running.interrupt()
+    mine = Path(running.environment["STATE_DIR"], "notes.txt")
+    mine.write_text("mine")
+
+    running.start("--reset")
+
+    assert running.stock() == 100
+    assert mine.read_text() == "mine"
+
+
+def test_a_second_one_at_the_same_time_is_refused(running: Running) -> None:
+    running.start()
+
+    same_port = running.word("run")
+    same_state = running.word("run", API_PORT=str(Ports.free().connect))
+
+    assert (same_port.returncode, same_state.returncode) == (1, 1)
+    assert f"is taken by another process. Stop it, or choose another port: API_PORT={running.port + 1}" in (
+        same_port.stderr
+    )
+    assert "another `run` uses" in same_state.stderr
+
+
+def test_an_order_placed_before_its_worker_was_killed_is_still_answered(running: Running) -> None:
+    running.start()
+    assert running.process is not None
+    (worker,) = children(running.process.pid)
+    url = f"http://127.0.0.1:{running.port}/order-service/kim/orders"
+    httpx.post(url, json={"productId": "CATALOG-001", "qty": 1, "unitPrice": 1})
+
+    os.kill(worker, signal.SIGKILL)
+
+    def answered() -> bool:
+        try:
+            return [order["status"] for order in httpx.get(url).json()] == ["CONFIRMED"]
+        except httpx.TransportError:
+            return False
+
+    await_true(answered, "the order is confirmed")
+
+
+def test_its_worker_does_not_outlive_it(running: Running) -> None:
+    running.start()
+    assert running.process is not None
+    (worker,) = children(running.process.pid)
+
+    running.process.kill()
+    running.process.wait()
+
+    await_true(lambda: not Path(f"/proc/{worker}").exists(), "the worker has ended")
+
+
+def test_without_a_service_the_first_order_says_what_to_do(running: Running) -> None:
+    began = time.monotonic()
+
+    told = running.word("first-order")
+
+    assert told.returncode == 1
+    assert "Start it first: make run" in told.stderr
+    assert time.monotonic() - began < 30
