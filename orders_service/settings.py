@@ -2,17 +2,18 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 ON = {"1", "on", "true", "yes"}
 OFF = {"0", "off", "false", "no"}
+MARIADB_PORT = 3306
 
 
 class SettingsError(Exception):
@@ -26,28 +27,49 @@ class SettingsError(Exception):
 def _database_url(value: str) -> None:
     try:
         url = make_url(value)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise ValidationError("must be a database URL") from error
     if url.drivername not in ("mariadb+pymysql", "sqlite"):
         raise ValidationError(f"must start with mariadb+pymysql:// or sqlite:///, not {url.drivername}://")
     if not url.database:
         raise ValidationError("must name a database")
+    if url.database == ":memory:":
+        raise ValidationError("must name a file: each connection would have a memory of its own")
+    if url.query.keys() & {"password", "passwd"}:
+        raise ValidationError("must have its password before the @, where it is hidden from view")
+    _host(url.host or "")
+    _port(url.port or MARIADB_PORT)
 
 
 def _topic(value: str) -> None:
     validate.Regexp(
-        r"[a-zA-Z0-9._-]{1,249}\Z",
+        r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}\Z",
         error="must be letters, digits, dots, hyphens and underscores, 249 at most",
     )(value)
 
 
 def _servers(value: str) -> None:
-    part = r"[^\s,:]+:\d{1,5}"
+    part = r"[^\s,:]+:[0-9]{1,5}"
     validate.Regexp(rf"{part}(,{part})*\Z", error="must be host:port, or several parted by commas")(value)
+    for host, _, port in (server.partition(":") for server in value.split(",")):
+        _host(host)
+        _port(int(port))
+
+
+def _host(value: str) -> None:
+    try:
+        value.encode("idna")  # As every connection will; what it cannot encode is not an OSError there.
+    except UnicodeError as error:
+        raise ValidationError("must have the name or the address of a host") from error
+
+
+def _port(value: int) -> None:
+    validate.Range(1, 65535, error="must have a port from 1 to 65535")(value)
 
 
 def _setting(default: Any, field: fields.Field[Any], about: str, *, secret: bool = False) -> Any:
-    return dataclasses.field(default=default, metadata={"field": field, "about": about, "secret": secret})
+    metadata = {"field": field, "about": about, "secret": secret}
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
 def _text(*checks: Any) -> fields.String:
@@ -83,7 +105,7 @@ class Settings:
     kafka_bootstrap_servers: str = _setting(
         "127.0.0.1:9092", _text(_servers), "Where Kafka answers, host:port,… (BROKER=kafka)."
     )
-    api_host: str = _setting("127.0.0.1", _text(), "The address that the API listens on.")
+    api_host: str = _setting("127.0.0.1", _text(_host), "The address that the API listens on.")
     api_port: int = _setting(8000, _whole(1, 65535), "The port that the API listens on.")
     api_workers: int = _setting(2, _whole(1, 64), "Processes of the API.")
     api_threads: int = _setting(8, _whole(1, 256), "Threads of each process of the API.")
@@ -119,60 +141,94 @@ class Settings:
         """The settings of *environment*; raises `SettingsError` with every problem. Empty means unset."""
         given, problems = _given(environment)
         schema = Schema.from_dict({name.upper(): field.metadata["field"] for name, field in FIELDS.items()})
-        values: dict[str, Any] = {}
         try:
             loaded = schema().load(given)
         except ValidationError as error:
             assert isinstance(error.messages, dict)  # noqa: PT017
-            problems += [_problem(name, texts, given) for name, texts in sorted(error.messages.items())]
+            problems |= {name: _problem(name, texts, given) for name, texts in error.messages.items()}
             loaded = error.valid_data or {}
         values = {name.lower(): value for name, value in loaded.items()}
         state_dir = values.get("state_dir", FIELDS["state_dir"].default)
         for name in ("orders", "catalog"):
-            values.setdefault(f"{name}_database_url", f"sqlite:///{Path(state_dir, name)}.db")
+            values.setdefault(f"{name}_database_url", _sqlite_url(Path(state_dir, f"{name}.db")))
         settings = cls(**values)
-        if not problems:
-            problems = settings._contradictions()
-        if problems:
-            raise SettingsError(problems)
+        lines = [problems[name] for name in sorted(problems)] + settings._contradictions(problems.keys())
+        if lines:
+            raise SettingsError(lines)
         return settings
 
     def show(self) -> dict[str, str]:
         """Every setting by its variable's name, passwords hidden."""
         return {name.upper(): _shown(getattr(self, name), field) for name, field in FIELDS.items()}
 
-    def _contradictions(self) -> list[str]:
-        problems = []
-        if self.orders_database_url == self.catalog_database_url:
-            problems.append(
-                "CATALOG_DATABASE_URL is the same database as ORDERS_DATABASE_URL; each needs its own"
-            )
-        if self.catalog_topic == self.stock_topic:
-            problems.append("STOCK_TOPIC is the same topic as CATALOG_TOPIC; each needs its own")
-        if self.topic_min_insync_replicas > self.topic_replication:
-            problems.append(
-                "TOPIC_MIN_INSYNC_REPLICAS is larger than TOPIC_REPLICATION; nothing could be sent"
-            )
-        return problems
+    def _contradictions(self, wrong: Collection[str]) -> list[str]:
+        """Settings that cannot go together; of those that are *wrong* by themselves nothing can be said."""
+        same_database = _place(self.orders_database_url) == _place(self.catalog_database_url)
+        same_topic = self.stock_topic == self.catalog_topic
+        same_group = self.status_group == self.stock_group
+        too_few = self.topic_min_insync_replicas > self.topic_replication
+        own = "each needs its own"
+        rules = [
+            (same_database, "CATALOG_DATABASE_URL", "is the same database as", "ORDERS_DATABASE_URL", own),
+            (same_topic, "STOCK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
+            (same_group, "STATUS_GROUP", "is the same group as", "STOCK_GROUP", own),
+            (
+                too_few,
+                "TOPIC_MIN_INSYNC_REPLICAS",
+                "is larger than",
+                "TOPIC_REPLICATION",
+                "nothing could be sent",
+            ),
+        ]
+        return [
+            f"{one} {fault} {other}; {so}"
+            for broken, one, fault, other, so in rules
+            if broken and not {one, other} & set(wrong)
+        ]
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
 
-def _given(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """What is set, by name; a secret may stand in a file that `…_FILE` names."""
-    given, problems = {}, []
+def _given(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What is set, and what is wrong, by name; a secret may stand in a file that `…_FILE` names."""
+    given: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for name, field in ((name.upper(), field) for name, field in FIELDS.items()):
-        if environment.get(name):
-            given[name] = environment[name]
-        if field.metadata["secret"] and (path := environment.get(f"{name}_FILE")):
-            if name in given:
-                problems.append(f"{name} and {name}_FILE are both set; keep one")
+        value, path = environment.get(name), environment.get(f"{name}_FILE")
+        if field.metadata["secret"] and path:
+            if value:
+                problems[name] = f"{name} and {name}_FILE are both set; keep one"
+                continue
             try:
-                given[name] = Path(path).read_text(encoding="utf-8").strip()
+                value = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, ValueError) as error:
-                problems.append(f"{name}_FILE names a file that cannot be read: {error}")
+                problems[name] = f"{name}_FILE names a file that cannot be read: {error}"
+                continue
+            given[name] = value
+        elif value:
+            given[name] = value
+    for name in [name for name, value in given.items() if not _is_text(value)]:
+        problems[name] = f"{name} is not text in UTF-8"
+        del given[name]
     return given, problems
+
+
+def _is_text(value: str) -> bool:
+    """Whether *value* has only whole characters; Python keeps a variable's other bytes as halves of some."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _sqlite_url(path: Path) -> str:
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+def _place(url: str) -> tuple[str | int | None, ...]:
+    """What all URLs of one database have in common."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return (os.path.abspath(parsed.database or ""),)
+    return parsed.host, parsed.port or MARIADB_PORT, parsed.database
 
 
 def _problem(name: str, texts: list[str], given: Mapping[str, str]) -> str:

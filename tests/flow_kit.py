@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from tests.databases import Databases, assert_stock_adds_up
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.settings import Settings
 from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
 from orders_service.workers.broker import broker, topic_spec
+from tests.databases import Databases, assert_stock_adds_up
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
 PRICES = {BERLIN: 1500, TOKYO: 1000, STOCKHOLM: 2000}
@@ -54,7 +54,7 @@ class Flow:
 
     def run(self) -> None:
         """Turn every step until none has anything left."""
-        while any([worker.step() for worker in self.workers]):
+        while sum(worker.step() for worker in self.workers):
             pass
 
     def order(self, order_id: str) -> Any:

@@ -1,4 +1,4 @@
-"""Five real processes on a real MariaDB and a real Kafka: every order comes to its end, whatever is killed."""
+"""Five real processes on a real MariaDB and Kafka: every order comes to its end, whatever is killed."""
 
 import random
 import time

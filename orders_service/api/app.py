@@ -1,7 +1,8 @@
 """One Flask app for `/order-service` and `/catalog-service`, as behind the course's gateway."""
 
-from flask import Flask
+from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import BadRequest
 
 from orders_service import wiring
 from orders_service.api import problems
@@ -36,6 +37,15 @@ def create_app(settings: Settings) -> Flask:
     )
     db.init_app(app)
     problems.init_app(app)
+    app.before_request(refuse_broken_path)
     for blueprint in (orders, catalog, health):
         app.register_blueprint(blueprint)
     return app
+
+
+def refuse_broken_path() -> None:
+    """Refuse a path that is not UTF-8: what stands in for its bad bytes would make two users one."""
+    try:
+        request.environ["PATH_INFO"].encode("latin-1").decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest("The path is not UTF-8.") from error

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from orders_service import wiring
 
@@ -18,3 +19,10 @@ class Database(SQLAlchemy):
 
 
 db = Database(session_options={"expire_on_commit": False})
+
+
+def reading(model: type[DeclarativeBase]) -> Session:
+    """The request's session, to read *model*'s database and no more: SQLite then waits for no writer."""
+    session = db.session()
+    session.connection(bind_arguments={"mapper": model}, execution_options={"read_only": True})
+    return session

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from orders_service.api.database import db
+from orders_service.api.database import db, reading
 from orders_service.api.problems import RETRY_SECONDS, problem
 from orders_service.catalog.product import Product
 from orders_service.orders.order import Order
@@ -31,8 +31,8 @@ def live() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Whether orders can be taken. Without catalog or broker they can: their events wait in the outbox."""
     checks = {
-        "ordersDatabase": _answers(lambda: db.session.execute(select(Order).limit(1))),
-        "catalogDatabase": _answers(lambda: db.session.execute(select(Product).limit(1))),
+        "ordersDatabase": _answers(lambda: reading(Order).execute(select(Order).limit(1))),
+        "catalogDatabase": _answers(lambda: reading(Product).execute(select(Product).limit(1))),
         "broker": _answers(_probe_broker),
     }
     if checks["ordersDatabase"] != "ok":

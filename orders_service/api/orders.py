@@ -9,17 +9,19 @@ from flask.typing import ResponseReturnValue
 
 from orders_service.api import schemas
 from orders_service.api.body import read_object
-from orders_service.api.database import db
+from orders_service.api.database import db, reading
 from orders_service.api.problems import InvalidKey
 from orders_service.database import in_transaction, utc_now
 from orders_service.events.envelope import valid_traceparent
 from orders_service.events.outbox import Outbox
 from orders_service.orders import service
 from orders_service.orders.errors import KeyReused
+from orders_service.orders.order import Order
 from orders_service.orders.service import Placed, Placement
 
 ATTEMPTS = 2  # A client waits: what was disturbed is done again once.
-KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
+# In quotes or not. A comma only within: two headers reach us as one, joined by a comma.
+KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
 
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
 
@@ -40,13 +42,13 @@ def place(user_id: str) -> ResponseReturnValue:
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
     """The user's orders, oldest first."""
-    return jsonify([schemas.order(order) for order in service.all_of(db.session(), user_id)])
+    return jsonify([schemas.order(order) for order in service.all_of(reading(Order), user_id)])
 
 
 @orders.get("/<user_id>/orders/<order_id>")
 def show(user_id: str, order_id: str) -> ResponseReturnValue:
     """One order as it is now."""
-    return jsonify(schemas.order(service.get(db.session(), user_id, order_id)))
+    return jsonify(schemas.order(service.get(reading(Order), user_id, order_id)))
 
 
 @orders.post("/<user_id>/orders/<order_id>/cancel")
@@ -87,13 +89,13 @@ def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
 
 def _idempotency_key() -> str | None:
     """The key of the header, in quotes or not; raises `InvalidKey`."""
-    keys = request.headers.getlist("Idempotency-Key")
-    if not keys:
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
         return None
-    match = KEY.fullmatch(keys[0].strip())
-    if len(keys) > 1 or match is None:
+    match = KEY.fullmatch(header.strip())
+    if match is None:
         raise InvalidKey("Send one Idempotency-Key of 1 to 255 visible ASCII characters.")
-    return match[1]
+    return match[1] or match[2]
 
 
 def _traceparent() -> str | None:

@@ -41,7 +41,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         settings = self._settings
         shared_memory = Path("/dev/shm")
         options: dict[str, Any] = {
-            "bind": f"{settings.api_host}:{settings.api_port}",
+            "bind": f"[{settings.api_host}]:{settings.api_port}",  # Brackets, for an IPv6 address has colons.
             "worker_class": "gthread",
             "workers": settings.api_workers,
             "threads": settings.api_threads,

@@ -16,6 +16,7 @@ def main() -> None:
 def show() -> None:
     """Print every setting, passwords hidden; a star marks what the environment sets."""
     for name, value in Settings.read().show().items():
-        star = "*" if os.environ.get(name) or os.environ.get(f"{name}_FILE") else " "
-        about = FIELDS[name.lower()].metadata["about"]
-        click.echo(f"{star} {f'{name}={value}':<64} # {about}")
+        metadata = FIELDS[name.lower()].metadata
+        is_set = os.environ.get(name) or (metadata["secret"] and os.environ.get(f"{name}_FILE"))
+        star = "*" if is_set else " "
+        click.echo(f"{star} {f'{name}={value}':<64} # {metadata['about']}")

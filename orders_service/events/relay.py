@@ -127,7 +127,7 @@ class Relay:
                 log.error(
                     "event set aside",
                     topic=row.topic,
-                    event=row.id,
+                    event_id=row.id,
                     order=row.aggregateid,
                     error=str(delivery.error),
                 )

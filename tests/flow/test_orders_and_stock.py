@@ -4,9 +4,9 @@ import itertools
 import json
 
 import pytest
-from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
 
 from orders_service.events.broker import Outgoing
+from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
 
 
 def test_an_order_takes_stock_and_is_confirmed(flow: Flow) -> None:
