@@ -25,6 +25,8 @@ WORDS = {
     "status-consumer": ("orders_service.workers.status_consumer:main", "Confirm or reject orders."),
     "migrate": ("orders_service.commands.migrate:main", "Bring both databases to their newest version."),
     "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
+    "outbox": ("orders_service.commands.outbox:main", "Look at what waits to be relayed; send again."),
+    "dead-letters": ("orders_service.commands.dead_letters:main", "List, show, replay or discard them."),
     "config": ("orders_service.commands.config:main", "Show the settings in force."),
 }
 

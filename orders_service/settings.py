@@ -116,12 +116,22 @@ class Settings:
     catalog_check_price: bool = _setting(
         False, _switch(), "Reject an order whose unit price is not the catalog's."
     )
-    events_via: str = _setting("relay", _one_of("relay"), "What carries the orders' outbox to the broker.")
+    events_via: str = _setting(
+        "relay",
+        _one_of("relay", "cdc"),
+        "What carries the orders' outbox to the broker: orders-relay, or Debezium.",
+    )
+    outbox_keep_days: int = _setting(
+        14, _whole(1, 3650), "How long the outbox keeps what was published; longer than the topics do. Days."
+    )
     relay_lease_seconds: int = _setting(
         5, _whole(1, 300), "How long a relay that died keeps its lanes from another. Seconds."
     )
     catalog_topic: str = _setting("example-catalog-topic", _text(_topic), "The topic of the orders' events.")
     stock_topic: str = _setting("example-stock-topic", _text(_topic), "The topic of the catalog's answers.")
+    orders_sink_topic: str = _setting(
+        "", _text(_topic), "The topic for the sink of the `orders` table; none unless set."
+    )
     stock_group: str = _setting("catalog-stock", _text(), "The consumer group that reserves stock.")
     status_group: str = _setting(
         "orders-status", _text(), "The consumer group that confirms orders; one for each orders database."
@@ -165,20 +175,25 @@ class Settings:
         """Settings that cannot go together; of those that are *wrong* by themselves nothing can be said."""
         same_database = _place(self.orders_database_url) == _place(self.catalog_database_url)
         same_topic = self.stock_topic == self.catalog_topic
+        sink_is_catalog = self.orders_sink_topic == self.catalog_topic
+        sink_is_stock = self.orders_sink_topic == self.stock_topic
+        sink_is_catalogs = self.orders_sink_topic == self.catalog_topic
+        sink_is_stocks = self.orders_sink_topic == self.stock_topic
         same_group = self.status_group == self.stock_group
         too_few = self.topic_min_insync_replicas > self.topic_replication
-        own = "each needs its own"
+        too_soon = self.outbox_keep_days <= self.topic_retention_days
+        own, none = "each needs its own", "nothing could be sent"
+        gone = "what a topic has dropped could not be sent again"
         rules = [
             (same_database, "CATALOG_DATABASE_URL", "is the same database as", "ORDERS_DATABASE_URL", own),
             (same_topic, "STOCK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
+            (sink_is_catalog, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
+            (sink_is_stock, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
+            (sink_is_catalogs, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
+            (sink_is_stocks, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
             (same_group, "STATUS_GROUP", "is the same group as", "STOCK_GROUP", own),
-            (
-                too_few,
-                "TOPIC_MIN_INSYNC_REPLICAS",
-                "is larger than",
-                "TOPIC_REPLICATION",
-                "nothing could be sent",
-            ),
+            (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
+            (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
         ]
         return [
             f"{one} {fault} {other}; {so}"
@@ -195,17 +210,15 @@ def _given(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, st
     given: dict[str, str] = {}
     problems: dict[str, str] = {}
     for name, field in ((name.upper(), field) for name, field in FIELDS.items()):
-        value, path = environment.get(name), environment.get(f"{name}_FILE")
-        if field.metadata["secret"] and path:
-            if value:
-                problems[name] = f"{name} and {name}_FILE are both set; keep one"
-                continue
+        value = environment.get(name)
+        path = environment.get(f"{name}_FILE") if field.metadata["secret"] else None
+        if value and path:
+            problems[name] = f"{name} and {name}_FILE are both set; keep one"
+        elif path:
             try:
-                value = Path(path).read_text(encoding="utf-8").strip()
+                given[name] = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, ValueError) as error:
                 problems[name] = f"{name}_FILE names a file that cannot be read: {error}"
-                continue
-            given[name] = value
         elif value:
             given[name] = value
     for name in [name for name, value in given.items() if not _is_text(value)]:

@@ -30,12 +30,14 @@ def sessions(url: str) -> sessionmaker[Session]:
 
 def topics(settings: Settings) -> Topics:
     """Which topic carries what."""
-    return Topics(catalog=settings.catalog_topic, stock=settings.stock_topic)
+    return Topics(
+        catalog=settings.catalog_topic, stock=settings.stock_topic, sink=settings.orders_sink_topic or None
+    )
 
 
 def orders_outbox(settings: Settings) -> Outbox:
     """Where the orders record their events."""
-    return Outbox("/order-service", topics(settings))
+    return Outbox("/order-service", topics(settings), pending=settings.events_via == "relay")
 
 
 def catalog_outbox(settings: Settings) -> Outbox:

@@ -13,6 +13,7 @@ from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.settings import Settings
 from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
 from orders_service.workers.broker import broker, topic_spec
+from orders_service.workers.loop import Worker
 from tests.databases import Databases, assert_stock_adds_up
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
@@ -34,8 +35,16 @@ class Flow:
         self.stock_consumer = stock_consumer.build(self.settings, poll_seconds=0)
         self.catalog_relay = catalog_relay.build(self.settings)
         self.status_consumer = status_consumer.build(self.settings, poll_seconds=0)
-        self.workers = (self.orders_relay, self.stock_consumer, self.catalog_relay, self.status_consumer)
         self.api: FlaskClient = create_app(self.settings).test_client()
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        return (self.orders_relay, self.stock_consumer, self.catalog_relay, self.status_consumer)
+
+    def restart_stock_consumer(self) -> None:
+        """As after a crash: nothing is remembered but what is written down."""
+        self.stock_consumer.close()
+        self.stock_consumer = stock_consumer.build(self.settings, poll_seconds=0)
 
     def place(self, product: str = BERLIN, qty: int = 1, *, key: str | None = None, price: int = 0) -> str:
         """Place an order over HTTP; its id."""

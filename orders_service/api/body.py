@@ -4,7 +4,7 @@ import json
 from typing import Any, NoReturn
 
 from flask import Request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from orders_service.api.problems import InvalidBody, InvalidFields
 
@@ -12,7 +12,8 @@ from orders_service.api.problems import InvalidBody, InvalidFields
 def read_object(request: Request) -> dict[str, Any]:
     """The object in the body.
 
-    Raises `UnsupportedMediaType`, `InvalidBody`, or `InvalidFields` for a name that is given twice.
+    Raises `UnsupportedMediaType`, `RequestEntityTooLarge`, `InvalidBody`, or `InvalidFields` for a name that
+    is given twice.
     """
     if request.mimetype != "application/json":
         sent = request.mimetype or "no content type"
@@ -20,7 +21,7 @@ def read_object(request: Request) -> dict[str, Any]:
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(f"JSON is UTF-8; this was {charset}.")
-    text = request.get_data()
+    text = _whole(request)
     if not text.strip():
         raise InvalidBody("The body is empty.")
     try:
@@ -36,6 +37,17 @@ def read_object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidBody("The body is JSON, but not an object.")
     return value
+
+
+def _whole(request: Request) -> bytes:
+    """The bytes of the body, all of them; Werkzeug would hand over the first and say nothing of the rest."""
+    data = request.get_data()
+    if request.content_length is None:
+        if len(data) == request.max_content_length and request.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
+    elif len(data) < request.content_length:
+        raise InvalidBody("The body ended before its Content-Length.")
+    return data
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from orders_service.catalog.service import Ledger
 from orders_service.database import Clock, utc_now
 from orders_service.events.consumer import Received
-from orders_service.events.contract import Event, OrderCancelled, OrderEvent
+from orders_service.events.contract import Event, OrderCancelled, OrderEvent, OrderPlaced
 from orders_service.events.dead_letters import Refused
 from orders_service.events.errors import Conflicting
 from orders_service.events.outbox import Outbox
@@ -37,3 +37,15 @@ def on_order_events(
     ledger.write(session, clock())
     outbox.record(session, answers)
     return refused
+
+
+def on_order_discarded(
+    session: Session, received: Sequence[Received], *, outbox: Outbox, clock: Clock = utc_now
+) -> Sequence[Refused]:
+    """Answer placed orders whose events are given up on: *rejected, discarded*."""
+    placed = [r.event for r in received if isinstance(r.event, OrderPlaced)]
+    ledger = Ledger(session, placed, check_price=False)
+    answers = [answer for event in placed if (answer := ledger.discard(event))]
+    ledger.write(session, clock())
+    outbox.record(session, answers)
+    return []

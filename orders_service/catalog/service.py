@@ -67,6 +67,12 @@ class Ledger:
             if event.order_id not in self._made:
                 self._released.append(event.order_id)
 
+    def discard(self, event: OrderEvent) -> Event | None:
+        """Refuse an order whose event is given up on, unless it was decided before."""
+        if event.order_id in self._decisions:
+            return None
+        return _answer(event, self._make(event, State.REJECTED, Reason.DISCARDED))
+
     def write(self, session: Session, now: datetime) -> None:
         """Write down what was decided: one statement for each table, one for each product that changed."""
         if self._made:

@@ -9,10 +9,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service.database import Clock, error_code, in_transaction, utc_now
 from orders_service.events import contract, dead_letters, envelope
+from orders_service.events.breaker import Breaker
 from orders_service.events.broker import Record, Subscription
 from orders_service.events.contract import Event
 from orders_service.events.dead_letters import Refused
-from orders_service.events.errors import DataRefused, HandlerFailed, RecordError, Unreadable
+from orders_service.events.errors import DataRefused, HandlerFailed, RecordError, Stopped, Unreadable
 
 # A value that the column cannot hold: out of range (1264), wrong (1366), too long (1406).
 DATA_ERRORS = frozenset({1264, 1366, 1406})
@@ -55,83 +56,84 @@ class Consumer:
         self._group = group
         self._poll_seconds = poll_seconds
         self._clock = clock
+        self._breaker = Breaker(group)
 
     def step(self) -> bool:
         """Apply the next records and commit their effects, then acknowledge them. True if there may be more.
 
         A crash between the two brings them again. An error that is not a record's is raised, and the same
-        records come again with the next step.
+        records come again with the next step. Too many dead letters in a row raise `TooManyDeadLetters`.
         """
         records = self._subscription.poll(seconds=self._poll_seconds)
         if not records:
             return False
         try:
-            self._apply(records)
+            dead = self._apply(records)
         except BaseException:
             self._subscription.rewind(records)
             raise
         self._subscription.acknowledge(records)
+        self._breaker.after(records, dead)
         return True
 
     def close(self) -> None:
         """Leave the group."""
         self._subscription.close()
 
-    def _apply(self, records: Sequence[Record]) -> None:
+    def _apply(self, records: Sequence[Record]) -> list[Record]:
+        """Apply the records in one transaction or, if one spoils it, one by one; the dead among them."""
         events, unreadable = _read(records)
         with self._sessions() as session:
+            self._breaker.before(session, records)
             try:
-                self._commit(session, events, unreadable)
+                return self._commit(session, events, unreadable)
             except Exception as error:
                 if not _is_of_a_record(error):
                     raise
-                log.warning(
-                    "batch refused, its records are tried one by one", error=str(error), records=len(events)
-                )
-                self._commit(session, [], unreadable)
-                for event in events:
-                    self._apply_alone(session, event)
+                log.warning("batch refused, its records are tried one by one", error=str(error))
+            dead = self._commit(session, [], unreadable)
+            for event in events:
+                dead += self._apply_alone(session, event)
+            return dead
 
-    def _commit(self, session: Session, events: Sequence[Received], unreadable: Sequence[Refused]) -> None:
-        def work(session: Session) -> None:
-            refused = self._handler(session, events) if events else []
-            dead_letters.keep(session, [*unreadable, *refused], group=self._group, clock=self._clock)
+    def _commit(
+        self, session: Session, events: Sequence[Received], unreadable: Sequence[Refused]
+    ) -> list[Record]:
+        def work(session: Session) -> list[Record]:
+            refused = [*unreadable, *(self._handler(session, events) if events else ())]
+            dead_letters.keep(session, refused, group=self._group, clock=self._clock)
+            return [record for record, _ in refused]
 
-        in_transaction(session, work)
+        return in_transaction(session, work)
 
-    def _apply_alone(self, session: Session, received: Received) -> None:
+    def _apply_alone(self, session: Session, received: Received) -> list[Record]:
         for _ in range(TRIES):
             try:
-                self._commit(session, [received], [])
+                return self._commit(session, [received], [])
             except Exception as error:
                 if not _is_of_a_record(error):
                     raise
                 verdict = _verdict(error)
-            else:
-                return
-        self._commit(session, [], [(received.record, verdict)])
+        return self._commit(session, [], [(received.record, verdict)])
+
+
+def read(record: Record) -> Event | None:
+    """The event of a record, with its trace; None for a type that is not ours. Raises `Unreadable`."""
+    headers = envelope.read(record.headers)
+    traceparent = envelope.valid_traceparent(headers.get("traceparent"))
+    return contract.read(headers.get("ce_type"), record.value, traceparent)
 
 
 def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused]]:
     events: list[Received] = []
     unreadable: list[Refused] = []
-    skipped = 0
     for record in records:
-        headers = envelope.read(record.headers)
         try:
-            event = contract.read(
-                headers.get("ce_type"),
-                record.value,
-                envelope.valid_traceparent(headers.get("traceparent")),
-            )
+            if event := read(record):
+                events.append(Received(event, record))
         except Unreadable as error:
             unreadable.append((record, error))
-            continue
-        if event is None:
-            skipped += 1
-        else:
-            events.append(Received(event, record))
-    if skipped:
+    if skipped := len(records) - len(events) - len(unreadable):
         log.info("records of unknown types skipped", count=skipped)
     return events, unreadable
 
@@ -140,7 +142,7 @@ def _is_of_a_record(error: Exception) -> bool:
     """Whether the error comes from what the records hold, and not from what we run on."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError) or error_code(error) in DATA_ERRORS
-    return not isinstance(error, SQLAlchemyError | OSError | MemoryError)
+    return not isinstance(error, SQLAlchemyError | OSError | MemoryError | Stopped)
 
 
 def _verdict(error: Exception) -> RecordError:

@@ -15,6 +15,22 @@ TEXT_MAX = 255
 PRODUCT_ID_MAX = 120
 REASON_MAX = 64
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+ROW_SCHEMA = {
+    "type": "struct",
+    "fields": [
+        {"type": type_, "optional": True, "field": field}
+        for type_, field in (
+            ("string", "order_id"),
+            ("string", "user_id"),
+            ("string", "product_id"),
+            ("int32", "qty"),
+            ("int32", "unit_price"),
+            ("int32", "total_price"),
+        )
+    ],
+    "optional": False,
+    "name": "orders",
+}
 
 Data = Mapping[str, Any]
 
@@ -104,6 +120,29 @@ class OrderCancelled(OrderEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OrderRow(OrderEvent):
+    """A placed order as a row for a Connect sink: the course's record of its `orders` topic."""
+
+    type = "orders.sink.v1"
+    sign = 1
+
+    @property
+    def key(self) -> str:
+        return self.order_id
+
+    def data(self) -> dict[str, Any]:
+        row = {
+            "order_id": self.order_id,
+            "user_id": self.user_id,
+            "product_id": self.product_id,
+            "qty": self.qty,
+            "unit_price": self.unit_price,
+            "total_price": self.total_price,
+        }
+        return {"schema": ROW_SCHEMA, "payload": row}
+
+
+@dataclass(frozen=True, kw_only=True)
 class StockReserved(Event):
     """All pieces of an order are set aside. The order may be confirmed."""
 
@@ -161,12 +200,16 @@ class Topics:
 
     catalog: str = "example-catalog-topic"
     stock: str = "example-stock-topic"
+    sink: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (self.catalog, self.stock)
+        return (self.catalog, self.stock) if self.sink is None else (self.catalog, self.stock, self.sink)
 
     def of(self, event: Event) -> str:
+        if isinstance(event, OrderRow):
+            assert self.sink is not None, "a row for a sink was recorded, and no topic is set for it"
+            return self.sink
         return self.catalog if isinstance(event, OrderEvent) else self.stock
 
 

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import structlog
 from sqlalchemy import insert, select, tuple_
@@ -45,6 +46,45 @@ def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clo
                 created_at=clock(),
             )
         )
+
+
+def find(
+    session: Session, *, place: str | None = None, reason: str | None = None, resolved: bool = False
+) -> Iterator[DeadLetter]:
+    """Dead letters, oldest first; those that were replayed or discarded only if *resolved*."""
+    query = select(DeadLetter).order_by(
+        DeadLetter.created_at, DeadLetter.topic, DeadLetter.partition, DeadLetter.offset
+    )
+    if reason is not None:
+        query = query.where(DeadLetter.reason == reason)
+    if not resolved:
+        query = query.where(DeadLetter.resolution.is_(None))
+    return (letter for letter in session.scalars(query).all() if place in (None, place_of(letter)))
+
+
+def resolve(session: Session, letter: DeadLetter, *, resolution: str, by: str, at: datetime) -> None:
+    """Note what became of it."""
+    letter.resolution, letter.resolved_by, letter.resolved_at = resolution, by, at
+    session.add(letter)
+
+
+def record_of(letter: DeadLetter) -> Record:
+    """The record, as it was read."""
+    headers = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
+    return Record(
+        letter.topic,
+        letter.partition,
+        letter.offset,
+        letter.record_timestamp,
+        letter.key,
+        letter.value,
+        tuple(headers),
+    )
+
+
+def place_of(letter: DeadLetter) -> str:
+    """`topic-partition@offset`, as logs name a record."""
+    return f"{letter.topic}-{letter.partition}@{letter.offset}"
 
 
 def _place(record: Record) -> tuple[str, int, int, int]:

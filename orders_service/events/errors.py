@@ -38,3 +38,34 @@ class HandlerFailed(RecordError):
     """The handler raised an exception of its own, on the record alone, every time."""
 
     reason = "handler-failed"
+
+
+class Stopped(Exception):
+    """The process must not go on by itself; a person has to look. The text says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class TooManyDeadLetters(Stopped):
+    """So many records in a row were given up on that the fault is hardly theirs."""
+
+    exit_code = 3
+
+    def __init__(self, topic: str, partition: int, count: int) -> None:
+        super().__init__(
+            f"the last {count} records of {topic}-{partition} are dead letters: too many in a row."
+            " Look at them: `orders-service dead-letters list`; mend the cause; then"
+            " `dead-letters replay --all` or `dead-letters discard --all`, and start the consumer again"
+        )
+
+
+class EventsGone(Stopped):
+    """The log no longer holds what comes next for this group."""
+
+    def __init__(self, topic: str, partition: int, group: str, position: int, begins: int) -> None:
+        super().__init__(
+            f"{topic}-{partition} begins at {begins} now, and group {group} had read to {position}:"
+            f" events are gone. Move the group on: `kafka-consumer-groups --group {group} --topic {topic} --reset-offsets"
+            " --to-earliest --execute`; then bring the events back: `orders-service outbox resend"
+            " --pending-older-than 0`, and start the consumer again"
+        )

@@ -18,6 +18,7 @@ class Outbox:
 
     source: str
     topics: Topics
+    pending: bool = True  # False: change data capture reads the table, and no relay.
     clock: Clock = utc_now
 
     def record(self, session: Session, events: Iterable[Event]) -> None:
@@ -40,7 +41,7 @@ class Outbox:
                 "payload": json.dumps(event.data(), ensure_ascii=False, separators=(",", ":")),
                 "traceparent": event.traceparent,
                 "created_at": now,
-                "lane": self.topics.of(event),
+                "lane": self.topics.of(event) if self.pending else None,
             }
             for event in events
         ]

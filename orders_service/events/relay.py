@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from sqlalchemy import Row, func, select, update
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from orders_service.database import Clock, utc_now
 from orders_service.events import envelope, leases
 from orders_service.events.broker import Delivery, Outgoing, Producer
+from orders_service.events.purge import purge
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
+PURGE_SECONDS = 60  # How often an idle relay looks for what is old enough to be deleted.
 REST_SECONDS = (0.2, 10.0)  # A lane whose topic failed rests this long at first, and at most.
 
 log = structlog.get_logger()
@@ -39,13 +42,16 @@ class Relay:
         *,
         owner: str,
         lease_seconds: float = 5,
+        keep: timedelta = timedelta(days=14),
         clock: Clock = utc_now,
     ) -> None:
         self._sessions = sessions
         self._producer = producer
         self._owner = owner
         self._lease_seconds = lease_seconds
+        self._keep = keep
         self._clock = clock
+        self._purge_at = 0.0
         self._lanes: dict[str, Lane] = {}
 
     def step(self) -> bool:
@@ -55,6 +61,8 @@ class Relay:
         """
         with self._sessions() as session:
             busy = [self._relay(session, lane) for lane in self._pending_lanes(session)]
+            if not any(busy):
+                self._purge(session)
             return any(busy)
 
     def close(self) -> None:
@@ -62,6 +70,12 @@ class Relay:
         with self._sessions() as session:
             leases.release(session, owner=self._owner)
         self._producer.close()
+
+    def _purge(self, session: Session) -> None:
+        if time.monotonic() >= self._purge_at:
+            self._purge_at = time.monotonic() + PURGE_SECONDS
+            if rows := sum(purge(session, before=self._clock() - self._keep)):
+                log.info("published events purged", rows=rows)
 
     def _pending_lanes(self, session: Session) -> list[str]:
         """Each lane that has pending rows: one step in the index (lane, seq) per lane, one when idle."""

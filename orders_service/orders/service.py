@@ -1,19 +1,21 @@
 """The four verbs of an order: place, cancel, confirm, reject."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from orders_service.database import Clock, changed
-from orders_service.events.contract import OrderCancelled, OrderPlaced
+from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, OrderRow, Topics
 from orders_service.events.outbox import Outbox
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 
+CHUNK = 1000
 KEYS = uuid.UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
 
@@ -80,7 +82,10 @@ def place(
             answers.append(KeyReused(placement.order_id))
     if fresh:
         session.execute(insert(Order), [_columns(known[order_id]) for order_id in fresh])
-        outbox.record(session, [_placed(placement) for placement in fresh.values()])
+        outbox.record(
+            session,
+            [e for id_, p in fresh.items() for e in _events(known[id_], outbox.topics, p.traceparent)],
+        )
     return answers
 
 
@@ -102,10 +107,25 @@ def cancel(
     )
     session.refresh(order)
     if moved:
-        outbox.record(session, [_cancelled(order, traceparent)])
+        outbox.record(session, [OrderCancelled(**_facts(order), traceparent=traceparent)])
     elif order.status == Status.REJECTED:
         raise OrderRejected(order_id)
     return order
+
+
+def resend(session: Session, *, placed_before: datetime, outbox: Outbox) -> int:
+    """Record the placing of orders once more that are still pending; how many. Commits each chunk."""
+    last, count = -1, 0
+    while orders := session.scalars(
+        select(Order)
+        .where(Order.status == Status.PENDING, Order.id > last, Order.created_at <= placed_before)
+        .order_by(Order.id)
+        .limit(CHUNK)
+    ).all():
+        outbox.record(session, [OrderPlaced(**_facts(order)) for order in orders])
+        last, count = orders[-1].id, count + len(orders)
+        session.commit()
+    return count
 
 
 def confirm(session: Session, order_ids: Collection[str], *, now: datetime) -> int:
@@ -187,25 +207,19 @@ def _asks_the_same(placement: Placement, order: Order) -> bool:
     )
 
 
-def _placed(placement: Placement) -> OrderPlaced:
-    return OrderPlaced(
-        order_id=placement.order_id,
-        product_id=placement.product_id,
-        qty=placement.qty,
-        unit_price=placement.unit_price,
-        total_price=placement.total_price,
-        user_id=placement.user_id,
-        traceparent=placement.traceparent,
-    )
+def _events(order: Order, topics: Topics, traceparent: str | None) -> Iterator[Event]:
+    """What is recorded when the order is placed."""
+    yield OrderPlaced(**_facts(order), traceparent=traceparent)
+    if topics.sink:
+        yield OrderRow(**_facts(order), traceparent=traceparent)
 
 
-def _cancelled(order: Order, traceparent: str | None) -> OrderCancelled:
-    return OrderCancelled(
-        order_id=order.order_id,
-        product_id=order.product_id,
-        qty=order.qty,
-        unit_price=order.unit_price,
-        total_price=order.total_price,
-        user_id=order.user_id,
-        traceparent=traceparent,
-    )
+def _facts(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "product_id": order.product_id,
+        "qty": order.qty,
+        "unit_price": order.unit_price,
+        "total_price": order.total_price,
+        "user_id": order.user_id,
+    }

@@ -1,5 +1,7 @@
 """The process that carries the catalog's outbox to the broker."""
 
+from datetime import timedelta
+
 import click
 
 from orders_service import logs, wiring
@@ -16,6 +18,7 @@ def build(settings: Settings) -> Relay:
         broker(settings).producer(),
         owner=wiring.owner(),
         lease_seconds=settings.relay_lease_seconds,
+        keep=timedelta(days=settings.outbox_keep_days),
     )
 
 

@@ -1,5 +1,6 @@
 """Again, or rest, or stop: the one place that knows signals and pauses, and that catches broadly."""
 
+import faulthandler
 import os
 import random
 import signal
@@ -9,8 +10,12 @@ from typing import Protocol
 
 import structlog
 
+from orders_service.events.errors import Stopped
+
 REST_SECONDS = (0.005, 0.1)  # After recent work, and at most.
 BACK_OFF_SECONDS = (0.1, 10.0)  # After a first failure, and at most.
+WATCHDOG_SECONDS = 120  # Longer than every wait in a step together.
+WATCHDOG_EXIT = 4
 
 log = structlog.get_logger()
 
@@ -25,13 +30,45 @@ class Worker(Protocol):
         """Let go of everything held."""
 
 
+class Watchdog:
+    """Ends the process when a step does not: no call of a client library may hang unseen."""
+
+    def __init__(self, name: str, seconds: int = WATCHDOG_SECONDS) -> None:
+        self._name = name
+        self._seconds = seconds
+        self._quiet = 0
+
+    def beat(self) -> None:
+        """A step has ended."""
+        self._quiet = 0
+
+    def watch(self, stop: threading.Event) -> None:
+        """Count the seconds without a beat. A process that was paused counts none."""
+        while not stop.wait(1):
+            self._quiet += 1
+            if self._quiet > self._seconds:
+                log.critical("a step hangs, the process ends", worker=self._name, seconds=self._seconds)
+                faulthandler.dump_traceback(all_threads=True)
+                os._exit(WATCHDOG_EXIT)
+
+
 def turn(worker: Worker, name: str, stop: threading.Event) -> None:
-    """Turn *worker* until *stop*; whatever a step raises is logged and tried again, ever less often."""
+    """Turn *worker* until *stop*; what a step raises is logged and tried again, ever less often.
+
+    A `Stopped` is not: it ends this thread, and so the process of a single worker, with its exit code.
+    """
+    watchdog = Watchdog(name)
+    threading.Thread(target=watchdog.watch, args=(stop,), name=f"{name}-watchdog", daemon=True).start()
     rest, failures = REST_SECONDS[0], 0
     log.info("started", worker=name)
     while not stop.is_set():
+        watchdog.beat()
         try:
             busy = worker.step()
+        except Stopped as error:
+            log.critical("stopped for good", worker=name, error=str(error))
+            worker.close()
+            raise SystemExit(error.exit_code) from error
         except Exception as error:
             failures += 1
             pause = min(BACK_OFF_SECONDS[0] * 2**failures, BACK_OFF_SECONDS[1]) * random.uniform(0.5, 1)

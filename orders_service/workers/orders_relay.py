@@ -1,10 +1,12 @@
 """The process that carries the orders' outbox to the broker."""
 
+from datetime import timedelta
+
 import click
 
 from orders_service import logs, wiring
 from orders_service.events.relay import Relay
-from orders_service.settings import Settings
+from orders_service.settings import Settings, SettingsError
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
 
@@ -16,6 +18,7 @@ def build(settings: Settings) -> Relay:
         broker(settings).producer(),
         owner=wiring.owner(),
         lease_seconds=settings.relay_lease_seconds,
+        keep=timedelta(days=settings.outbox_keep_days),
     )
 
 
@@ -23,5 +26,8 @@ def build(settings: Settings) -> Relay:
 def main() -> None:
     """Carry the orders' outbox to the broker until told to stop."""
     settings = Settings.read()
+    if settings.events_via != "relay":
+        problem = "EVENTS_VIA is cdc: Debezium carries the outbox, and a relay would send every event again"
+        raise SettingsError([problem])
     logs.configure(settings.log_level)
     loop.run(build(settings), "orders-relay")

@@ -6,23 +6,27 @@ import click
 
 from orders_service import logs, wiring
 from orders_service.catalog.handlers import on_order_events
-from orders_service.events.consumer import Consumer
+from orders_service.events.consumer import Consumer, Handler
 from orders_service.settings import Settings
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
 
 
-def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
-    """The consumer of the orders' events."""
-    handler = partial(
+def handler(settings: Settings) -> Handler:
+    """What is done with the orders' events."""
+    return partial(
         on_order_events,
         outbox=wiring.catalog_outbox(settings),
         check_price=settings.catalog_check_price,
     )
+
+
+def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
+    """The consumer of the orders' events."""
     return Consumer(
         wiring.sessions(settings.catalog_database_url),
         broker(settings).subscribe(settings.stock_group, [settings.catalog_topic]),
-        handler,
+        handler(settings),
         group=settings.stock_group,
         poll_seconds=poll_seconds,
     )

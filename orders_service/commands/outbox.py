@@ -1,0 +1,110 @@
+"""`outbox list|requeue|resend|purge`: what an operator does with the outboxes."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+import click
+from sqlalchemy.orm import Session
+
+from orders_service import wiring
+from orders_service.database import utc_now
+from orders_service.events import care
+from orders_service.events.purge import purge as purged
+from orders_service.orders import service
+from orders_service.settings import Settings
+
+DATABASES = ("orders", "catalog")
+
+
+@click.group("outbox")
+def main() -> None:
+    """Look at what waits to be relayed, and send it again where it was lost."""
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def list_(as_json: bool) -> None:
+    """Print what is pending, by lane, and what the broker refused for good."""
+    settings, now = Settings.read(), utc_now()
+    found = []
+    for name in DATABASES:
+        with _session(settings, name) as session:
+            for lane in care.waiting(session):
+                age = (now - lane.oldest).total_seconds()
+                found.append(
+                    {
+                        "database": name,
+                        "lane": lane.lane,
+                        "pending": lane.events,
+                        "oldestSeconds": round(age, 1),
+                    }
+                )
+            found += [
+                {
+                    "database": name,
+                    "setAside": row.id,
+                    "type": row.type,
+                    "order": row.aggregateid,
+                    "error": row.error,
+                }
+                for row in care.set_aside(session)
+            ]
+    if as_json:
+        click.echo(json.dumps(found))
+    elif not found:
+        click.echo("Nothing waits.")
+    else:
+        for line in found:
+            click.echo("  ".join(f"{name}={value}" for name, value in line.items()))
+
+
+@main.command()
+@click.option("--database", type=click.Choice(DATABASES), default="orders", show_default=True)
+@click.option("--set-aside", is_flag=True, help="What the broker refused for good.")
+@click.option("--since", type=click.DateTime(), help="Everything recorded since then, in UTC.")
+def requeue(database: str, set_aside: bool, since: datetime | None) -> None:
+    """Let events go out once more. Consumers do not mind what they had already."""
+    if set_aside == (since is not None):
+        raise click.UsageError("Say what: --set-aside, or --since TIME.")
+    settings = Settings.read()
+    pending = database == "catalog" or settings.events_via == "relay"
+    with _session(settings, database) as session:
+        if since is None:
+            count = care.requeue_set_aside(session)
+        else:
+            count = care.requeue_since(session, since.replace(tzinfo=utc_now().tzinfo), pending=pending)
+        session.commit()
+    click.echo(f"{count} events of {database} go out again")
+
+
+@main.command()
+@click.option("--pending-older-than", "seconds", type=click.IntRange(min=0), required=True, help="Seconds.")
+def resend(seconds: int) -> None:
+    """Place the events of orders once more that are still PENDING: their answers come again, too."""
+    settings = Settings.read()
+    with _session(settings, "orders") as session:
+        count = service.resend(
+            session,
+            placed_before=utc_now() - timedelta(seconds=seconds),
+            outbox=wiring.orders_outbox(settings),
+        )
+    click.echo(f"{count} orders are still PENDING after {seconds} s; their events go out again")
+
+
+@main.command()
+def purge() -> None:
+    """Delete what was published longer ago than OUTBOX_KEEP_DAYS. The relays do it by themselves."""
+    settings = Settings.read()
+    before = utc_now() - timedelta(days=settings.outbox_keep_days)
+    for name in DATABASES:
+        with _session(settings, name) as session:
+            click.echo(f"{name}: {sum(purged(session, before=before))} events deleted")
+
+
+@contextmanager
+def _session(settings: Settings, database: str) -> Iterator[Session]:
+    url = settings.orders_database_url if database == "orders" else settings.catalog_database_url
+    with wiring.sessions(url)() as session:
+        yield session

@@ -1,0 +1,79 @@
+"""What an operator does with an outbox: look, put what was set aside back, send again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, inspect, select, update
+from sqlalchemy.orm import Session
+
+from orders_service.database import changed
+from orders_service.events.tables import OutboxRow
+
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The pending events of one lane."""
+
+    lane: str
+    events: int
+    oldest: datetime
+
+
+def waiting(session: Session) -> list[Waiting]:
+    """What is pending, by lane."""
+    rows = session.execute(
+        select(OutboxRow.topic, func.count(), func.min(OutboxRow.created_at))
+        .where(OutboxRow.lane.is_not(None))
+        .group_by(OutboxRow.lane, OutboxRow.topic)
+        .order_by(OutboxRow.lane)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def set_aside(session: Session) -> Sequence[OutboxRow]:
+    """The events that the broker refused for good, oldest first."""
+    # They are few, and no index is worth a place in every order's transaction for them.
+    return session.scalars(
+        select(OutboxRow).where(OutboxRow.error.is_not(None)).order_by(OutboxRow.seq)
+    ).all()
+
+
+def requeue_set_aside(session: Session) -> int:
+    """Let the relay try again what was set aside; how many events."""
+    return changed(
+        session,
+        update(OutboxRow).where(OutboxRow.error.is_not(None)).values(lane=OutboxRow.topic, error=None),
+    )
+
+
+def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
+    """Record again, in the same order, every event recorded *since*: for a log or a binlog that was lost.
+
+    As new rows with the same event ids, so that change data capture sees them too. Commits each chunk.
+    """
+    names = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
+    end = session.scalar(select(func.max(OutboxRow.seq))) or 0
+    last, count = -1, 0
+    while True:
+        rows = session.scalars(
+            select(OutboxRow)
+            .where(OutboxRow.seq > last, OutboxRow.seq <= end, OutboxRow.created_at >= since)
+            .order_by(OutboxRow.seq)
+            .limit(CHUNK)
+        ).all()
+        if not rows:
+            return count
+        copies = [
+            {name: getattr(row, name) for name in names}
+            | {"lane": row.topic if pending else None, "published_at": None, "error": None}
+            for row in rows
+            if row.lane is None
+        ]
+        if copies:
+            session.execute(insert(OutboxRow), copies)
+        last, count = rows[-1].seq, count + len(copies)
+        session.commit()
+        session.expunge_all()

@@ -1,0 +1,93 @@
+"""A worker is turned until told to stop; what it raises is tried again, or ends it."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from orders_service.events.errors import TooManyDeadLetters
+from orders_service.workers import loop
+
+
+class Scripted:
+    """A worker whose steps do, one after the other, what they are told."""
+
+    def __init__(self, stop: threading.Event, *steps: bool | Exception) -> None:
+        self.stop = stop
+        self.steps = list(steps)
+        self.turned = 0
+        self.closed = False
+
+    def step(self) -> bool:
+        self.turned += 1
+        if not self.steps:
+            self.stop.set()
+            return False
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_step_that_fails_is_turned_again() -> None:
+    stop = threading.Event()
+    worker = Scripted(stop, True, OSError("away"), ValueError("odd"), True)
+
+    loop.turn(worker, "test", stop)
+
+    assert worker.turned == 5
+    assert worker.closed
+
+
+def test_a_step_that_must_not_be_repeated_ends_the_process_with_its_code() -> None:
+    stop = threading.Event()
+    worker = Scripted(stop, TooManyDeadLetters("topic", 0, 20), True)
+
+    with pytest.raises(SystemExit) as ended:
+        loop.turn(worker, "test", stop)
+
+    assert ended.value.code == 3
+    assert worker.turned == 1
+    assert worker.closed
+    stop.set()
+
+
+def test_a_step_that_hangs_is_seen_and_ends_the_process() -> None:
+    program = """
+import threading
+from orders_service.workers.loop import Watchdog
+threading.Thread(target=Watchdog("test", seconds=1).watch, args=(threading.Event(),), daemon=True).start()
+threading.Event().wait(60)
+"""
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == 4
+    assert "Thread" in ended.stderr
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_lets_the_step_end_and_a_second_does_not(signals: int) -> None:
+    program = f"""
+import os, signal, time
+from orders_service.workers import loop
+class Slow:
+    def step(self):
+        for _ in range({signals}):
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.2)
+        print("step ended", flush=True)
+        return False
+    def close(self):
+        print("closed", flush=True)
+loop.run(Slow(), "slow")
+"""
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == (0 if signals == 1 else 143)
+    assert ("step ended\nclosed\n" in ended.stdout) == (signals == 1)
