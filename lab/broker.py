@@ -1,18 +1,15 @@
 """One real Kafka broker."""
 
 import base64
-import os
-import shutil
 import socket
 import struct
-import subprocess
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 from .artifacts import files, locked
-from .errors import ServerDied
+from .data import make_data
 from .java import class_path, jvm, properties
 from .ports import HOST, Ports
 from .server import Server
@@ -45,7 +42,7 @@ class Broker(Server):
     def prepare(self) -> None:
         Path(self.mark).write_text(self._properties(self.data))
         if not self.data.exists():
-            self._format()
+            make_data(self, self.data, self._format)
 
     def command(self) -> list[str]:
         return jvm("kafka.Kafka", self.mark, heap=HEAP)
@@ -63,23 +60,13 @@ class Broker(Server):
             return False
         return (correlation, error) == (1, 0)
 
-    def _format(self) -> None:
-        """Make the data folder whole, or not at all."""
-        new = self.folder / "data.new"
-        shutil.rmtree(new, ignore_errors=True)
-        configuration = self.folder / "format.properties"
+    def _format(self, new: Path, work: Path) -> list[str]:
+        configuration = work / "format.properties"
         configuration.write_text(self._properties(new))
         # Of the same home, hence the same cluster, also if only some of its nodes are formatted yet.
         cluster = uuid.uuid5(uuid.NAMESPACE_URL, str(self._home)).bytes
         arguments = ["-t", base64.urlsafe_b64encode(cluster).decode()[:22], "-c", str(configuration)]
-        command = jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN")
-        with self.log.open("ab") as log:
-            done = subprocess.run(
-                command, env={**os.environ, **class_path()}, stdout=log, stderr=log, check=False
-            )
-        if done.returncode:
-            raise ServerDied(self.name, "could not be formatted", self.log, self.last_words())
-        new.rename(self.data)
+        return jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN")
 
     def _properties(self, data: Path) -> str:
         port, controller = self.ports

@@ -1,15 +1,14 @@
 """A real MariaDB, set up as Debezium needs it."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import TextIO
 
 import pymysql
 
 from .accounts import accounts, database_of_its_own, password
-from .errors import ServerDied, WrongServers
+from .data import make_data
+from .errors import WrongServers
 from .ports import HOST, Ports
 from .programs import programs
 from .server import Server
@@ -60,7 +59,7 @@ class MariaDB(Server):
         made_by = self.folder / "made-by"
         if not self.data.exists():
             made_by.write_text(programs().origin)
-            self._install()
+            make_data(self, self.data, self._install)
         elif made_by.read_text() != programs().origin:
             raise WrongServers(
                 f"the data here was made by {made_by.read_text()}, not by {programs().origin}: "
@@ -97,11 +96,8 @@ class MariaDB(Server):
             return False
         return True
 
-    def _install(self) -> None:
-        """Make the data folder whole, or not at all."""
-        new = self.folder / "data.new"
-        shutil.rmtree(new, ignore_errors=True)
-        command = [
+    def _install(self, new: Path, _work: Path) -> list[str]:
+        return [
             str(programs().install),
             "--no-defaults",
             f"--basedir={programs().base}",
@@ -110,11 +106,6 @@ class MariaDB(Server):
             "--skip-test-db",
             *_as_root(),
         ]
-        with self.log.open("ab") as log:
-            done = subprocess.run(command, stdout=log, stderr=log, check=False)
-        if done.returncode:
-            raise ServerDied(self.name, "could not be installed", self.log, self.last_words())
-        new.rename(self.data)
 
 
 def _as_root() -> list[str]:

@@ -6,13 +6,12 @@ from werkzeug.exceptions import BadRequest
 
 from orders_service import wiring
 from orders_service.api import problems
+from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.database import db
 from orders_service.api.health import health
 from orders_service.api.orders import orders
 from orders_service.settings import Settings
-
-BODY_MAX = 64 * 1024
 
 
 class Json(DefaultJSONProvider):
@@ -30,7 +29,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config.update(
-        MAX_CONTENT_LENGTH=BODY_MAX,
+        MAX_CONTENT_LENGTH=BODY_MAX + 1,  # One more is read of a body that does not tell its length.
         SETTINGS=settings,
         OUTBOX=wiring.orders_outbox(settings),
         SQLALCHEMY_BINDS={None: settings.orders_database_url, "catalog": settings.catalog_database_url},

@@ -44,11 +44,15 @@ RECONNECT_SECONDS = 1.0  # At most, between two attempts of a client at a server
 METADATA_SECONDS = 1.0  # For a producer to learn a topic's partitions.
 REQUEST_SECONDS = 5.0  # For the answer to a request.
 DELIVERY_SECONDS = 8.0  # For a record, with all its retries.
-GIVE_UP_SECONDS = 10.0  # For a record whose time the library forgets: it does while it has no producer id.
+GIVE_UP_SECONDS = (
+    10.0  # For a record all the same: while it has no producer id, the library lets none expire.
+)
 COMMIT_SECONDS = 5.0
 SESSION_SECONDS = 15.0  # Until the partitions of a member that was killed go to others.
-JOIN_SECONDS = 1.0  # The shortest poll of a consumer that is not a member yet.
-STALL_SECONDS = 60.0  # Until one that does not become a member starts anew. Longer than anyone's session.
+HEARTBEAT_SECONDS = 1.0  # Until a member learns that another joins or leaves.
+JOIN_SECONDS = 5.0  # How long a poll may last while the group is being joined.
+JOIN_POLL_SECONDS = 1.0  # Shorter ones have left the library waiting for ever.
+STALL_SECONDS = 60.0  # If it waits for ever all the same. Longer than a session: nobody else is waited for.
 ADMIN_SECONDS = 15.0
 CLOSE_SECONDS = 3.0
 
@@ -221,7 +225,7 @@ class KafkaProducer:
             sent.error = (RecordRefused if sent.for_good else BrokerError)(str(sent.future.exception))
             if refused and not sent.alone:
                 self._suspect.add(sent.topic)
-        elif time.monotonic() >= sent.until:
+        elif sent.until <= deadline:
             sent.error = BrokerError(f"no answer within {GIVE_UP_SECONDS} s")
 
 
@@ -233,23 +237,18 @@ class KafkaSubscription:
         self._group = group
         self._topics = topics
         self._consumer: Any = None
-        self._unstable_since: float | None = None
+        self._outside_since: float | None = None
 
     def poll(self, *, seconds: float) -> list[Record]:
         if self._consumer is None:
             self._consumer = self._join()
-            self._unstable_since = time.monotonic()
-        # A poll that ends at the wrong moment of a join leaves the client waiting for ever. Topics known
-        # before the join (see `_join`) and a longer poll make that most unlikely; `_watch` ends it.
-        if self._unstable_since is not None:
-            seconds = max(seconds, JOIN_SECONDS)
-        try:
-            records = _poll(self._consumer, seconds)
-        except BaseException as error:
-            if not isinstance(error.__cause__, RetriableError):
-                self.close()
-            raise
-        self._watch()
+            self._outside_since = time.monotonic()
+        # The library throws a join away that is completed between two polls, and begins it again, which makes
+        # the others join again, too. So while the group is being joined, hardly any time is left between two.
+        patience = time.monotonic() + JOIN_SECONDS
+        records = self._poll(seconds if self._outside_since is None else max(seconds, JOIN_POLL_SECONDS))
+        while not records and self._outside_since and time.monotonic() < patience:
+            records = self._poll(JOIN_POLL_SECONDS)
         return records
 
     def acknowledge(self, records: Sequence[Record]) -> None:
@@ -280,6 +279,7 @@ class KafkaSubscription:
             group_id=self._group,
             partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=_ms(SESSION_SECONDS),
+            heartbeat_interval_ms=_ms(HEARTBEAT_SECONDS),
         )
         try:
             _places(consumer, self._topics)
@@ -289,14 +289,22 @@ class KafkaSubscription:
             raise
         return consumer
 
-    def _watch(self) -> None:
-        if self._consumer.group_metadata().state == MemberState.STABLE:
-            self._unstable_since = None
-        elif self._unstable_since is None:
-            self._unstable_since = time.monotonic()
-        elif time.monotonic() - self._unstable_since > STALL_SECONDS:
-            log.warning("not a member for too long, joining anew", group=self._group)
+    def _poll(self, seconds: float) -> list[Record]:
+        try:
+            records = _poll(self._consumer, seconds)
+            inside = self._consumer.group_metadata().state == MemberState.STABLE
+        except BaseException as error:
+            if not isinstance(error.__cause__, RetriableError):
+                self.close()  # The library remembers some errors for as long as a client lives.
+            raise
+        if inside:
+            self._outside_since = None
+        elif self._outside_since is None:
+            self._outside_since = time.monotonic()
+        elif time.monotonic() - self._outside_since > STALL_SECONDS:
             self.close()
+            raise BrokerError(f"group {self._group} could not be joined in {STALL_SECONDS:.0f} s")
+        return records
 
 
 class KafkaReader:

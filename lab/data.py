@@ -1,0 +1,27 @@
+"""A server's data folder: there whole, or not at all."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .errors import ServerDied
+from .server import Server
+
+
+def make_data(server: Server, data: Path, command: Callable[[Path, Path], list[str]]) -> None:
+    """Make *data* with the command for a new folder, given that and one to work in.
+
+    The command may still run if this process was killed, so the next one works elsewhere.
+    """
+    for left_behind in server.folder.glob("new-*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=server.folder) as work, server.log.open("ab") as log:
+        new = Path(work, "data")
+        environment = {**os.environ, **server.environment()}
+        done = subprocess.run(command(new, Path(work)), env=environment, stdout=log, stderr=log, check=False)
+        if done.returncode:
+            raise ServerDied(server.name, "could not make its data folder", server.log, server.last_words())
+        new.rename(data)

@@ -1,0 +1,158 @@
+"""The API on two databases, what to send it, and what it wrote."""
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+from typing import Any, TypeVar
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Engine, delete, select, update
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from orders_service.api.app import create_app
+from orders_service.api.database import db
+from orders_service.events.tables import OutboxRow
+from orders_service.orders.order import Order, Status
+from orders_service.settings import Settings
+from tests.databases import Databases
+
+BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
+ORDER = {"productId": BERLIN, "qty": 1, "unitPrice": 1500}
+ORDERS = "/order-service/kim/orders"
+
+T = TypeVar("T")
+
+
+@dataclass
+class Api:
+    """An application with its own engines, and a look at what stands in its databases."""
+
+    app: Flask
+    databases: Databases
+
+    @classmethod
+    def on(cls, databases: Databases, **environment: str) -> "Api":
+        settings = Settings.read(databases.environment | {"API_THREADS": "50"} | environment)
+        return cls(create_app(settings), databases)
+
+    @property
+    def client(self) -> FlaskClient:
+        """A new client: each thread needs its own."""
+        return self.app.test_client()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.databases.orders.dialect.name == "sqlite"
+
+    def engine(self, bind: str | None = None) -> Engine:
+        """The application's own engine, not the one that looks."""
+        with self.app.app_context():
+            return db.engines[bind]
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path)
+
+    def place(
+        self,
+        user: str = "kim",
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> TestResponse:
+        """Place the usual order, *fields* changed."""
+        sent = dict(headers or {}) | ({} if key is None else {"Idempotency-Key": key})
+        body = json.dumps(ORDER | fields)
+        return self.client.post(
+            f"/order-service/{user}/orders", data=body, headers=sent, content_type="application/json"
+        )
+
+    def placed(self, user: str = "kim", *, status: Status = Status.PENDING, **fields: Any) -> str:
+        """The id of an order that has been placed, and is *status* by now."""
+        response = self.place(user, **fields)
+        assert response.status_code == 201, response.text
+        order_id = str(member(response, "orderId"))
+        self.set_status(order_id, status)
+        return order_id
+
+    def send(self, body: bytes | str, *, content_type: str | None = "application/json") -> TestResponse:
+        """Send *body* where orders are placed, as it is."""
+        return self.client.post(ORDERS, data=body, content_type=content_type)
+
+    def cancel(self, order_id: str, user: str = "kim") -> TestResponse:
+        return self.client.post(f"/order-service/{user}/orders/{order_id}/cancel")
+
+    def set_status(self, order_id: str, status: Status) -> None:
+        """Move the order behind the API's back, as a consumer would."""
+        with self.databases.orders.begin() as connection:
+            connection.execute(update(Order).where(Order.order_id == order_id).values(status=status))
+
+    def orders(self) -> list[Order]:
+        """Every order, oldest first."""
+        with Session(self.databases.orders) as session:
+            return list(session.scalars(select(Order).order_by(Order.id)))
+
+    def outbox(self) -> list[OutboxRow]:
+        """Every recorded event, oldest first."""
+        with Session(self.databases.orders) as session:
+            return list(session.scalars(select(OutboxRow).order_by(OutboxRow.seq)))
+
+    def events(self) -> list[str]:
+        """The types of every recorded event, oldest first."""
+        return [row.type for row in self.outbox()]
+
+    def empty(self) -> None:
+        """Forget every order."""
+        with self.databases.orders.begin() as connection:
+            connection.execute(delete(Order))
+            connection.execute(delete(OutboxRow))
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self.app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+def member(response: TestResponse, name: str) -> Any:
+    """A member of the answer's JSON object."""
+    assert response.json is not None, response.text
+    return response.json[name]
+
+
+def assert_problem(response: TestResponse, status: int, slug: str, *, fields: tuple[str, ...] = ()) -> None:
+    """The answer is problem details of this kind, and names exactly these *fields*."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    assert member(response, "type") == f"/problems/{slug}"
+    assert member(response, "status") == status
+    assert member(response, "title")
+    assert sorted(error["field"] for error in response.json.get("errors", [])) == sorted(fields)  # type: ignore[union-attr]
+
+
+def assert_nothing_written(api: Api) -> None:
+    """No order stands in the database, and no event."""
+    assert api.orders() == []
+    assert api.outbox() == []
+
+
+def literal(**fields: str) -> str:
+    """The usual order as JSON text, some of its values given as they are to be sent."""
+    members = {name: json.dumps(value) for name, value in ORDER.items()} | fields
+    return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members.items()) + "}"
+
+
+def at_once(count: int, act: Callable[[int], T]) -> list[T]:
+    """Let *count* threads begin together; what each came back with."""
+    start = Barrier(count, timeout=10)
+
+    def begin(number: int) -> T:
+        start.wait()
+        return act(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
