@@ -29,7 +29,7 @@ def with_dependencies(coordinates: list[str]) -> list[str]:
         for one in coordinates
     )
     project = (
-        '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+        "<project><modelVersion>4.0.0</modelVersion>"
         "<groupId>lab</groupId><artifactId>lab</artifactId><version>1</version>"
         f"<dependencies>{wanted}</dependencies></project>"
     )

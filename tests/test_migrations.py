@@ -1,6 +1,9 @@
 """The migrations make what the models say, on every database."""
 
-from concurrent.futures import ThreadPoolExecutor
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -50,13 +53,26 @@ def test_migrating_twice_changes_nothing(databases: Databases) -> None:
     assert migrations.upgrade(databases.orders, "orders") == []
 
 
-def test_two_migrations_at_once_take_turns(databases: Databases) -> None:
-    for engine in (databases.orders, databases.catalog):
+def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path) -> None:
+    for engine in databases.engines.values():
         with engine.begin() as connection:
             for table in inspect(connection).get_table_names():
                 connection.exec_driver_sql(f"DROP TABLE {table}")
+        engine.dispose()
 
-    with ThreadPoolExecutor(4) as pool:
-        applied = list(pool.map(lambda _: migrations.upgrade(databases.orders, "orders"), range(4)))
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "orders_service", "migrate"],
+            env=os.environ | databases.environment | {"STATE_DIR": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = sorted(process.communicate(timeout=60)[0] for process in running)
 
-    assert sorted(applied) == [[], [], [], ["orders_0001"]]
+    already = "orders: at orders_0001 already\ncatalog: at catalog_0001 already\n"
+    assert sum("orders: orders_0001 applied" in text for text in said) == 1
+    assert sum("catalog: catalog_0001 applied" in text for text in said) == 1
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert already in said

@@ -44,9 +44,7 @@ RECONNECT_SECONDS = 1.0  # At most, between two attempts of a client at a server
 METADATA_SECONDS = 1.0  # For a producer to learn a topic's partitions.
 REQUEST_SECONDS = 5.0  # For the answer to a request.
 DELIVERY_SECONDS = 8.0  # For a record, with all its retries.
-GIVE_UP_SECONDS = (
-    10.0  # For a record all the same: while it has no producer id, the library lets none expire.
-)
+GIVE_UP_SECONDS = 10.0  # The same where the library forgets it: without a producer id it lets none expire.
 COMMIT_SECONDS = 5.0
 SESSION_SECONDS = 15.0  # Until the partitions of a member that was killed go to others.
 HEARTBEAT_SECONDS = 1.0  # Until a member learns that another joins or leaves.
@@ -183,8 +181,9 @@ class KafkaProducer:
     def _hand_over(self, records: Sequence[Outgoing], *, alone: bool = False) -> list[Delivery]:
         deliveries: list[Delivery] = []
         try:
+            client = self._knowing(records[0].topic) if records else None
             for record in records:
-                deliveries.append(_send(self._knowing(record.topic), record, alone=alone))
+                deliveries.append(_send(client, record, alone=alone))
         except BrokerError as error:
             deliveries += [Delivery(error=error) for _ in records[len(deliveries) :]]
         return deliveries
