@@ -94,7 +94,7 @@ class Lab:
             "KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap,
         }
         if self.kafka.count > 1:
-            found["TOPIC_REPLICATION"] = str(self.kafka.count)
+            found |= {"TOPIC_REPLICATION": str(self.kafka.count), "TOPIC_MIN_INSYNC_REPLICAS": "2"}
         if self.has_connect:
             found |= {
                 "CONNECT_URL": self.connect.url,

@@ -133,7 +133,8 @@ class Server(ABC):
 
     @property
     def _has_ended(self) -> bool:
-        return self._noted_pid is not None and self.pid is None
+        """One look is not enough: a process that becomes the server has no command line for a moment."""
+        return self._noted_pid is not None and not within(0.3, lambda: self.pid is not None)
 
     def _launch(self) -> None:
         for port in self.ports:

@@ -4,6 +4,7 @@ import pkgutil
 import sys
 
 import click
+from sqlalchemy.exc import DBAPIError
 
 from orders_service import __version__
 from orders_service.settings import SettingsError
@@ -27,6 +28,7 @@ WORDS = {
     "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
     "outbox": ("orders_service.commands.outbox:main", "Look at what waits to be relayed; send again."),
     "dead-letters": ("orders_service.commands.dead_letters:main", "List, show, replay or discard them."),
+    "connectors": ("orders_service.commands.connectors:main", "Apply Kafka Connect's connectors from files."),
     "config": ("orders_service.commands.config:main", "Show the settings in force."),
 }
 
@@ -58,7 +60,10 @@ def words() -> None:
 
 
 def main() -> None:
-    """Run the word of the command line; settings that cannot be used end it with exit code 2."""
+    """Run the word of the command line; settings that cannot be used end it with exit code 2.
+
+    A database or a file that cannot be used ends it with 1 and a sentence, not with a traceback.
+    """
     try:
         words()
     except SettingsError as error:
@@ -66,3 +71,9 @@ def main() -> None:
             "The settings cannot be used:\n" + "\n".join(f"  {line}" for line in error.problems), err=True
         )
         sys.exit(2)
+    except DBAPIError as error:
+        click.echo(f"Error: the database refused: {error.orig}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)

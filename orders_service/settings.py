@@ -67,6 +67,10 @@ def _port(value: int) -> None:
     validate.Range(1, 65535, error="must have a port from 1 to 65535")(value)
 
 
+def _http_url(value: str) -> None:
+    validate.Regexp(r"https?://[^\s/]+(/\S*)?\Z", error="must be an http:// or https:// URL")(value)
+
+
 def _setting(default: Any, field: fields.Field[Any], about: str, *, secret: bool = False) -> Any:
     metadata = {"field": field, "about": about, "secret": secret}
     return dataclasses.field(default=default, metadata=metadata, repr=not secret)
@@ -132,6 +136,7 @@ class Settings:
     orders_sink_topic: str = _setting(
         "", _text(_topic), "The topic for the sink of the `orders` table; none unless set."
     )
+    connect_url: str = _setting("http://127.0.0.1:8083", _text(_http_url), "Where Kafka Connect answers.")
     stock_group: str = _setting("catalog-stock", _text(), "The consumer group that reserves stock.")
     status_group: str = _setting(
         "orders-status", _text(), "The consumer group that confirms orders; one for each orders database."
@@ -177,8 +182,6 @@ class Settings:
         same_topic = self.stock_topic == self.catalog_topic
         sink_is_catalog = self.orders_sink_topic == self.catalog_topic
         sink_is_stock = self.orders_sink_topic == self.stock_topic
-        sink_is_catalogs = self.orders_sink_topic == self.catalog_topic
-        sink_is_stocks = self.orders_sink_topic == self.stock_topic
         same_group = self.status_group == self.stock_group
         too_few = self.topic_min_insync_replicas > self.topic_replication
         too_soon = self.outbox_keep_days <= self.topic_retention_days
@@ -189,8 +192,6 @@ class Settings:
             (same_topic, "STOCK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
             (sink_is_catalog, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
             (sink_is_stock, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
-            (sink_is_catalogs, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
-            (sink_is_stocks, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
             (same_group, "STATUS_GROUP", "is the same group as", "STOCK_GROUP", own),
             (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
             (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),

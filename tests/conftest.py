@@ -16,8 +16,8 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A real Kafka and a real MariaDB, started once for the whole run, on ports of their own."""
-    own = Lab(tmp_path_factory.mktemp("lab"), Ports.free())
+    """A real Kafka, MariaDB and Connect, started once for the whole run, on ports of their own."""
+    own = Lab(tmp_path_factory.mktemp("lab"), Ports.free(), connect=True)
     try:
         started = own.__enter__()
     except LabError as error:

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from orders_service import wiring
 from orders_service.api.app import create_app
 from orders_service.events.broker import Outgoing, Record
 from orders_service.events.tables import DeadLetter, OutboxRow
@@ -30,7 +31,7 @@ class Flow:
         self.databases = databases
         self.log = broker(self.settings)
         self.topics = (self.settings.catalog_topic, self.settings.stock_topic)
-        self.log.create_topics(self.topics, topic_spec(self.settings))
+        self.log.create_topics(wiring.topics(self.settings).names, topic_spec(self.settings))
         self.orders_relay = orders_relay.build(self.settings)
         self.stock_consumer = stock_consumer.build(self.settings, poll_seconds=0)
         self.catalog_relay = catalog_relay.build(self.settings)

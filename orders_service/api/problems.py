@@ -106,8 +106,8 @@ def _http(error: HTTPException) -> Response:
     return response
 
 
-def _internal(error: InternalServerError) -> Response:
-    log.error("request failed", exc_info=error.original_exception or error)
+def _internal(_: InternalServerError) -> Response:
+    """A fault of ours. Flask has logged it, with its traceback."""
     return problem(500, "internal-server-error", "Internal Server Error", "The fault is ours; it was logged.")
 
 

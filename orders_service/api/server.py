@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from flask import Flask
+from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
 
 from orders_service import logs
 from orders_service.api.app import create_app
+from orders_service.api.problems import problem
 from orders_service.settings import Settings
 
 STALL_SECONDS = 30  # A worker process that shows no sign of life for so long is replaced.
@@ -58,7 +60,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        app.register_error_handler(ParseException, _on_broken_chunks)
+        return app
+
+
+def _on_broken_chunks(error: Exception) -> Response:
+    """Answer a body in chunks that the server found broken when it was asked for it."""
+    return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
 
 
 def serve(settings: Settings, **hooks: Callable[..., None]) -> None:

@@ -42,6 +42,7 @@ PROBE_SECONDS = 1.0  # For a server to take a connection.
 BOOTSTRAP_SECONDS = 2.0  # For a new client to learn what the cluster is.
 RECONNECT_SECONDS = 1.0  # At most, between two attempts of a client at a server.
 METADATA_SECONDS = 1.0  # For a producer to learn a topic's partitions.
+METADATA_AGE_SECONDS = 30.0  # Until a client learns that a topic has more of them.
 REQUEST_SECONDS = 5.0  # For the answer to a request.
 DELIVERY_SECONDS = 8.0  # For a record, with all its retries.
 GIVE_UP_SECONDS = 10.0  # The same where the library forgets it: without a producer id it lets none expire.
@@ -292,6 +293,8 @@ class KafkaSubscription:
         try:
             records = _poll(self._consumer, seconds)
             inside = self._consumer.group_metadata().state == MemberState.STABLE
+            if inside and not self._consumer.assignment():
+                _places(self._consumer, self._topics)  # Has a topic been deleted?
         except BaseException as error:
             if not isinstance(error.__cause__, RetriableError):
                 self.close()  # The library remembers some errors for as long as a client lives.
@@ -344,6 +347,7 @@ def _connect(kind: Callable[..., Any], servers: str, **settings: object) -> Any:
                 bootstrap_servers=servers,
                 bootstrap_timeout_ms=_ms(BOOTSTRAP_SECONDS),
                 reconnect_backoff_max_ms=_ms(RECONNECT_SECONDS),
+                metadata_max_age_ms=_ms(METADATA_AGE_SECONDS),
                 kafka_client=network,
                 **settings,
             )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -15,7 +15,9 @@ from werkzeug.test import TestResponse
 
 from orders_service.api.app import create_app
 from orders_service.api.database import db
+from orders_service.database import in_transaction, utc_now
 from orders_service.events.tables import OutboxRow
+from orders_service.orders import service
 from orders_service.orders.order import Order, Status
 from orders_service.settings import Settings
 from tests.databases import Databases
@@ -38,6 +40,12 @@ class Api:
     def on(cls, databases: Databases, **environment: str) -> "Api":
         settings = Settings.read(databases.environment | {"API_THREADS": "50"} | environment)
         return cls(create_app(settings), databases)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def client(self) -> FlaskClient:
@@ -91,19 +99,41 @@ class Api:
         with self.databases.orders.begin() as connection:
             connection.execute(update(Order).where(Order.order_id == order_id).values(status=status))
 
+    def reject(self, order_id: str, reason: str) -> int:
+        """Reject the order, as a consumer would; how many that were."""
+        with self.session() as session:
+            return in_transaction(session, lambda s: service.reject(s, [order_id], reason, now=utc_now()))
+
+    def confirm(self, order_id: str) -> int:
+        """Confirm the order, as a consumer would; how many that were."""
+        with self.session() as session:
+            return in_transaction(session, lambda s: service.confirm(s, [order_id], now=utc_now()))
+
+    def session(self) -> Session:
+        """A look at the orders database, or a hand in it."""
+        return Session(self.databases.orders)
+
     def orders(self) -> list[Order]:
         """Every order, oldest first."""
-        with Session(self.databases.orders) as session:
+        with self.session() as session:
             return list(session.scalars(select(Order).order_by(Order.id)))
 
     def outbox(self) -> list[OutboxRow]:
         """Every recorded event, oldest first."""
-        with Session(self.databases.orders) as session:
+        with self.session() as session:
             return list(session.scalars(select(OutboxRow).order_by(OutboxRow.seq)))
+
+    def statuses(self) -> list[str]:
+        """The status of every order, oldest first."""
+        return [order.status for order in self.orders()]
 
     def events(self) -> list[str]:
         """The types of every recorded event, oldest first."""
         return [row.type for row in self.outbox()]
+
+    def cancelled(self) -> list[str]:
+        """The orders whose cancellation is recorded, once for each time."""
+        return [row.aggregateid for row in self.outbox() if row.type == "order.cancelled.v1"]
 
     def empty(self) -> None:
         """Forget every order."""

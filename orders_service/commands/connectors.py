@@ -1,0 +1,102 @@
+"""`connectors apply|list|status|restart|delete`: Kafka Connect's connectors, from files."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from orders_service.connect import FOLDER, Config, Connect, ConnectError, load
+from orders_service.settings import Settings
+
+
+class Words(click.Group):
+    """Connect's errors end a word with one line and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except ConnectError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group("connectors", cls=Words)
+def main() -> None:
+    """Apply connectors from config/connectors/ to Kafka Connect (CONNECT_URL), and look after them."""
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
+def apply(names: tuple[str, ...], folder: Path) -> None:
+    """Create or change connectors, and wait until they run. Safe to repeat; all or none."""
+    connect = _connect()
+    configs = {name: load(name, folder) for name in names}
+    for name, config in configs.items():
+        connect.validate(name, config)
+    before = {name: connect.config(name) for name in names}
+    try:
+        for name, config in configs.items():
+            connect.put(name, config)
+            connect.await_running(name)
+            click.echo(f"{name}: RUNNING")
+    except ConnectError:
+        _put_back(connect, before)
+        raise
+
+
+@main.command("list")
+def list_() -> None:
+    """Print the connectors' names."""
+    for name in _connect().names():
+        click.echo(name)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def status(names: tuple[str, ...], as_json: bool) -> None:
+    """Print what the connectors and their tasks are; exit code 1 if one does not run."""
+    connect = _connect()
+    states = {name: connect.states(name) for name in names or connect.names()}
+    if as_json:
+        click.echo(json.dumps({name: {part: state for part, state, _ in of} for name, of in states.items()}))
+    else:
+        for name, of in states.items():
+            for part, state, cause in of:
+                click.echo(f"{name}  {part}  {state}{f'  {cause}' if cause else ''}")
+    sys.exit(any(state != "RUNNING" for of in states.values() for _, state, _ in of))
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+def restart(names: tuple[str, ...]) -> None:
+    """Restart connectors with their tasks, and wait until they run."""
+    connect = _connect()
+    for name in names:
+        connect.restart(name)
+        connect.await_running(name)
+        click.echo(f"{name}: RUNNING")
+
+
+@main.command()
+@click.argument("names", nargs=-1, required=True)
+def delete(names: tuple[str, ...]) -> None:
+    """Remove connectors."""
+    connect = _connect()
+    for name in names:
+        connect.delete(name)
+        click.echo(f"{name}: deleted")
+
+
+def _connect() -> Connect:
+    return Connect(Settings.read().connect_url)
+
+
+def _put_back(connect: Connect, before: dict[str, Config | None]) -> None:
+    """Leave everything as it was: a new connector goes, another gets its configuration back."""
+    for name, config in before.items():
+        if config is not None:
+            connect.put(name, config)
+        elif connect.config(name) is not None:
+            connect.delete(name)

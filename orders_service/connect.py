@@ -1,0 +1,147 @@
+"""Kafka Connect's REST interface, as far as we use it."""
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")  # `${routedByValue}` is Connect's own and stays.
+FOLDER = Path("config/connectors")
+REQUEST_SECONDS = 30
+RUNNING_SECONDS = 60
+LOOK_SECONDS = 0.2
+
+Config = dict[str, str]
+
+
+class ConnectError(Exception):
+    """What a person at the terminal can act on, in one line."""
+
+
+def load(name: str, folder: Path = FOLDER, environment: Mapping[str, str] = os.environ) -> Config:
+    """The configuration in the file of *name*, its `${PLACEHOLDERS}` filled in; raises `ConnectError`."""
+    path = folder / f"{name}.json"
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.json"))) or f"none in {folder}"
+        raise ConnectError(f"there is no connector {name}: known are {known}") from None
+    except (OSError, ValueError) as error:
+        raise ConnectError(f"{path} cannot be read: {error}") from error
+    if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
+        raise ConnectError(f"{path} is not a JSON object of texts")
+    missing = sorted(
+        {m for value in config.values() for m in PLACEHOLDER.findall(value)} - environment.keys()
+    )
+    if missing:
+        raise ConnectError(f"{path} needs in the environment: {', '.join(missing)}")
+    return {key: PLACEHOLDER.sub(lambda m: environment[m[1]], value) for key, value in config.items()}
+
+
+class Connect:
+    """A Connect cluster at *url*."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http = httpx.Client(base_url=url, timeout=REQUEST_SECONDS)
+
+    def names(self) -> list[str]:
+        """The connectors that there are."""
+        return sorted(self._ask("GET", "/connectors").json())
+
+    def config(self, name: str) -> Config | None:
+        """The configuration of a connector, None if there is none."""
+        response = self._ask("GET", f"/connectors/{name}/config", allowed=(404,))
+        config: Config = response.json()
+        return None if response.status_code == 404 else config
+
+    def validate(self, name: str, config: Config) -> None:
+        """Raise `ConnectError` for a configuration that Connect would refuse, with the first reason."""
+        kind = config.get("connector.class", "")
+        if kind not in {plugin["class"] for plugin in self._ask("GET", "/connector-plugins").json()}:
+            raise ConnectError(
+                f"{name}: Connect at {self._url} has no plugin {kind!r}: put it on its plugin.path"
+            )
+        path = f"/connector-plugins/{kind.rpartition('.')[2]}/config/validate"
+        response = self._ask("PUT", path, json=config | {"name": name})
+        for entry in response.json()["configs"]:
+            value = entry["value"]
+            if value["errors"]:
+                raise ConnectError(f"{name}: {value['name']}: {_line(value['errors'][0])}")
+
+    def put(self, name: str, config: Config) -> None:
+        """Create the connector, or change it to *config*. The same again changes nothing."""
+        self._ask("PUT", f"/connectors/{name}/config", json=config)
+
+    def delete(self, name: str) -> None:
+        """Remove the connector. What it has read stays noted in Connect."""
+        self._ask("DELETE", f"/connectors/{name}")
+
+    def restart(self, name: str) -> None:
+        """Restart the connector and its tasks."""
+        self._ask("POST", f"/connectors/{name}/restart?includeTasks=true")
+
+    def states(self, name: str) -> list[tuple[str, str, str]]:
+        """The connector and its tasks (`connector`, `task 0`, …): part, state, first cause if FAILED."""
+        status = self._ask("GET", f"/connectors/{name}/status").json()
+        parts = [("connector", status["connector"])]
+        parts += [(f"task {task['id']}", task) for task in status["tasks"]]
+        return [(part, known["state"], _cause(known.get("trace", ""))) for part, known in parts]
+
+    def await_running(self, name: str) -> None:
+        """Wait until the connector and its tasks run; raise `ConnectError` when one failed."""
+        deadline = time.monotonic() + RUNNING_SECONDS
+        while True:
+            states = self._states_if_known(name)
+            for part, state, cause in states:
+                if state == "FAILED":
+                    mend = f"Mend that, then: orders-service connectors apply {name}"
+                    raise ConnectError(f"{name}: {part} FAILED: {cause}. {mend}")
+            if len(states) > 1 and all(state == "RUNNING" for _, state, _ in states):
+                return
+            if time.monotonic() > deadline:
+                raise ConnectError(f"{name}: not RUNNING after {RUNNING_SECONDS} s: {states}")
+            time.sleep(LOOK_SECONDS)
+
+    def _states_if_known(self, name: str) -> list[tuple[str, str, str]]:
+        response = self._ask("GET", f"/connectors/{name}/status", allowed=(404,))
+        return [] if response.status_code == 404 else self.states(name)
+
+    def _ask(
+        self, method: str, path: str, *, json: Any = None, allowed: tuple[int, ...] = ()
+    ) -> httpx.Response:
+        deadline = time.monotonic() + REQUEST_SECONDS
+        while True:
+            try:
+                response = self._http.request(method, path, json=json)
+            except httpx.HTTPError as error:
+                raise ConnectError(f"Kafka Connect does not answer at {self._url}: {error}") from error
+            if response.status_code != 409 or time.monotonic() > deadline:
+                break
+            time.sleep(LOOK_SECONDS)  # Its workers are sharing out the connectors anew.
+        if response.is_error and response.status_code not in allowed:
+            raise ConnectError(f"Kafka Connect refuses: {_line(_message(response))}")
+        return response
+
+
+def _message(response: httpx.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{response.status_code} {response.text}"
+
+
+def _cause(trace: str) -> str:
+    """The first cause in a Java stack trace: the last that it was caused by."""
+    causes = [line for line in trace.splitlines() if line.startswith("Caused by: ")]
+    first = causes[-1].removeprefix("Caused by: ") if causes else trace.partition("\n")[0]
+    return _line(first)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,61 @@
+"""`/catalog-service/catalogs`: every product with its stock, read only."""
+
+import pytest
+
+from tests.api.kit import BERLIN, STOCKHOLM, TOKYO, Api, assert_problem, member
+
+CATALOGS = "/catalog-service/catalogs"
+
+
+def test_the_courses_products_are_on_the_shelf(api: Api) -> None:
+    response = api.get(CATALOGS)
+
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert [
+        (product["productId"], product["productName"], product["stock"], product["unitPrice"])
+        for product in response.json or []
+    ] == [(BERLIN, "Berlin", 100, 1500), (TOKYO, "Tokyo", 110, 1000), (STOCKHOLM, "Stockholm", 120, 2000)]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_a_product_is_shown_as_it_is_listed(api: Api, number: int) -> None:
+    listed = (api.get(CATALOGS).json or [])[number]
+
+    response = api.get(f"{CATALOGS}/{listed['productId']}")
+
+    assert response.json == listed
+
+
+def test_stock_is_shown_as_it_is_now(own_api: Api) -> None:
+    with own_api.databases.catalog.begin() as connection:
+        connection.exec_driver_sql("UPDATE catalog SET stock = 0 WHERE product_id = 'CATALOG-001'")
+
+    response = own_api.get(f"{CATALOGS}/{BERLIN}")
+
+    assert member(response, "stock") == 0
+
+
+@pytest.mark.parametrize(
+    "product_id", ["unknown", "catalog-001", "CATALOG-001%20", "C%C3%81TALOG-001", "%00", "%25", "x" * 1000]
+)
+def test_an_unknown_product_is_not_found(api: Api, product_id: str) -> None:
+    response = api.get(f"{CATALOGS}/{product_id}")
+
+    assert_problem(response, 404, "product-not-found")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", [CATALOGS, f"{CATALOGS}/{BERLIN}"])
+def test_the_catalog_is_read_only(api: Api, method: str, path: str) -> None:
+    response = api.client.open(path, method=method, json={"stock": 1000})
+
+    assert_problem(response, 405, "method-not-allowed")
+
+
+def test_an_empty_catalog_is_an_empty_list(own_api: Api) -> None:
+    with own_api.databases.catalog.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM catalog")
+
+    response = own_api.get(CATALOGS)
+
+    assert response.json == []

@@ -1,0 +1,119 @@
+"""`/livez`, `/readyz` and the course's health checks, in every weather."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.kit import ORDERS, Api, assert_problem, member
+from tests.databases import Databases
+
+OK = {"ordersDatabase": "ok", "catalogDatabase": "ok", "broker": "ok"}
+
+
+@pytest.fixture
+def unmigrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """An API on two databases without tables."""
+    folder = tmp_path_factory.mktemp("unmigrated")
+    databases = Databases(f"sqlite:///{folder}/orders.db", f"sqlite:///{folder}/catalog.db")
+    api = Api.on(databases)
+    yield api
+    api.close()
+
+
+def test_it_is_ready_when_everything_answers(api: Api) -> None:
+    response = api.get("/readyz")
+
+    assert (response.status_code, response.json) == (200, {"status": "ready", "checks": OK})
+
+
+def test_it_is_alive(api: Api) -> None:
+    response = api.get("/livez")
+
+    assert (response.status_code, response.json) == (200, {"status": "alive"})
+
+
+def test_without_the_orders_database_it_is_not_ready(databases: Databases, away: str) -> None:
+    with Api.on(databases, ORDERS_DATABASE_URL=away) as api:
+        response = api.get("/readyz")
+
+    assert_problem(response, 503, "not-ready")
+    assert member(response, "checks") == OK | {"ordersDatabase": "down"}
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_without_the_catalog_database_it_takes_orders(databases: Databases, away: str) -> None:
+    with Api.on(databases, CATALOG_DATABASE_URL=away) as api:
+        ready, placed, catalog = api.get("/readyz"), api.place(), api.get("/catalog-service/catalogs")
+
+    assert ready.status_code == 200
+    assert ready.json == {"status": "degraded", "checks": OK | {"catalogDatabase": "down"}}
+    assert placed.status_code == 201
+    assert_problem(catalog, 503, "database-unavailable")
+
+
+def test_without_a_broker_it_takes_orders(databases: Databases, closed_port: int) -> None:
+    servers = f"127.0.0.1:{closed_port},127.0.0.1:{closed_port}"
+    with Api.on(databases, BROKER="kafka", KAFKA_BOOTSTRAP_SERVERS=servers) as api:
+        ready, placed = api.get("/readyz"), api.place()
+
+    assert ready.status_code == 200
+    assert ready.json == {"status": "degraded", "checks": OK | {"broker": "down"}}
+    assert placed.status_code == 201
+
+
+@pytest.mark.parametrize("server", ["nowhere.invalid:9092", "김.invalid:1", "-:65535"])
+def test_a_broker_that_has_no_address_is_down_and_no_fault(databases: Databases, server: str) -> None:
+    with Api.on(databases, BROKER="kafka", KAFKA_BOOTSTRAP_SERVERS=server) as api:
+        response = api.get("/readyz")
+
+    assert (response.status_code, member(response, "checks")) == (200, OK | {"broker": "down"})
+
+
+def test_without_tables_it_is_not_ready(unmigrated: Api) -> None:
+    response = unmigrated.get("/readyz")
+
+    assert_problem(response, 503, "not-ready")
+    assert member(response, "checks") == OK | {"ordersDatabase": "down", "catalogDatabase": "down"}
+
+
+def test_without_anything_it_is_still_alive(databases: Databases, away: str) -> None:
+    with Api.on(databases, ORDERS_DATABASE_URL=away, CATALOG_DATABASE_URL=f"{away}2", BROKER="kafka") as api:
+        paths = ["/livez", "/order-service/health_check", "/catalog-service/health_check"]
+        codes = [api.get(path).status_code for path in paths]
+
+    assert codes == [200, 200, 200]
+
+
+def test_it_becomes_ready_when_the_tables_come(unmigrated: Api) -> None:
+    before = unmigrated.get("/readyz").status_code
+    unmigrated.databases.migrate()
+
+    after = [unmigrated.get("/readyz").status_code, unmigrated.place().status_code]
+    unmigrated.databases.dispose()
+
+    assert (before, after) == (503, [200, 201])
+
+
+def test_readiness_leaves_nothing_open(own_api: Api) -> None:
+    for _ in range(3):
+        own_api.get("/readyz")
+
+    assert [own_api.engine(bind).pool.checkedout() for bind in (None, "catalog")] == [0, 0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", ["health_check", "health-check"])
+@pytest.mark.parametrize("service", ["Order", "Catalog"])
+def test_the_courses_health_checks_name_the_port(databases: Databases, service: str, path: str) -> None:
+    with Api.on(databases, API_PORT="61234") as api:
+        response = api.get(f"/{service.lower()}-service/{path}")
+
+    assert response.status_code == 200
+    assert response.mimetype == "text/plain"
+    assert response.text == f"It's Working in {service} Service on PORT 61234"
+
+
+def test_a_user_named_health_check_can_order(api: Api) -> None:
+    placed = api.place("health_check")
+
+    assert placed.status_code == 201
+    assert api.get(ORDERS).json == []

@@ -1,0 +1,91 @@
+"""`GET …/orders`: the user's orders, oldest first, and nobody else's."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import insert
+
+from orders_service.database import utc_now
+from orders_service.orders.order import Order, Status
+from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, at_once
+
+
+def test_a_user_without_orders_has_an_empty_list(api: Api) -> None:
+    api.placed("lee")
+
+    response = api.get(ORDERS)
+
+    assert (response.status_code, response.content_type) == (200, "application/json")
+    assert response.json == []
+
+
+def test_orders_are_listed_oldest_first(api: Api) -> None:
+    ids = [api.placed(productId=product) for product in (STOCKHOLM, TOKYO, STOCKHOLM)]
+
+    response = api.get(ORDERS)
+
+    assert [order["orderId"] for order in response.json or []] == ids
+
+
+def test_oldest_means_placed_first_even_within_one_microsecond(api: Api) -> None:
+    now = utc_now()
+    ids = ["c", "a", "b"]
+    with api.databases.orders.begin() as connection:
+        connection.execute(insert(Order), [_row(order_id, now) for order_id in ids])
+
+    response = api.get(ORDERS)
+
+    assert [order["orderId"] for order in response.json or []] == ids
+
+
+def test_each_order_is_listed_as_it_is_shown(api: Api) -> None:
+    ids = [api.placed(status=status) for status in Status]
+
+    response = api.get(ORDERS)
+
+    assert response.json == [api.get(f"{ORDERS}/{order_id}").json for order_id in ids]
+    assert [order["status"] for order in response.json or []] == list(Status)
+
+
+@pytest.mark.parametrize("user", ["Kim", "kim ", "kím", "ki", "kim%", "k_m", "' or '1'='1", "\0", "x" * 1000])
+def test_a_user_whose_name_looks_alike_sees_nothing(api: Api, user: str) -> None:
+    api.placed("kim")
+
+    response = api.get(f"/order-service/{quote(user)}/orders")
+
+    assert (response.status_code, response.json) == (200, [])
+
+
+def test_a_hundred_orders_are_all_listed(api: Api) -> None:
+    ids = [
+        order_id for batch in at_once(10, lambda _: [api.placed() for _ in range(10)]) for order_id in batch
+    ]
+
+    response = api.get(ORDERS)
+
+    assert sorted(order["orderId"] for order in response.json or []) == sorted(ids)
+
+
+def test_looking_writes_nothing_and_waits_for_no_writer(api: Api) -> None:
+    order_id = api.placed()
+    with api.databases.orders.begin() as writer:
+        writer.execute(insert(Order), [_row("unfinished", utc_now())])
+
+        listed, shown = api.get(ORDERS), api.get(f"{ORDERS}/{order_id}")
+
+        assert [order["orderId"] for order in listed.json or []] == [order_id]
+        assert shown.status_code == 200
+        writer.rollback()
+
+
+def _row(order_id: str, now: datetime) -> dict[str, object]:
+    facts = {"product_id": TOKYO, "qty": 1, "unit_price": 1, "total_price": 1, "user_id": "kim"}
+    return facts | {
+        "order_id": order_id,
+        "version": 1,
+        "status": Status.PENDING,
+        "reason": None,
+        "created_at": now,
+        "updated_at": now,
+    }

@@ -1,0 +1,53 @@
+"""`topics create|list|describe` on the embedded log."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from orders_service.commands.topics import main
+
+CATALOG, STOCK = "example-catalog-topic", "example-stock-topic"
+
+
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An embedded log of this test alone."""
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("BROKER", "embedded")
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_topics_are_created_once() -> None:
+    first, second = run("create"), run("create")
+
+    assert first == f"{CATALOG}: created\n{STOCK}: created\n"
+    assert second == f"{CATALOG}: exists\n{STOCK}: exists\n"
+    assert run("list") == f"{CATALOG}\n{STOCK}\n"
+
+
+def test_a_topic_for_a_sink_is_created_when_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    run("create")
+    monkeypatch.setenv("ORDERS_SINK_TOPIC", "orders")
+
+    assert run("create").endswith("orders: created\n")
+
+
+def test_topics_are_described_for_people_and_for_scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPIC_PARTITIONS", "3")
+    run("create")
+
+    described = json.loads(run("describe", "--json"))
+
+    assert [(topic["name"], topic["partitions"]) for topic in described] == [(CATALOG, 3), (STOCK, 3)]
+    assert f"{CATALOG}  partitions=3  replication=1" in run("describe")
+
+
+def test_without_topics_nothing_is_listed() -> None:
+    assert (run("list"), run("describe"), run("describe", "--json")) == ("", "", "[]\n")

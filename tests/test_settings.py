@@ -1,0 +1,337 @@
+"""The environment is read whole: what is wrong is told at once, what is secret is not told."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
+
+from orders_service.cli import main
+from orders_service.settings import FIELDS, Settings, SettingsError
+
+ORDERS_URL = "mariadb+pymysql://orders:s3cr3t@127.0.0.1:3306/orders"
+CATALOG_URL = "mariadb+pymysql://catalog:s3cr3t@127.0.0.1:3306/catalog"
+WRONG = {
+    "ORDERS_DATABASE_URL": [
+        "nonsense",
+        "postgresql://u:p@h/d",
+        "mysql://u:p@h/d",
+        "mariadb+pymysql://u:p@h",
+        "mariadb+pymysql://u:p@h/",
+        "mariadb+pymysql://u:p@h:0x/d",
+        "mariadb+pymysql://u:p@h:70000/d",
+        "mariadb+pymysql://u:p@a..b/d",
+        "mariadb+pymysql://u@h/d?password=p",
+        "mariadb+pymysql://u@h/d?passwd=p",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        " ",
+    ],
+    "BROKER": ["rabbitmq", "Kafka", "kafka "],
+    "KAFKA_BOOTSTRAP_SERVERS": [
+        "h",
+        "h:",
+        ":9092",
+        "h:9092,",
+        "h:70000",
+        "h:0",
+        "h :1",
+        "a..b:1",
+        "kafka://h:1",
+    ],
+    "API_HOST": ["a..b", "x" * 64],
+    "API_PORT": ["0", "65536", "-1", "8000.5", "http", "8e3", "9" * 5000],
+    "API_WORKERS": ["0", "65", "two"],
+    "API_THREADS": ["0", "257", "1.0"],
+    "LOG_LEVEL": ["INFO", "trace"],
+    "CATALOG_CHECK_PRICE": ["maybe", "2", "enabled"],
+    "EVENTS_VIA": ["debezium", "Relay"],
+    "OUTBOX_KEEP_DAYS": ["0", "3651"],
+    "RELAY_LEASE_SECONDS": ["0", "301", "0.5"],
+    "CATALOG_TOPIC": ["a b", ".", "..", "x" * 250, "a/b", "tópic", "a\n"],
+    "TOPIC_PARTITIONS": ["0", "1001"],
+    "TOPIC_MAX_MESSAGE_BYTES": ["1023", "1MB"],
+}
+CONTRADICTIONS = {
+    "CATALOG_DATABASE_URL is the same database as ORDERS_DATABASE_URL": {
+        "ORDERS_DATABASE_URL": "sqlite:////tmp/x.db",
+        "CATALOG_DATABASE_URL": "sqlite:////tmp/../tmp/x.db",
+    },
+    "CATALOG_DATABASE_URL is the same database as ORDERS_DATABASE_URL; each": {
+        "ORDERS_DATABASE_URL": "mariadb+pymysql://a:1@h/d",
+        "CATALOG_DATABASE_URL": "mariadb+pymysql://b:2@h:3306/d?charset=utf8mb4",
+    },
+    "STOCK_TOPIC is the same topic as CATALOG_TOPIC": {"STOCK_TOPIC": "t", "CATALOG_TOPIC": "t"},
+    "ORDERS_SINK_TOPIC is the same topic as CATALOG_TOPIC": {"ORDERS_SINK_TOPIC": "t", "CATALOG_TOPIC": "t"},
+    "ORDERS_SINK_TOPIC is the same topic as STOCK_TOPIC": {"ORDERS_SINK_TOPIC": "t", "STOCK_TOPIC": "t"},
+    "STATUS_GROUP is the same group as STOCK_GROUP": {"STATUS_GROUP": "g", "STOCK_GROUP": "g"},
+    "OUTBOX_KEEP_DAYS is not longer than TOPIC_RETENTION_DAYS": {"OUTBOX_KEEP_DAYS": "7"},
+    "TOPIC_MIN_INSYNC_REPLICAS is larger than TOPIC_REPLICATION": {"TOPIC_MIN_INSYNC_REPLICAS": "2"},
+}
+
+variables = st.sampled_from(
+    [*map(str.upper, FIELDS), "ORDERS_DATABASE_URL_FILE", "CATALOG_DATABASE_URL_FILE"]
+)
+urls = st.builds(
+    "{}://{}:{}@{}:{}/{}?{}".format,
+    st.sampled_from(["mariadb+pymysql", "sqlite", "sqlite+pysqlite", ""]),
+    *[st.text(max_size=5)] * 3,
+    st.integers(-1, 70_000) | st.text(max_size=3),
+    *[st.text(max_size=5)] * 2,
+)
+texts = (
+    st.text()
+    | st.integers().map(str)
+    | urls
+    | st.sampled_from([ORDERS_URL, "t", "on", "[::1]:1", "1_0", "٣"])
+)
+
+
+def problems(environment: dict[str, str]) -> list[str]:
+    """What is wrong with *environment*."""
+    with pytest.raises(SettingsError) as refusal:
+        Settings.read(environment)
+    assert str(refusal.value) == "\n".join(refusal.value.problems)
+    return refusal.value.problems
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = Settings.read({})
+
+    assert settings.orders_database_url == "sqlite:///var/run/orders.db"
+    assert settings.catalog_database_url == "sqlite:///var/run/catalog.db"
+    assert (settings.broker, settings.api_host, settings.api_port) == ("embedded", "127.0.0.1", 8000)
+    assert (settings.catalog_topic, settings.stock_topic) == ("example-catalog-topic", "example-stock-topic")
+    assert (settings.stock_group, settings.status_group) == ("catalog-stock", "orders-status")
+    assert settings.orders_sink_topic == ""
+    assert settings.catalog_check_price is False
+
+
+def test_everything_can_be_set() -> None:
+    environment = {name: value for name, value in Settings.read({}).show().items() if value}
+    changed = environment | {"API_PORT": "1", "CATALOG_CHECK_PRICE": "on", "ORDERS_SINK_TOPIC": "orders"}
+
+    settings = Settings.read(changed)
+
+    assert settings.show() == changed
+
+
+def test_what_is_set_to_nothing_is_not_set() -> None:
+    empty = {name.upper(): "" for name in FIELDS} | {"ORDERS_DATABASE_URL_FILE": ""}
+
+    assert Settings.read(empty) == Settings.read({})
+
+
+def test_what_is_not_ours_is_ignored() -> None:
+    assert Settings.read({"PATH": "/bin", "API_PORTS": "x", "api_port": "1"}) == Settings.read({})
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings.read({}).api_port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "state_dir", ["/srv/run", "a b", "what?", "100%", "%41", "#1", "김", "a@b:c", "?x=1&y"]
+)
+def test_the_embedded_databases_lie_in_the_state_folder(state_dir: str) -> None:
+    settings = Settings.read({"STATE_DIR": state_dir})
+
+    assert make_url(settings.orders_database_url).database == f"{state_dir}/orders.db"
+    assert make_url(settings.catalog_database_url).database == f"{state_dir}/catalog.db"
+
+
+@pytest.mark.parametrize("text", ["on", "ON", "1", "true", "yes", "Yes"])
+def test_a_switch_is_on_by_many_words(text: str) -> None:
+    if text not in ("ON", "Yes"):
+        assert Settings.read({"CATALOG_CHECK_PRICE": text}).catalog_check_price
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
+def test_a_setting_that_is_wrong_is_named(name: str, value: str) -> None:
+    (problem,) = problems({name: value})
+
+    assert problem.startswith(f"{name} must ")
+
+
+def test_every_problem_is_told_at_once_in_order() -> None:
+    told = problems({name: values[0] for name, values in WRONG.items()})
+
+    assert [problem.split()[0] for problem in told] == sorted(WRONG)
+
+
+def test_a_wrong_value_is_told_unless_it_is_secret() -> None:
+    port, url = problems({"API_PORT": "http", "ORDERS_DATABASE_URL": "postgresql://u:s3cr3t@h/d"})
+
+    assert "'http'" in port
+    assert "s3cr3t" not in url
+
+
+@pytest.mark.parametrize(("problem", "environment"), CONTRADICTIONS.items(), ids=CONTRADICTIONS)
+def test_a_contradiction_is_told_once(problem: str, environment: dict[str, str]) -> None:
+    (told,) = problems(environment)
+
+    assert told.startswith(problem)
+
+
+def test_of_a_setting_that_is_wrong_no_contradiction_is_told() -> None:
+    told = problems({"OUTBOX_KEEP_DAYS": "0", "STOCK_TOPIC": "t", "CATALOG_TOPIC": "t"})
+
+    assert [problem.split()[0] for problem in told] == ["OUTBOX_KEEP_DAYS", "STOCK_TOPIC"]
+
+
+def test_two_servers_or_two_names_are_two_databases() -> None:
+    for other in (ORDERS_URL.replace("3306", "3307"), CATALOG_URL, ORDERS_URL.replace("127.0.0.1", "db")):
+        Settings.read({"ORDERS_DATABASE_URL": ORDERS_URL, "CATALOG_DATABASE_URL": other})
+
+
+@pytest.mark.parametrize("around", ["", "\n", "  \r\n"])
+def test_a_secret_may_lie_in_a_file(tmp_path: Path, around: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(around + ORDERS_URL + around)
+
+    settings = Settings.read({"ORDERS_DATABASE_URL_FILE": str(file)})
+
+    assert settings.orders_database_url == ORDERS_URL
+
+
+def test_only_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
+    assert Settings.read({"API_PORT_FILE": str(tmp_path / "missing")}) == Settings.read({})
+
+
+def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    told = problems({"ORDERS_DATABASE_URL": ORDERS_URL, "ORDERS_DATABASE_URL_FILE": str(tmp_path / "x")})
+
+    assert told == ["ORDERS_DATABASE_URL and ORDERS_DATABASE_URL_FILE are both set; keep one"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"nonsense", b"a\x00b"], ids=repr)
+def test_a_file_that_holds_no_url_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+
+    (problem,) = problems({"ORDERS_DATABASE_URL_FILE": str(file)})
+
+    assert problem.startswith("ORDERS_DATABASE_URL")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere/x", "a\0b", "x" * 5000], ids=["folder", "missing", "NUL", "long"]
+)
+def test_a_file_that_cannot_be_read_is_named(path: str) -> None:
+    (problem,) = problems({"CATALOG_DATABASE_URL_FILE": path})
+
+    assert problem.startswith("CATALOG_DATABASE_URL_FILE names a file that cannot be read: ")
+
+
+def test_a_password_is_not_shown() -> None:
+    settings = Settings.read({"ORDERS_DATABASE_URL": ORDERS_URL, "CATALOG_DATABASE_URL": CATALOG_URL})
+
+    assert settings.show()["ORDERS_DATABASE_URL"] == ORDERS_URL.replace("s3cr3t", "***")
+    assert "s3cr3t" not in repr(settings)
+
+
+def test_config_show_hides_passwords_and_marks_what_is_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(CATALOG_URL)
+    for name, value in {"ORDERS_DATABASE_URL": ORDERS_URL, "API_PORT": "8001", "LOG_LEVEL": ""}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CATALOG_DATABASE_URL_FILE", str(file))
+    monkeypatch.setattr(sys, "argv", ["orders-service", "config", "show"])
+
+    with pytest.raises(SystemExit) as ending:
+        main()
+
+    out = capsys.readouterr().out
+    assert ending.value.code == 0
+    assert "s3cr3t" not in out
+    lines = [line.split("=")[0] for line in out.splitlines()]
+    assert [line[2:] for line in lines] == [name.upper() for name in FIELDS]
+    assert {line[2:] for line in lines if line.startswith("*")} == {
+        "ORDERS_DATABASE_URL",
+        "CATALOG_DATABASE_URL",
+        "API_PORT",
+    }
+
+
+@pytest.mark.parametrize(
+    "word", ["api", "orders-relay", "stock-consumer", "migrate", "topics list", "config show"]
+)
+def test_settings_that_cannot_be_used_end_a_word_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str
+) -> None:
+    monkeypatch.setenv("API_PORT", "http")
+    monkeypatch.setenv("BROKER", "rabbitmq")
+    monkeypatch.setattr(sys, "argv", ["orders-service", *word.split()])
+
+    with pytest.raises(SystemExit) as ending:
+        main()
+
+    assert ending.value.code == 2
+    assert capsys.readouterr().err == (
+        "The settings cannot be used:\n"
+        "  API_PORT must be a whole number from 1 to 65535 (it is 'http')\n"
+        "  BROKER must be embedded or kafka (it is 'rabbitmq')\n"
+    )
+
+
+def test_a_relay_beside_debezium_ends_with_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVENTS_VIA", "cdc")
+    monkeypatch.setattr(sys, "argv", ["orders-service", "orders-relay"])
+
+    with pytest.raises(SystemExit) as ending:
+        main()
+
+    assert ending.value.code == 2
+    assert "EVENTS_VIA" in capsys.readouterr().err
+
+
+def test_bytes_that_are_no_text_are_refused_and_told_readably() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "orders_service", "config", "show"],
+        env={b"API_HOST": b"\xff", b"STATE_DIR": b"\xed\xa0\x80"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert [line.split()[0] for line in done.stderr.splitlines()[1:]] == ["API_HOST", "STATE_DIR"]
+
+
+@given(st.dictionaries(variables, texts, max_size=6))
+@example({"ORDERS_DATABASE_URL": "mariadb+pymysql://u:p@[::1]:3306/d"})
+@example({"ORDERS_DATABASE_URL": "mariadb+pymysql://u:p@h/d?charset=a&charset=b"})
+@example({"STATE_DIR": "\0"})
+def test_any_environment_is_read_or_refused(environment: dict[str, str]) -> None:
+    try:
+        settings = Settings.read(environment)
+    except SettingsError as error:
+        assert error.problems  # noqa: PT017
+        return
+
+    assert all(isinstance(value, str) for value in settings.show().values())
+
+
+@given(
+    st.text(min_size=1).filter(lambda text: "/" not in text and text not in (".", "..") and "\0" not in text)
+)
+def test_any_state_folder_is_where_the_databases_lie(name: str) -> None:
+    try:
+        settings = Settings.read({"STATE_DIR": name})
+    except SettingsError:
+        return
+
+    assert make_url(settings.orders_database_url).database == f"{name}/orders.db"
