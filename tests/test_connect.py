@@ -125,8 +125,12 @@ def test_connectors_are_applied_twice_shown_restarted_and_deleted(practice: Prac
 
 
 def test_orders_land_in_mydb_once_and_a_record_that_is_none_stops_nobody(
-    practice: Practice, databases: Databases, tmp_path: Path
+    practice: Practice, lab: Lab, tmp_path: Path
 ) -> None:
+    databases = Databases(
+        lab.mariadb.create_database("sink_orders"), lab.mariadb.create_database("sink_catalog")
+    )
+    databases.migrate()
     practice.broker.create_topics(["orders"], TopicSpec(partitions=3))
     flow = Flow(databases, tmp_path, ORDERS_SINK_TOPIC="orders", **kafka(practice, "sink"))
     practice.apply(SINK)
@@ -145,6 +149,7 @@ def test_orders_land_in_mydb_once_and_a_record_that_is_none_stops_nobody(
     assert [state for _, state, _ in practice.connect.states(SINK)] == ["RUNNING", "RUNNING"]
     assert [record.value for record in practice.records("orders.dlq")] == [b"not a record of ours"]
     flow.close()
+    databases.dispose()
 
 
 def test_rows_travel_from_table_to_topic_to_table_changes_and_deletions_too(practice: Practice) -> None:

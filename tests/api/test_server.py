@@ -1,0 +1,196 @@
+"""What only the real server shows: requests as they come in, byte by byte."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from lab import Ports
+from orders_service.api.body import BODY_MAX
+from orders_service.api.server import Server
+from orders_service.settings import Settings
+from tests.api.kit import literal
+from tests.deployment import await_true
+
+BODY = literal().encode()
+POST = b"POST /order-service/kim/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+JSON = POST + b"Content-Type: application/json\r\n"
+CHUNKED = JSON + b"Transfer-Encoding: chunked\r\n\r\n"
+PROBLEM = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers by their names in small letters, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @classmethod
+    def of(cls, answer: bytes) -> "Answer":
+        head, _, body = answer.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        headers = (line.partition(": ") for line in lines)
+        return cls(int(first.split()[1]), {name.lower(): value for name, _, value in headers}, body)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens."""
+
+    port: int
+
+    def send(self, request: bytes, *, ended: bool = True) -> Answer:
+        """Send the bytes as they are, no more, and read until the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            connection.sendall(request)
+            if ended:
+                connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while more := connection.recv(65536):
+                answer += more
+        return Answer.of(answer)
+
+    def orders(self) -> bytes:
+        return self.send(
+            b"GET /order-service/kim/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ).body
+
+    @property
+    def answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """`orders-service api` on embedded databases."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    port = Ports.free().connect
+    urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in ("orders", "catalog")}
+    environment = os.environ | urls | {"API_PORT": str(port), "API_WORKERS": "1", "BROKER": "embedded"}
+    command = [sys.executable, "-m", "orders_service"]
+    subprocess.run([*command, "migrate"], env=environment, check=True, capture_output=True, timeout=60)
+    with (folder / "api.log").open("wb") as log:
+        process = subprocess.Popen([*command, "api"], env=environment, stdout=log, stderr=log)
+    address = Address(port)
+    try:
+        await_true(lambda: address.answers, "the API listens", log=folder / "api.log")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def chunks(*parts: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
+    return CHUNKED + b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + last
+
+
+def sized(body: bytes, *, claimed: int | None = None) -> bytes:
+    return JSON + b"Content-Length: %d\r\n\r\n" % (len(body) if claimed is None else claimed) + body
+
+
+def test_two_keys_are_refused(server: Address) -> None:
+    before = server.orders()
+
+    answer = server.send(sized(BODY).replace(b"Host:", b"Idempotency-Key: a\r\nIdempotency-Key: b\r\nHost:"))
+
+    assert (answer.status, answer.headers["content-type"]) == (400, PROBLEM)
+    assert server.orders() == before
+
+
+@pytest.mark.parametrize("cut", [1, 20, len(BODY)])
+def test_a_body_in_chunks_is_read_whole(server: Address, cut: int) -> None:
+    answer = server.send(chunks(*filter(None, (BODY[:cut], BODY[cut:]))))
+
+    assert answer.status == 201
+
+
+@pytest.mark.parametrize(("size", "status"), [(BODY_MAX, 201), (BODY_MAX + 1, 413), (2 * BODY_MAX, 413)])
+@pytest.mark.parametrize("in_chunks", [True, False])
+def test_a_body_has_the_same_limit_in_chunks_and_in_one(
+    server: Address, size: int, status: int, in_chunks: bool
+) -> None:
+    body = BODY.ljust(size)
+
+    answer = server.send(chunks(BODY, body[len(BODY) :]) if in_chunks else sized(body))
+
+    assert answer.status == status
+    assert answer.headers["content-type"] == ("application/json" if status == 201 else PROBLEM)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        sized(BODY, claimed=len(BODY) + 1),
+        sized(BODY.ljust(1000), claimed=2000),
+        chunks(BODY, last=b""),
+        chunks(BODY, last=b"5\r\nab"),
+        chunks(BODY, last=b"nonsense\r\n"),
+        JSON + b"\r\n",
+        POST + b"\r\n" + BODY,
+    ],
+    ids=[
+        "one byte missing",
+        "half missing",
+        "no last chunk",
+        "half a chunk",
+        "no chunk",
+        "empty",
+        "no length",
+    ],
+)
+def test_a_body_that_does_not_come_whole_is_refused(server: Address, request_: bytes) -> None:
+    before = server.orders()
+
+    answer = server.send(request_)
+
+    assert answer.status in (400, 415)
+    assert answer.headers["content-type"] == PROBLEM
+    assert server.orders() == before
+
+
+@pytest.mark.parametrize("path", ["/order-service/%FF/orders", "/order-service/%C0%AF/orders", "/%ED%A0%80"])
+def test_a_path_that_is_not_utf_8_is_refused(server: Address, path: str) -> None:
+    answer = server.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+
+    assert (answer.status, answer.headers["content-type"]) == (400, PROBLEM)
+
+
+@pytest.mark.parametrize("character", ["x", "김", "😀"])
+def test_the_longest_user_fits_into_a_request_line(server: Address, character: str) -> None:
+    user = "".join(f"%{byte:02X}" for byte in (character * 255).encode())
+
+    answer = server.send(sized(BODY).replace(b"/kim/", f"/{user}/".encode()))
+
+    assert answer.status == 201
+    location = answer.headers["location"].encode()
+    shown = server.send(b"GET " + location + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert shown.status == 200
+
+
+def test_head_has_no_body(server: Address) -> None:
+    answer = server.send(b"HEAD /catalog-service/catalogs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["content-length"]) > 0
+
+
+def test_who_waits_for_100_continue_is_answered(server: Address) -> None:
+    answer = server.send(sized(BODY).replace(b"Host:", b"Expect: 100-continue\r\nHost:"))
+
+    assert answer.status == 100
+    assert b" 201 " in answer.body.split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"])
+def test_it_listens_where_it_is_told(host: str) -> None:
+    server = Server(Settings.read({"API_HOST": host, "API_PORT": "8123"}), {})
+
+    assert server.cfg.address == [(host, 8123)]
