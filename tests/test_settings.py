@@ -146,10 +146,10 @@ def test_the_embedded_databases_lie_in_the_state_folder(state_dir: str) -> None:
     assert make_url(settings.catalog_database_url).database == f"{state_dir}/catalog.db"
 
 
-@pytest.mark.parametrize("text", ["on", "ON", "1", "true", "yes", "Yes"])
-def test_a_switch_is_on_by_many_words(text: str) -> None:
-    if text not in ("ON", "Yes"):
-        assert Settings.read({"CATALOG_CHECK_PRICE": text}).catalog_check_price
+@pytest.mark.parametrize(("on", "off"), [("on", "off"), ("1", "0"), ("true", "false"), ("yes", "no")])
+def test_a_switch_has_many_words(on: str, off: str) -> None:
+    assert Settings.read({"CATALOG_CHECK_PRICE": on}).catalog_check_price
+    assert not Settings.read({"CATALOG_CHECK_PRICE": off}).catalog_check_price
 
 
 @pytest.mark.parametrize(
