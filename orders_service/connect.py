@@ -14,6 +14,7 @@ PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")  # `${routedByValue}` is Co
 FOLDER = Path("config/connectors")
 REQUEST_SECONDS = 30
 RUNNING_SECONDS = 60
+FAILED_SECONDS = 3  # A task that is started anew is told to be FAILED until it is.
 LOOK_SECONDS = 0.2
 
 Config = dict[str, str]
@@ -82,9 +83,10 @@ class Connect:
         """Remove the connector. What it has read stays noted in Connect."""
         self._ask("DELETE", f"/connectors/{name}")
 
-    def restart(self, name: str) -> None:
-        """Restart the connector and its tasks."""
-        self._ask("POST", f"/connectors/{name}/restart?includeTasks=true")
+    def restart(self, name: str, *, only_failed: bool = False) -> None:
+        """Restart the connector and its tasks, or those of them that FAILED."""
+        failed = str(only_failed).lower()
+        self._ask("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={failed}", allowed=(404,))
 
     def states(self, name: str) -> list[tuple[str, str, str]]:
         """The connector and its tasks (`connector`, `task 0`, …): part, state, first cause if FAILED."""
@@ -95,16 +97,21 @@ class Connect:
 
     def await_running(self, name: str) -> None:
         """Wait until the connector and its tasks run; raise `ConnectError` when one failed."""
-        deadline = time.monotonic() + RUNNING_SECONDS
+        began = time.monotonic()
+        failed_since = None
         while True:
             states = self._states_if_known(name)
-            for part, state, cause in states:
-                if state == "FAILED":
-                    mend = f"Mend that, then: orders-service connectors apply {name}"
-                    raise ConnectError(f"{name}: {part} FAILED: {cause}. {mend}")
+            failed = next(((part, cause) for part, state, cause in states if state == "FAILED"), None)
+            if failed is None:
+                failed_since = None
+            elif failed_since is None:
+                failed_since = time.monotonic()
+            elif time.monotonic() - failed_since > FAILED_SECONDS:
+                mend = f"Mend that, then: orders-service connectors apply {name}"
+                raise ConnectError(f"{name}: {failed[0]} FAILED: {failed[1]}. {mend}")
             if len(states) > 1 and all(state == "RUNNING" for _, state, _ in states):
                 return
-            if time.monotonic() > deadline:
+            if time.monotonic() - began > RUNNING_SECONDS:
                 raise ConnectError(f"{name}: not RUNNING after {RUNNING_SECONDS} s: {states}")
             time.sleep(LOOK_SECONDS)
 

@@ -100,8 +100,11 @@ def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> st
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
 
 
-def open_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine whose every wait has an end. *pool_size* is the number of threads that use it."""
+def open_engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS) -> Engine:
+    """An engine whose every wait has an end. *pool_size* is the number of threads that use it.
+
+    With *read_seconds* None a statement may last: DDL on a large table does.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
     settings = {
@@ -118,8 +121,8 @@ def open_engine(url: str, *, pool_size: int = 5) -> Engine:
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
-            "read_timeout": READ_SECONDS,
-            "write_timeout": READ_SECONDS,
+            "read_timeout": read_seconds,
+            "write_timeout": read_seconds,
             "charset": "utf8mb4",
             "init_command": "SET " + ", ".join(f"{name}={value}" for name, value in settings.items()),
         },

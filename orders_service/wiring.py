@@ -9,18 +9,18 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service.database import open_engine
+from orders_service.database import READ_SECONDS, open_engine
 from orders_service.events.contract import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.settings import Settings
 
 
-def engine(url: str, *, pool_size: int = 5) -> Engine:
+def engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS) -> Engine:
     """An engine for *url*; the folder of an SQLite file is made."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return open_engine(url, pool_size=pool_size)
+    return open_engine(url, pool_size=pool_size, read_seconds=read_seconds)
 
 
 def sessions(url: str) -> sessionmaker[Session]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from lab import Lab
 from orders_service.commands import connectors
-from orders_service.connect import FOLDER, Connect
+from orders_service.connect import FOLDER, PLACEHOLDER, Connect
 from orders_service.events.broker import Outgoing, Record, TopicSpec
 from orders_service.events.kafka import KafkaBroker
 from orders_service.workers import orders_relay
@@ -122,6 +122,21 @@ def test_connectors_are_applied_twice_shown_restarted_and_deleted(practice: Prac
     assert said["status"] == f"{SINK}  connector  RUNNING\n{SINK}  task 0  RUNNING\n"
     assert said["restart"] == f"{SINK}: RUNNING\n"
     assert practice.connect.names() == []
+
+
+def test_a_connector_that_failed_is_mended_by_applying_it_again(practice: Practice, tmp_path: Path) -> None:
+    wrong = json.loads((FOLDER / f"{SINK}.json").read_text()) | {"insert.mode": "sideways"}
+    environment = practice.lab.environment()
+    practice.connect.put(SINK, {k: PLACEHOLDER.sub(lambda m: environment[m[1]], v) for k, v in wrong.items()})
+
+    def failed() -> bool:
+        return "FAILED" in {state for _, state, _ in practice.connect._states_if_known(SINK)}
+
+    await_true(failed, "the task has FAILED")
+
+    result = practice.apply(SINK)
+
+    assert result.output == f"{SINK}: RUNNING\n"
 
 
 def test_orders_land_in_mydb_once_and_a_record_that_is_none_stops_nobody(

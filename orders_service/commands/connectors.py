@@ -38,6 +38,8 @@ def apply(names: tuple[str, ...], folder: Path) -> None:
     try:
         for name, config in configs.items():
             connect.put(name, config)
+            if before[name] is not None:
+                connect.restart(name, only_failed=True)
             connect.await_running(name)
             click.echo(f"{name}: RUNNING")
     except ConnectError:
@@ -74,6 +76,8 @@ def restart(names: tuple[str, ...]) -> None:
     """Restart connectors with their tasks, and wait until they run."""
     connect = _connect()
     for name in names:
+        if connect.config(name) is None:
+            raise ConnectError(f"there is no connector {name} in Connect")
         connect.restart(name)
         connect.await_running(name)
         click.echo(f"{name}: RUNNING")

@@ -22,7 +22,7 @@ def migrate(settings: Settings) -> list[str]:
     }
     lines = []
     for database, url in urls.items():
-        engine = wiring.engine(url)
+        engine = wiring.engine(url, read_seconds=None)
         try:
             applied = migrations.upgrade(engine, database)
         except (DBAPIError, TimeoutError) as error:
