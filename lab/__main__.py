@@ -10,6 +10,7 @@ import click
 from .display import exports, reports, table
 from .errors import LabError, WrongServers
 from .laboratory import Lab
+from .practice import STEPS, practice
 from .tools import KAFKA, connect_standalone, kafka_tool, mariadb_client
 
 # What follows is the tool's own business.
@@ -100,6 +101,14 @@ def reset(names: tuple[str, ...]) -> None:
             "of it was applied in MariaDB: events would be lost; `python -m lab reset` removes both"
         )
     Lab().reset()
+
+
+@main.command(name="practice")
+@click.argument("steps", nargs=-1, type=click.IntRange(1, len(STEPS)), metavar="[STEP]...")
+def practise(steps: tuple[int, ...]) -> None:
+    """Walk the course's nine steps on the running lab, or some of them."""
+    if not practice(Lab(), steps):
+        sys.exit(1)
 
 
 @main.command(name="mariadb", context_settings=AS_IT_IS)
