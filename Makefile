@@ -1,9 +1,10 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test lock clean
+.PHONY: help run first-order check format test up down logs lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+COMPOSE := docker compose --file docker/compose.yaml
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 help:  ## Print what make can do
@@ -28,6 +29,16 @@ format: .venv/dev  ## Format the code and mend what the linter can mend
 
 test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
 	$(BIN)/pytest
+
+up:  ## Deploy with Docker Compose (docker/README.md)
+	docker/make-secrets
+	$(COMPOSE) up --build --wait
+
+down:  ## Take the deployment down; the data stays
+	$(COMPOSE) down
+
+logs:  ## Follow the deployment's logs
+	$(COMPOSE) logs --follow
 
 lock: .venv/dev  ## Renew the three lock files
 	$(LOCK) --extra build pyproject.toml -o requirements.lock

@@ -1,0 +1,214 @@
+"""The course of a trial: which profiles, and what is done to each."""
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trial import books, images, posture
+from trial.customers import Crowd, Customers
+from trial.engine import Engine, engine
+from trial.shell import ROOT, TrialError, run, say
+from trial.stack import IMAGE, Container, Stack, make_secrets, stack
+from trial.tools import tool
+
+ORDERS = 50
+DELIVERY = 400  # So that most of the crowd's orders are confirmed, and in the end some are not.
+SINK_SECONDS = 60
+IN_SYNC_SECONDS = 60
+
+
+def main() -> None:
+    """Try the profiles that the command line names; all of them unless told."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("profile", nargs="*", help=f"{', '.join(PROFILES)}; all unless told")
+    asked = parser.parse_args().profile or list(PROFILES)
+    if unknown := set(asked) - PROFILES.keys():
+        parser.error(f"there is no profile {', '.join(sorted(unknown))}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        stand_ins = try_all(asked)
+    except TrialError as error:
+        sys.exit(f"FAILED: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    say(f"all as it should be: {', '.join(asked)}. Nothing was left behind")
+    if stand_ins:
+        say(f"not proved, as stand-ins took their place: {', '.join(stand_ins)}")
+
+
+def try_all(profiles: list[str]) -> list[str]:
+    """Try each profile, from nothing to nothing. The images that were stand-ins."""
+    run([tool("hadolint"), "docker/Dockerfile"])
+    say("hadolint finds nothing in the Dockerfile")
+    with engine() as docker, _no_image_left(docker), _secrets() as secrets:
+        stand_ins = images.provide(docker)
+        try:
+            _build(docker)
+            for profile in profiles:
+                with stack(docker, profile, secrets, scale="api=2") as one:
+                    PROFILES[profile](one)
+        finally:
+            if not docker.own and stand_ins:
+                docker.docker("image", "rm", *stand_ins)
+    return stand_ins
+
+
+def _default(one: Stack) -> None:
+    """Fifty orders to their end; then each container is restarted while customers order on."""
+    posture.check(one)
+    customers = Customers(one.port)
+    _follow(customers, ORDERS)
+    books.deliver(one, DELIVERY)
+    with Crowd(customers) as crowd:
+        for container in one.containers():
+            _restart(one, container, crowd, customers)
+        posture.tell_memory(one)
+    _settle(one, customers)
+
+
+def _connect(one: Stack) -> None:
+    """Every order arrives in the table of another database, also when Connect was restarted on the way."""
+    customers = Customers(one.port)
+    _follow(customers, ORDERS)
+    with Crowd(customers) as crowd:
+        for name in ("connect", "kafka"):
+            _restart(one, _named(one, name), crowd, customers)
+    _settle(one, customers)
+    _await_sink(one, customers)
+
+
+def _cdc(one: Stack) -> None:
+    """Debezium carries the outbox; nobody else does."""
+    if any(container.service == "orders-relay" for container in one.containers()):
+        raise TrialError("orders-relay runs beside Debezium: every event would be sent twice")
+    customers = Customers(one.port)
+    _follow(customers, ORDERS)
+    with Crowd(customers) as crowd:
+        for name in ("connect", "mariadb"):
+            _restart(one, _named(one, name), crowd, customers)
+    _settle(one, customers)
+
+
+def _cluster(one: Stack) -> None:
+    """One broker of three is killed, and nobody notices."""
+    customers = Customers(one.port)
+    _follow(customers, ORDERS)
+    broker = _named(one, "kafka")
+    with Crowd(customers) as crowd:
+        crowd.await_more(20)
+        one.engine.docker("kill", broker.id)
+        crowd.await_more(100)
+    began = time.monotonic()
+    ends = customers.await_answers()
+    waited = time.monotonic() - began
+    say(f"  {broker.service} was killed: {_told(ends)}, the last {waited:.1f} s after the crowd left")
+    books.check(one, customers.accepted)
+    one.start(broker)
+    _await_in_sync(one)
+    _follow(customers, 10)
+    books.check(one, customers.accepted)
+
+
+PROFILES: dict[str, Callable[[Stack], None]] = {
+    "default": _default,
+    "connect": _connect,
+    "cdc": _cdc,
+    "cluster": _cluster,
+}
+
+
+def _follow(customers: Customers, count: int) -> None:
+    """Place orders one after the other, and follow them to their end."""
+    began = time.monotonic()
+    customers.place(count)
+    placed = time.monotonic() - began
+    ends = customers.await_answers()
+    answered = time.monotonic() - began
+    say(f"  {count} orders placed in {placed:.1f} s, all answered after {answered:.1f} s: {_told(ends)}")
+
+
+def _restart(one: Stack, container: Container, crowd: Crowd, customers: Customers) -> None:
+    crowd.await_more(5)
+    before, customers.longest_wait = customers.again.total(), 0.0
+    began = time.monotonic()
+    one.stop(container)
+    stopped = time.monotonic() - began
+    one.start(container)
+    healthy = time.monotonic() - began
+    crowd.await_more(5)
+    again = customers.again.total() - before
+    say(
+        f"  {container.service} restarted: stopped in {stopped:.1f} s, healthy after {healthy:.1f} s; "
+        f"longest time without a new order {customers.longest_wait:.1f} s, asked again {again} times"
+    )
+
+
+def _settle(one: Stack, customers: Customers) -> None:
+    ends = customers.await_answers()
+    told = ", ".join(f"{count} × {problem}" for problem, count in customers.again.most_common())
+    say(f"  every order is answered: {_told(ends)}; customers asked again: {told or 'never'}")
+    books.check(one, customers.accepted)
+
+
+def _await_sink(one: Stack, customers: Customers) -> None:
+    """Each order has exactly one row where Connect writes."""
+    deadline = time.monotonic() + SINK_SECONDS
+    wanted = sorted(customers.accepted)
+    while (there := sorted(row[0] for row in one.sql("SELECT order_id FROM mydb.orders"))) != wanted:
+        if time.monotonic() > deadline:
+            raise TrialError(f"the sink's table holds {len(there)} orders of {len(wanted)}")
+        time.sleep(0.5)
+    say(f"  Connect wrote each of the {len(wanted)} orders to mydb.orders, once")
+
+
+def _await_in_sync(one: Stack) -> None:
+    """Every partition has all its copies again."""
+    began = time.monotonic()
+    tool_ = ["/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "kafka:9092"]
+    ask = [*tool_, "--describe", "--under-replicated-partitions"]
+    while lines := one.compose("exec", "--no-TTY", "kafka", *ask).split("\n")[:-1]:
+        if time.monotonic() - began > IN_SYNC_SECONDS:
+            raise TrialError("\n".join(["partitions are not in sync:", *lines[:10]]))
+        time.sleep(1)
+    say(f"  the broker is back, all copies in sync after {time.monotonic() - began:.0f} s")
+
+
+def _named(one: Stack, service: str) -> Container:
+    return next(container for container in one.containers() if container.service == service)
+
+
+def _told(ends: "dict[str, int]") -> str:
+    return ", ".join(f"{count} {status}" for status, count in sorted(ends.items()))
+
+
+def _build(docker: Engine) -> None:
+    began = time.monotonic()
+    docker.build(IMAGE, ROOT, "--file", str(ROOT / "docker/Dockerfile"), *images.proxies())
+    size = int(docker.docker("image", "inspect", "--format", "{{.Size}}", IMAGE))
+    say(f"image {IMAGE} built in {time.monotonic() - began:.0f} s, {size / 1e6:.0f} MB")
+    posture.check_image(docker, IMAGE)
+
+
+@contextmanager
+def _no_image_left(docker: Engine) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if not docker.own and docker.has(IMAGE):
+            docker.docker("image", "rm", IMAGE)
+
+
+@contextmanager
+def _secrets() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="orders-secrets-"))
+    try:
+        make_secrets(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder)

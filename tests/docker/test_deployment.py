@@ -1,0 +1,139 @@
+"""What can be said of the deployment without Docker; `docker/try` says the rest."""
+
+import re
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orders_service.connect import PLACEHOLDER
+from orders_service.settings import FIELDS, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = (ROOT / "docker/compose.yaml").read_text()
+DOCKERFILE = (ROOT / "docker/Dockerfile").read_text()
+EXAMPLE = (ROOT / "config/production.env.example").read_text()
+KNOWN = {name.upper() for name in FIELDS} | {
+    f"{name.upper()}_FILE" for name, field in FIELDS.items() if field.metadata["secret"]
+}
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """A folder of new passwords."""
+    folder = tmp_path / "secrets"
+    subprocess.run([ROOT / "docker/make-secrets", folder], check=True)
+    return folder
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_every_image_is_pinned_by_a_tag() -> None:
+    images = re.findall(
+        r"(?:image: |ARG PYTHON=)(?:\$\{STACK_\w+:-)?([\w./-]+:[\w.-]+|[\w./-]+)", COMPOSE + DOCKERFILE
+    )
+
+    assert len(images) >= 6
+    assert all(":" in image and not image.endswith(":latest") for image in images)
+
+
+def test_every_port_is_open_to_this_machine_only_unless_told() -> None:
+    ports = re.findall(r"ports: \[(.+)\]", COMPOSE)
+
+    assert ports
+    assert all(re.match(r'"\$\{STACK_\w+:-127\.0\.0\.1:', port) for port in ports)
+
+
+def test_the_compose_file_runs_on_engines_older_than_25() -> None:
+    assert "start_interval" not in COMPOSE
+    assert not re.search(r"^version:", COMPOSE, re.MULTILINE)
+
+
+def test_the_compose_file_gives_the_service_only_settings_that_it_has() -> None:
+    block = COMPOSE.partition("environment: &settings\n")[2].partition("\n  secrets:")[0]
+    names = re.findall(r"^ +([A-Z_]+):", block, re.MULTILINE)
+
+    assert names
+    assert set(names) <= KNOWN
+
+
+def test_the_compose_file_fills_in_every_placeholder_of_its_connectors() -> None:
+    applied = re.findall(r"command: \[connectors, apply, ([\w-]+)\]", COMPOSE)
+    needed = {
+        name
+        for connector in applied
+        for name in PLACEHOLDER.findall((ROOT / f"config/connectors/{connector}.json").read_text())
+    }
+
+    assert len(applied) == 2
+    assert all(re.search(rf"^ +{name}: ", COMPOSE, re.MULTILINE) for name in needed)
+
+
+def test_the_example_for_production_holds_settings_that_can_be_used() -> None:
+    given = dict(
+        line.lstrip("#").split("=", 1) for line in EXAMPLE.splitlines() if re.match(r"#?[A-Z_]+=", line)
+    )
+    without_files = {name: value for name, value in given.items() if not name.endswith("_FILE")}
+
+    assert set(given) <= KNOWN
+    Settings.read(without_files)
+
+
+def test_passwords_are_made_once(secrets: Path) -> None:
+    before = content(secrets)
+
+    subprocess.run([ROOT / "docker/make-secrets", secrets], check=True)
+
+    assert content(secrets) == before
+
+
+def test_each_account_has_a_password_of_its_own(secrets: Path) -> None:
+    made = content(secrets)
+
+    passwords = {re.sub(r".*:([^@]+)@.*", r"\1", secret) for secret in made.values()}
+
+    assert len(passwords) == len(made) - 1, "both migrations are one account's"
+
+
+def test_the_processes_can_read_the_secrets_and_other_people_cannot(secrets: Path) -> None:
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in secrets.iterdir()} == {0o444}
+
+
+def test_the_urls_of_the_databases_can_be_used(secrets: Path) -> None:
+    for account in ("", "migrations_"):
+        named = {
+            f"{database.upper()}_DATABASE_URL_FILE": str(secrets / f"{account}{database}_database_url")
+            for database in ("orders", "catalog")
+        }
+
+        Settings.read(named)
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (["/app/bin/python", "/app/bin/orders-service", "api", ""], "api"),
+        (["/app/bin/python", "/app/bin/orders-service", "orders-relay", ""], "orders-relay"),
+        (["/app/bin/python", "/app/bin/orders-service"], None),
+        (["sleep", "60", ""], None),
+    ],
+)
+def test_the_health_check_knows_which_process_it_asks(command: list[str], word: str | None) -> None:
+    healthy = runpy.run_path(str(ROOT / "docker/healthy.py"))
+
+    assert healthy["_word"](command) == word
+
+
+@pytest.mark.parametrize(
+    "unwanted", ["lab", "tests", ".venv", "docker/secrets", "config/production.env", ".git"]
+)
+def test_nothing_but_the_service_goes_into_the_image(unwanted: str) -> None:
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = [line.lstrip("!").rstrip("/") for line in ignore if line.startswith("!")]
+
+    assert "*" in ignore
+    assert unwanted not in let_in
