@@ -1,6 +1,5 @@
 """(4) From the outbox to the broker, oldest first."""
 
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from orders_service.database import Clock, utc_now
 from orders_service.events import envelope, leases
 from orders_service.events.broker import Delivery, Outgoing, Producer
 from orders_service.events.purge import purge
+from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
@@ -67,9 +67,11 @@ class Relay:
 
     def close(self) -> None:
         """Release the lanes and let the producer go."""
-        with self._sessions() as session:
-            leases.release(session, owner=self._owner)
-        self._producer.close()
+        try:
+            with self._sessions() as session:
+                leases.release(session, owner=self._owner)
+        finally:
+            self._producer.close()
 
     def _purge(self, session: Session) -> None:
         if time.monotonic() >= self._purge_at:
@@ -104,7 +106,7 @@ class Relay:
             lane.failures = 0
             return bool(rows)
         lane.failures += 1
-        pause = min(REST_SECONDS[0] * 2**lane.failures, REST_SECONDS[1]) * random.uniform(0.5, 1)
+        pause = rest(lane.failures, shortest=REST_SECONDS[0], longest=REST_SECONDS[1])
         lane.rests_until = time.monotonic() + pause
         log.warning("topic refuses", topic=name, error=str(failed), again_in_seconds=round(pause, 1))
         return False

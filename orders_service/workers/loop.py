@@ -2,7 +2,6 @@
 
 import faulthandler
 import os
-import random
 import signal
 import threading
 from types import FrameType
@@ -11,6 +10,7 @@ from typing import Protocol
 import structlog
 
 from orders_service.events.errors import Stopped
+from orders_service.events.rest import rest
 
 REST_SECONDS = (0.005, 0.1)  # After recent work, and at most.
 BACK_OFF_SECONDS = (0.1, 10.0)  # After a first failure, and at most.
@@ -57,39 +57,55 @@ def turn(worker: Worker, name: str, stop: threading.Event) -> None:
 
     A `Stopped` is not: it ends this thread, and so the process of a single worker, with its exit code.
     """
-    watchdog = Watchdog(name)
-    threading.Thread(target=watchdog.watch, args=(stop,), name=f"{name}-watchdog", daemon=True).start()
-    rest, failures = REST_SECONDS[0], 0
+    watchdog, ended = Watchdog(name), threading.Event()
+    threading.Thread(target=watchdog.watch, args=(ended,), name=f"{name}-watchdog", daemon=True).start()
     log.info("started", worker=name)
+    try:
+        _turn(worker, name, stop, watchdog)
+    except Stopped as error:
+        log.critical("stopped for good", worker=name, error=str(error))
+        raise SystemExit(error.exit_code) from error
+    finally:
+        _close(worker, name)
+        ended.set()
+    log.info("stopped", worker=name)
+
+
+def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) -> None:
+    pause, failures = REST_SECONDS[0], 0
     while not stop.is_set():
         watchdog.beat()
         try:
             busy = worker.step()
-        except Stopped as error:
-            log.critical("stopped for good", worker=name, error=str(error))
-            worker.close()
-            raise SystemExit(error.exit_code) from error
+        except Stopped:
+            raise
         except Exception as error:
             failures += 1
-            pause = min(BACK_OFF_SECONDS[0] * 2**failures, BACK_OFF_SECONDS[1]) * random.uniform(0.5, 1)
+            back_off = rest(failures, shortest=BACK_OFF_SECONDS[0], longest=BACK_OFF_SECONDS[1])
             log.warning(
                 "step failed, it is tried again",
                 worker=name,
                 error=f"{type(error).__name__}: {error}",
                 failures=failures,
-                again_in_seconds=round(pause, 1),
+                again_in_seconds=round(back_off, 1),
                 exc_info=failures == 1,
             )
-            stop.wait(pause)
+            stop.wait(back_off)
             continue
         if failures:
             log.info("recovered", worker=name, failures=failures)
         failures = 0
-        rest = REST_SECONDS[0] if busy else min(rest * 1.5, REST_SECONDS[1])
+        pause = REST_SECONDS[0] if busy else min(pause * 1.5, REST_SECONDS[1])
         if not busy:
-            stop.wait(rest)
-    worker.close()
-    log.info("stopped", worker=name)
+            stop.wait(pause)
+
+
+def _close(worker: Worker, name: str) -> None:
+    """Close it. What it cannot give back now (a lease, say) runs out by itself."""
+    try:
+        worker.close()
+    except Exception as error:
+        log.warning("not closed cleanly", worker=name, error=f"{type(error).__name__}: {error}")
 
 
 def run(worker: Worker, name: str) -> None:

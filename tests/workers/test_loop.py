@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from orders_service.events.errors import TooManyDeadLetters
+from orders_service.events.rest import rest
 from orders_service.workers import loop
 
 
@@ -54,6 +55,39 @@ def test_a_step_that_must_not_be_repeated_ends_the_process_with_its_code() -> No
     assert worker.turned == 1
     assert worker.closed
     stop.set()
+
+
+@pytest.mark.parametrize("failures", [1, 2, 10, 5_000, 10**9])
+def test_rests_grow_to_a_limit_however_often_it_failed(failures: int) -> None:
+    rests = [rest(failures, shortest=0.1, longest=10) for _ in range(20)]
+
+    assert all(0.05 <= seconds <= 10 for seconds in rests)
+
+
+def test_a_worker_that_cannot_close_still_ends_as_it_should() -> None:
+    class Clinging(Scripted):
+        def close(self) -> None:
+            raise OSError("the database is away")
+
+    stop = threading.Event()
+    loop.turn(Clinging(stop), "test", stop)
+
+    stopped = threading.Event()
+    with pytest.raises(SystemExit) as ended:
+        loop.turn(Clinging(stopped, TooManyDeadLetters("topic", 0, 20)), "test", stopped)
+    assert ended.value.code == 3
+
+
+def test_a_worker_that_stopped_for_good_is_watched_no_longer() -> None:
+    stop = threading.Event()
+
+    with pytest.raises(SystemExit):
+        loop.turn(Scripted(stop, TooManyDeadLetters("topic", 0, 20)), "gone", stop)
+
+    watchers = [thread for thread in threading.enumerate() if thread.name == "gone-watchdog"]
+    for watcher in watchers:
+        watcher.join(5)
+    assert not any(watcher.is_alive() for watcher in watchers)
 
 
 def test_a_step_that_hangs_is_seen_and_ends_the_process() -> None:
