@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")  # `${routedByValue}` is Connect's own and stays.
@@ -20,8 +21,8 @@ LOOK_SECONDS = 0.2
 Config = dict[str, str]
 
 
-class ConnectError(Exception):
-    """What a person at the terminal can act on, in one line."""
+class ConnectError(click.ClickException):
+    """What a person at the terminal can act on, in one line; it ends a word with exit code 1."""
 
 
 def load(name: str, folder: Path = FOLDER, environment: Mapping[str, str] = os.environ) -> Config:

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -43,6 +43,7 @@ NAMES = {
 DISTURBED = frozenset({1020, 1205, 1213})
 
 Clock = Callable[[], datetime]
+DatabaseName = Literal["orders", "catalog"]
 T = TypeVar("T")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 ON = {"1", "on", "true", "yes"}
 OFF = {"0", "off", "false", "no"}
 MARIADB_PORT = 3306
+OPTIONS = {"charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_key", "ssl_check_hostname", "unix_socket"}
 
 
 class SettingsError(Exception):
@@ -37,6 +38,8 @@ def _database_url(value: str) -> None:
         raise ValidationError("must name a file: each connection would have a memory of its own")
     if url.query.keys() & {"password", "passwd"}:
         raise ValidationError("must have its password before the @, where it is hidden from view")
+    if unknown := sorted(url.query.keys() - (OPTIONS if url.drivername != "sqlite" else set())):
+        raise ValidationError(f"must not have the option {unknown[0]}, which is not known")
     _host(url.host or "")
     _port(url.port or MARIADB_PORT)
 
@@ -68,7 +71,8 @@ def _port(value: int) -> None:
 
 
 def _http_url(value: str) -> None:
-    validate.Regexp(r"https?://[^\s/]+(/\S*)?\Z", error="must be an http:// or https:// URL")(value)
+    error = "must be an http:// or https:// URL, without user and password"
+    validate.Regexp(r"https?://[^\s/@]+(/\S*)?\Z", error=error)(value)
 
 
 def _setting(default: Any, field: fields.Field[Any], about: str, *, secret: bool = False) -> Any:

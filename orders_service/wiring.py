@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service.database import READ_SECONDS, open_engine
+from orders_service.database import READ_SECONDS, DatabaseName, open_engine
 from orders_service.events.contract import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.settings import Settings
@@ -26,6 +26,11 @@ def engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECO
 def sessions(url: str) -> sessionmaker[Session]:
     """Sessions for a worker, which has one thread."""
     return sessionmaker(engine(url, pool_size=2), expire_on_commit=False)
+
+
+def urls(settings: Settings) -> dict[DatabaseName, str]:
+    """Both databases by their names."""
+    return {"orders": settings.orders_database_url, "catalog": settings.catalog_database_url}
 
 
 def topics(settings: Settings) -> Topics:

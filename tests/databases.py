@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from orders_service import migrations, wiring
 from orders_service.catalog.product import Product, Reservation, State, Supply
+from orders_service.database import DatabaseName
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Databases:
 
     def migrate(self) -> None:
         """Open both and bring them to their newest version."""
-        urls: dict[migrations.Database, str] = {"orders": self.orders_url, "catalog": self.catalog_url}
+        urls: dict[DatabaseName, str] = {"orders": self.orders_url, "catalog": self.catalog_url}
         for name, url in urls.items():
             self.engines[name] = wiring.engine(url, pool_size=20)
             migrations.upgrade(self.engines[name], name)

@@ -13,6 +13,7 @@ from sqlalchemy import MetaData, String, inspect
 
 from orders_service import migrations
 from orders_service.catalog.product import CatalogBase
+from orders_service.database import DatabaseName
 from orders_service.events.tables import EventsBase
 from orders_service.orders.order import OrdersBase
 from tests.databases import Databases
@@ -21,7 +22,7 @@ MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
-def test_the_migrations_make_what_the_models_say(databases: Databases, name: migrations.Database) -> None:
+def test_the_migrations_make_what_the_models_say(databases: Databases, name: DatabaseName) -> None:
     models = [EventsBase.metadata, MODELS[name]]  # Alembic takes several; its types do not say so.
 
     with databases.engines[name].connect() as connection:
@@ -31,7 +32,7 @@ def test_the_migrations_make_what_the_models_say(databases: Databases, name: mig
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
-def test_every_text_key_is_compared_byte_by_byte(databases: Databases, name: migrations.Database) -> None:
+def test_every_text_key_is_compared_byte_by_byte(databases: Databases, name: DatabaseName) -> None:
     engine = databases.engines[name]
     exact = None if engine.dialect.name == "sqlite" else "utf8mb4_nopad_bin"
     inspector = inspect(engine)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from lab import Ports
+from orders_service.settings import FIELDS
 from tests.deployment import await_true, children
 
 
@@ -20,7 +21,8 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         self.port = Ports.free().connect
-        self.environment = os.environ | {"STATE_DIR": str(folder / "state"), "API_PORT": str(self.port)}
+        unset = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
+        self.environment = unset | {"STATE_DIR": str(folder / "state"), "API_PORT": str(self.port)}
         self.log = folder / "run.log"
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -27,6 +27,8 @@ WRONG = {
         "mariadb+pymysql://u:p@a..b/d",
         "mariadb+pymysql://u@h/d?password=p",
         "mariadb+pymysql://u@h/d?passwd=p",
+        "mariadb+pymysql://u:p@h/d?nonsense=1",
+        "sqlite:///orders.db?charset=utf8mb4",
         "sqlite://",
         "sqlite:///",
         "sqlite:///:memory:",
@@ -335,3 +337,8 @@ def test_any_state_folder_is_where_the_databases_lie(name: str) -> None:
         return
 
     assert make_url(settings.orders_database_url).database == f"{name}/orders.db"
+
+
+def test_connect_is_named_without_a_password() -> None:
+    with pytest.raises(SettingsError, match="CONNECT_URL must be an http:// or https:// URL, without user"):
+        Settings.read({"CONNECT_URL": "http://admin:secret@127.0.0.1:8083"})

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g
+from flask import Flask, Response, current_app, g, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
@@ -118,8 +118,11 @@ def _unavailable(error: DBAPIError | PoolTimeout) -> Response:
     members = {}
     if order_id := g.get("order_id"):
         members["orderId"] = order_id
-        detail = "The database is not available; it is unknown whether the order was placed. See orderId, or "
-        detail += "send it again with the same Idempotency-Key."
+        detail = "The database is not available; it is unknown whether the order was placed. "
+        if "Idempotency-Key" in request.headers:
+            detail += "Send it again with the same Idempotency-Key."
+        else:
+            detail += "Look for the orderId before you send it again."
     response = problem(503, "database-unavailable", "The database is not available", detail, **members)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

@@ -10,17 +10,7 @@ from orders_service.connect import FOLDER, Config, Connect, ConnectError, load
 from orders_service.settings import Settings
 
 
-class Words(click.Group):
-    """Connect's errors end a word with one line and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except ConnectError as error:
-            raise click.ClickException(str(error)) from error
-
-
-@click.group("connectors", cls=Words)
+@click.group("connectors")
 def main() -> None:
     """Apply connectors from config/connectors/ to Kafka Connect (CONNECT_URL), and look after them."""
 

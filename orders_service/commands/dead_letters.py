@@ -4,7 +4,6 @@ import getpass
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import click
@@ -22,10 +21,7 @@ from orders_service.orders.handlers import on_stock_answered
 from orders_service.settings import Settings
 from orders_service.workers import stock_consumer
 
-DATABASES = ("orders", "catalog")
 SHOWN = 60
-
-Resolve = Callable[[Session, DeadLetter], None]
 
 
 @click.group("dead-letters")
@@ -143,18 +139,9 @@ def _apply(session: Session, *, letter: DeadLetter, handler: Handler, resolution
     dead_letters.resolve(session, letter, resolution=resolution, by=who, at=utc_now())
 
 
-@contextmanager
-def _session(url: str) -> Iterator[Session]:
-    with wiring.sessions(url)() as session:
-        yield session
-
-
 def _databases() -> Iterator[tuple[str, Session]]:
-    settings = Settings.read()
-    for name, url in zip(
-        DATABASES, (settings.orders_database_url, settings.catalog_database_url), strict=True
-    ):
-        with _session(url) as session:
+    for name, url in wiring.urls(Settings.read()).items():
+        with wiring.sessions(url)() as session:
             yield name, session
 
 

@@ -16,12 +16,8 @@ def main() -> None:
 
 def migrate(settings: Settings) -> list[str]:
     """Migrate both databases; a line for each that says what was done."""
-    urls: dict[migrations.Database, str] = {
-        "orders": settings.orders_database_url,
-        "catalog": settings.catalog_database_url,
-    }
     lines = []
-    for database, url in urls.items():
+    for database, url in wiring.urls(settings).items():
         engine = wiring.engine(url, read_seconds=None)
         try:
             applied = migrations.upgrade(engine, database)

@@ -1,21 +1,16 @@
 """`outbox list|requeue|resend|purge`: what an operator does with the outboxes."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import click
-from sqlalchemy.orm import Session
 
 from orders_service import wiring
-from orders_service.database import utc_now
+from orders_service.database import DatabaseName, utc_now
 from orders_service.events import care
 from orders_service.events.purge import purge as purged
 from orders_service.orders import service
 from orders_service.settings import Settings
-
-DATABASES = ("orders", "catalog")
 
 
 @click.group("outbox")
@@ -29,8 +24,8 @@ def list_(as_json: bool) -> None:
     """Print what is pending, by lane, and what the broker refused for good."""
     settings, now = Settings.read(), utc_now()
     found = []
-    for name in DATABASES:
-        with _session(settings, name) as session:
+    for name, url in wiring.urls(settings).items():
+        with wiring.sessions(url)() as session:
             for lane in care.waiting(session):
                 age = (now - lane.oldest).total_seconds()
                 found.append(
@@ -61,16 +56,16 @@ def list_(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--database", type=click.Choice(DATABASES), default="orders", show_default=True)
+@click.option("--database", type=click.Choice(["orders", "catalog"]), default="orders", show_default=True)
 @click.option("--set-aside", is_flag=True, help="What the broker refused for good.")
 @click.option("--since", type=click.DateTime(), help="Everything recorded since then, in UTC.")
-def requeue(database: str, set_aside: bool, since: datetime | None) -> None:
+def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> None:
     """Let events go out once more. Consumers do not mind what they had already."""
     if set_aside == (since is not None):
         raise click.UsageError("Say what: --set-aside, or --since TIME.")
     settings = Settings.read()
     pending = database == "catalog" or settings.events_via == "relay"
-    with _session(settings, database) as session:
+    with wiring.sessions(wiring.urls(settings)[database])() as session:
         if since is None:
             count = care.requeue_set_aside(session)
         else:
@@ -84,7 +79,7 @@ def requeue(database: str, set_aside: bool, since: datetime | None) -> None:
 def resend(seconds: int) -> None:
     """Place the events of orders once more that are still PENDING: their answers come again, too."""
     settings = Settings.read()
-    with _session(settings, "orders") as session:
+    with wiring.sessions(settings.orders_database_url)() as session:
         count = service.resend(
             session,
             placed_before=utc_now() - timedelta(seconds=seconds),
@@ -98,13 +93,6 @@ def purge() -> None:
     """Delete what was published longer ago than OUTBOX_KEEP_DAYS. The relays do it by themselves."""
     settings = Settings.read()
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
-    for name in DATABASES:
-        with _session(settings, name) as session:
+    for name, url in wiring.urls(settings).items():
+        with wiring.sessions(url)() as session:
             click.echo(f"{name}: {sum(purged(session, before=before))} events deleted")
-
-
-@contextmanager
-def _session(settings: Settings, database: str) -> Iterator[Session]:
-    url = settings.orders_database_url if database == "orders" else settings.catalog_database_url
-    with wiring.sessions(url)() as session:
-        yield session

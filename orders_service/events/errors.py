@@ -57,15 +57,3 @@ class TooManyDeadLetters(Stopped):
             " Look at them: `orders-service dead-letters list`; mend the cause; then"
             " `dead-letters replay --all` or `dead-letters discard --all`, and start the consumer again"
         )
-
-
-class EventsGone(Stopped):
-    """The log no longer holds what comes next for this group."""
-
-    def __init__(self, topic: str, partition: int, group: str, position: int, begins: int) -> None:
-        super().__init__(
-            f"{topic}-{partition} begins at {begins} now, and group {group} had read to {position}:"
-            f" events are gone. Move the group on: `kafka-consumer-groups --group {group} --topic {topic}"
-            " --reset-offsets --to-earliest --execute`; then bring the events back:"
-            " `orders-service outbox resend --pending-older-than 0`, and start the consumer again"
-        )

@@ -7,4 +7,5 @@ GROWS = 16  # Doublings; far beyond every limit, and far below what a float can 
 
 def rest(failures: int, *, shortest: float, longest: float) -> float:
     """Seconds until the next attempt: twice as many each time up to *longest*, less a random part."""
-    return min(shortest * 2 ** min(failures, GROWS), longest) * random.uniform(0.5, 1)
+    grown: float = shortest * 2 ** min(failures, GROWS)
+    return min(grown, longest) * random.uniform(0.5, 1)

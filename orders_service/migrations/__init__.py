@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -11,13 +10,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from orders_service.database import DatabaseName
+
 FOLDER = Path(__file__).parent
 TURN_SECONDS = 60  # How long a migration waits for another that is under way.
 
-Database = Literal["orders", "catalog"]
 
-
-def upgrade(engine: Engine, database: Database) -> list[str]:
+def upgrade(engine: Engine, database: DatabaseName) -> list[str]:
     """Bring the database to its newest version; the versions that were applied now, oldest first."""
     with _turn(engine, database), engine.connect() as connection:
         before = _version(connection)
@@ -26,7 +25,7 @@ def upgrade(engine: Engine, database: Database) -> list[str]:
         return _between(database, before, _version(connection))
 
 
-def newest(database: Database) -> str:
+def newest(database: DatabaseName) -> str:
     """The version that this code needs."""
     head = ScriptDirectory.from_config(_config(None, database)).get_current_head()
     assert head is not None
@@ -44,7 +43,7 @@ def _version(connection: Connection) -> str | None:
     return version
 
 
-def _config(connection: Connection | None, database: Database) -> Config:
+def _config(connection: Connection | None, database: DatabaseName) -> Config:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
@@ -53,7 +52,7 @@ def _config(connection: Connection | None, database: Database) -> Config:
     return config
 
 
-def _between(database: Database, before: str | None, after: str | None) -> list[str]:
+def _between(database: DatabaseName, before: str | None, after: str | None) -> list[str]:
     if before == after:
         return []
     script = ScriptDirectory.from_config(_config(None, database))
@@ -62,7 +61,7 @@ def _between(database: Database, before: str | None, after: str | None) -> list[
 
 
 @contextmanager
-def _turn(engine: Engine, database: Database) -> Iterator[None]:
+def _turn(engine: Engine, database: DatabaseName) -> Iterator[None]:
     """One migration of a MariaDB database at a time; its DDL knows no transaction. SQLite's does."""
     if engine.dialect.name == "sqlite":
         yield
