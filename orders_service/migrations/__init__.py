@@ -6,7 +6,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
@@ -19,10 +18,10 @@ TURN_SECONDS = 60  # How long a migration waits for another that is under way.
 def upgrade(engine: Engine, database: DatabaseName) -> list[str]:
     """Bring the database to its newest version; the versions that were applied now, oldest first."""
     with _turn(engine, database), engine.connect() as connection:
-        before = _version(connection)
-        command.upgrade(_config(connection, database), "head")
+        config = _config(connection, database)
+        command.upgrade(config, "head")
         connection.commit()
-        return _between(database, before, _version(connection))
+        return list(config.attributes["applied"])
 
 
 def newest(database: DatabaseName) -> str:
@@ -32,32 +31,13 @@ def newest(database: DatabaseName) -> str:
     return head
 
 
-def current(connection: Connection) -> str | None:
-    """The version that a database is at, None if it is empty."""
-    return _version(connection)
-
-
-def _version(connection: Connection) -> str | None:
-    version = MigrationContext.configure(connection).get_current_revision()
-    connection.rollback()
-    return version
-
-
 def _config(connection: Connection | None, database: DatabaseName) -> Config:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
     config.set_main_option("version_locations", str(FOLDER / database))
-    config.attributes["connection"] = connection
+    config.attributes.update(connection=connection, applied=[])
     return config
-
-
-def _between(database: DatabaseName, before: str | None, after: str | None) -> list[str]:
-    if before == after:
-        return []
-    script = ScriptDirectory.from_config(_config(None, database))
-    revisions = script.iterate_revisions(after or "base", before or "base")
-    return [revision.revision for revision in reversed(list(revisions))]
 
 
 @contextmanager

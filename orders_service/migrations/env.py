@@ -1,7 +1,21 @@
-"""Alembic's entry: the caller hands it an open connection."""
+"""Alembic's entry: the caller hands it an open connection, and a list for the versions that are applied."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 
-context.configure(connection=context.config.attributes["connection"], transactional_ddl=None)
+attributes = context.config.attributes
+
+
+def on_version_apply(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
+    """Note a version that was applied here, and not by another migration meanwhile."""
+    attributes["applied"].append(step.up_revision_id)
+
+
+context.configure(connection=attributes["connection"], on_version_apply=on_version_apply)
 with context.begin_transaction():
     context.run_migrations()
