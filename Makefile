@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test up down logs lock clean
+.PHONY: help run first-order check format test faults up down logs lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
@@ -28,7 +28,10 @@ format: .venv/dev  ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore tests/faults
+
+faults: .venv/dev  ## Kill and stall what there is, under load, and count
+	$(BIN)/pytest tests/faults
 
 up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets

@@ -12,9 +12,14 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from lab import Lab, Ports
-from tests.databases import Databases
+from orders_service.catalog.product import Reservation, State
+from orders_service.events.tables import DeadLetter
+from orders_service.settings import Settings
+from tests.databases import Databases, assert_stock_adds_up
 
 WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 PROCESSES = ("api", *WORKERS)
@@ -44,6 +49,11 @@ class Deployment:
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+
+    @property
+    def settings(self) -> Settings:
+        """What its processes are told."""
+        return Settings.read(self.environment)
 
     def run(self, *words: str) -> str:
         """Run a word to its end; what it printed."""
@@ -125,6 +135,38 @@ def deployed(lab: Lab, databases: Databases, folder: Path, **settings: str) -> I
         yield deployment
     finally:
         deployment.close()
+
+
+@contextmanager
+def databases_in(lab: Lab) -> Iterator[Databases]:
+    """Two databases of the lab's MariaDB, migrated."""
+    name = uuid4().hex[:8]
+    found = Databases(
+        lab.mariadb.create_database(f"orders_{name}"), lab.mariadb.create_database(f"catalog_{name}")
+    )
+    found.migrate()
+    yield found
+    found.dispose()
+
+
+def assert_orders_and_reservations_agree(orders: list[dict[str, object]], databases: Databases) -> None:
+    """One reservation for each order, in the state that the order's status calls for; stock adds up."""
+    states = {
+        "CONFIRMED": {State.RESERVED},
+        "REJECTED": {State.REJECTED},
+        "CANCELLED": {State.RELEASED, State.VOID, State.REJECTED},
+    }
+    expected = {str(order["orderId"]): states[str(order["status"])] for order in orders}
+
+    def agree() -> bool:
+        with Session(databases.catalog) as session:
+            found = dict(session.execute(select(Reservation.order_id, Reservation.state)).all())
+        return found.keys() == expected.keys() and all(found[id_] in expected[id_] for id_ in expected)
+
+    await_true(agree, "orders and reservations agree")
+    with Session(databases.catalog) as session:
+        assert_stock_adds_up(session)
+        assert session.scalar(select(func.count()).select_from(DeadLetter)) == 0
 
 
 def await_true(

@@ -186,7 +186,7 @@ def test_rows_travel_from_table_to_topic_to_table_changes_and_deletions_too(prac
 
 
 def test_the_outbox_by_cdc_carries_what_the_relay_carries(
-    practice: Practice, lab: Lab, tmp_path: Path
+    practice: Practice, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relayed = Databases(
         lab.mariadb.create_database("parity_orders"), lab.mariadb.create_database("parity_catalog")
@@ -198,6 +198,7 @@ def test_the_outbox_by_cdc_carries_what_the_relay_carries(
         settings = kafka(practice, name) | {"EVENTS_VIA": via, "ORDERS_SINK_TOPIC": f"sink-{name}"}
         flow = Flow(databases, tmp_path, **settings)
         if via == "cdc":
+            monkeypatch.setenv("EVENTS_VIA", "cdc")
             assert practice.apply("outbox-source").exit_code == 0
             await_captured(practice, flow)
         workload(flow)
@@ -215,6 +216,14 @@ def test_the_outbox_by_cdc_carries_what_the_relay_carries(
 
     assert seen["relay"] == seen["cdc"]
     assert seen["relay"][0]
+
+
+def test_without_cdc_the_outbox_is_not_captured(practice: Practice) -> None:
+    result = practice.apply("outbox-source")
+
+    assert result.exit_code == 1
+    assert "EVENTS_VIA is not cdc" in result.output
+    assert practice.connect.names() == []
 
 
 def test_with_cdc_the_relay_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from lab import Lab
-from orders_service.catalog.product import Reservation, State
-from orders_service.events.tables import DeadLetter
-from tests.databases import Databases, assert_stock_adds_up
-from tests.deployment import PROCESSES, Deployment, await_true, deployed
+from tests.databases import Databases
+from tests.deployment import (
+    PROCESSES,
+    Deployment,
+    assert_orders_and_reservations_agree,
+    await_true,
+    databases_in,
+    deployed,
+)
 
 pytestmark = pytest.mark.real
 
@@ -24,13 +27,8 @@ PRODUCTS = ("CATALOG-001", "CATALOG-002", "CATALOG-003", "NO-SUCH-PRODUCT")
 @pytest.fixture
 def databases(lab: Lab) -> Iterator[Databases]:
     """Two databases of the real MariaDB."""
-    name = f"e2e_{random.randrange(10**9)}"
-    found = Databases(
-        lab.mariadb.create_database(f"{name}_orders"), lab.mariadb.create_database(f"{name}_catalog")
-    )
-    found.migrate()
-    yield found
-    found.dispose()
+    with databases_in(lab) as found:
+        yield found
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def test_200_orders_some_retried_some_cancelled_come_to_their_end(
     assert {order["orderId"] for order in orders} == set(sent)
     cancelled = {id_ for id_, was in sent.items() if was}
     assert {order["orderId"] for order in orders if order["status"] == "CANCELLED"} == cancelled
-    _assert_orders_and_reservations_agree(orders, databases)
+    assert_orders_and_reservations_agree(orders, databases)
 
 
 @pytest.mark.parametrize("victim", PROCESSES)
@@ -91,7 +89,7 @@ def test_a_killed_process_loses_nothing_and_applies_nothing_twice(
     deployment.await_ready()
     orders = deployment.await_answers("kim", seconds=60)
     assert set(accepted) <= {order["orderId"] for order in orders}
-    _assert_orders_and_reservations_agree(orders, databases)
+    assert_orders_and_reservations_agree(orders, databases)
 
 
 def test_orders_are_taken_while_kafka_is_away_and_answered_when_it_is_back(
@@ -112,7 +110,7 @@ def test_orders_are_taken_while_kafka_is_away_and_answered_when_it_is_back(
 
     assert len(orders) == 100
     assert slowest < 1
-    _assert_orders_and_reservations_agree(orders, databases)
+    assert_orders_and_reservations_agree(orders, databases)
 
 
 def test_each_process_stops_when_told_and_goes_on_when_started(deployment: Deployment) -> None:
@@ -135,23 +133,3 @@ def test_the_first_order_tells_its_whole_way(deployment: Deployment) -> None:
     assert "CATALOG-001: 100 → 80" in told
     assert f"{deployment.environment['CATALOG_TOPIC']}-" in told
     assert "the same order, no second one" in told
-
-
-def _assert_orders_and_reservations_agree(orders: list[dict[str, object]], databases: Databases) -> None:
-    """One reservation for each order, in the state that the order's status calls for; stock adds up."""
-    states = {
-        "CONFIRMED": {State.RESERVED},
-        "REJECTED": {State.REJECTED},
-        "CANCELLED": {State.RELEASED, State.VOID, State.REJECTED},
-    }
-    expected = {str(order["orderId"]): states[str(order["status"])] for order in orders}
-
-    def agree() -> bool:
-        with Session(databases.catalog) as session:
-            found = dict(session.execute(select(Reservation.order_id, Reservation.state)).all())
-        return found.keys() == expected.keys() and all(found[id_] in expected[id_] for id_ in expected)
-
-    await_true(agree, "orders and reservations agree")
-    with Session(databases.catalog) as session:
-        assert_stock_adds_up(session)
-        assert session.scalar(select(func.count()).select_from(DeadLetter)) == 0

@@ -9,6 +9,8 @@ import click
 from orders_service.connect import FOLDER, Config, Connect, ConnectError, load
 from orders_service.settings import Settings
 
+OUTBOX_ROUTER = "io.debezium.transforms.outbox.EventRouter"
+
 
 @click.group("connectors")
 def main() -> None:
@@ -20,9 +22,12 @@ def main() -> None:
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def apply(names: tuple[str, ...], folder: Path) -> None:
     """Create or change connectors, and wait until they run. Safe to repeat; all or none."""
-    connect = _connect()
+    settings = Settings.read()
+    connect = Connect(settings.connect_url)
     configs = {name: load(name, folder) for name in names}
     for name, config in configs.items():
+        if OUTBOX_ROUTER in config.values() and settings.events_via != "cdc":
+            raise ConnectError(f"{name}: EVENTS_VIA is not cdc: orders-relay sends the same events")
         connect.validate(name, config)
     before = {name: connect.config(name) for name in names}
     try:

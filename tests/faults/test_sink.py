@@ -1,0 +1,80 @@
+"""10,000 orders through Kafka Connect's sink, which is killed on the way."""
+
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from lab import Lab
+from orders_service import wiring
+from orders_service.connect import Connect, load
+from orders_service.database import in_transaction, utc_now
+from orders_service.orders import service
+from orders_service.orders.service import Placement
+from tests.databases import Databases
+from tests.deployment import Deployment, await_true
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+ORDERS = 10_000
+COLUMNS = "order_id, user_id, product_id, qty, unit_price, total_price"
+
+
+def test_10_000_orders_land_once_each_though_connect_is_killed(
+    lab: Lab, databases: Databases, tmp_path: Path
+) -> None:
+    with lab.mariadb.connect() as connection, connection.cursor() as cursor:
+        for statement in Path("config/mydb.sql").read_text().split(";")[:-1]:
+            cursor.execute(statement)
+        cursor.execute("DELETE FROM mydb.orders")
+        connection.commit()
+    deployment = Deployment(lab, databases, tmp_path, ORDERS_SINK_TOPIC="orders")
+    connect = Connect(lab.connect.url)
+    try:
+        deployment.run("topics", "create")
+        deployment.start("orders-relay")
+        connect.put("sink", load("my-order-sink-connect", environment=lab.environment()))
+        connect.await_running("sink")
+        place(deployment, databases, ORDERS)
+
+        await_true(lambda: len(landed(lab)) > ORDERS // 10, "a tenth has landed", seconds=60)
+        lab.connect.kill()
+        at_the_kill = len(landed(lab))
+        lab.connect.start()
+
+        await_true(lambda: len(landed(lab)) >= ORDERS, "all have landed", seconds=120)
+    finally:
+        connect.delete("sink")
+        deployment.close()
+    assert at_the_kill < ORDERS, "Connect had finished before it was killed"
+    with databases.orders.connect() as orders:
+        assert landed(lab) == sorted(map(tuple, orders.execute(text(f"SELECT {COLUMNS} FROM orders"))))
+
+
+def place(deployment: Deployment, databases: Databases, count: int) -> None:
+    """Place orders as the API does, a thousand in a transaction."""
+    outbox = wiring.orders_outbox(deployment.settings)
+    for _ in range(count // 1000):
+        placements = [
+            Placement(
+                order_id=str(uuid4()),
+                user_id=f"kim {n % 7}",
+                product_id="제품 🙂",
+                qty=1 + n % 9,
+                unit_price=n,
+            )
+            for n in range(1000)
+        ]
+        with Session(databases.orders) as session:
+            in_transaction(
+                session, partial(service.place, placements=placements, outbox=outbox, clock=utc_now)
+            )
+
+
+def landed(lab: Lab) -> list[tuple[object, ...]]:
+    with lab.mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"SELECT {COLUMNS} FROM mydb.orders ORDER BY order_id")
+        return list(cursor.fetchall())
