@@ -43,17 +43,36 @@ class HandlerFailed(RecordError):
 class Stopped(Exception):
     """The process must not go on by itself; a person has to look. The text says what to do."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = 3
 
 
 class TooManyDeadLetters(Stopped):
     """So many records in a row were given up on that the fault is hardly theirs."""
-
-    exit_code = 3
 
     def __init__(self, topic: str, partition: int, count: int) -> None:
         super().__init__(
             f"the last {count} records of {topic}-{partition} are dead letters: too many in a row."
             " Look at them: `orders-service dead-letters list`; mend the cause; then"
             " `dead-letters replay --all` or `dead-letters discard --all`, and start the consumer again"
+        )
+
+
+class EventsGone(Stopped):
+    """The log no longer holds what comes next for a group."""
+
+    def __init__(self, topic: str, partition: int, group: str, position: int, begins: int) -> None:
+        super().__init__(
+            f"{topic}-{partition} begins at {begins} now, and group {group} had read to {position}:"
+            f" {begins - position} records are gone. Send them again: `orders-service outbox requeue --since"
+            " TIME`, from before this consumer was last up (the catalog's answers: `--database catalog`);"
+            " then start the consumer once with --skip-gap"
+        )
+
+
+class InstanceTaken(Stopped):
+    """Another process joined the group under this one's name."""
+
+    def __init__(self, group: str, instance: str) -> None:
+        super().__init__(
+            f"another process is {instance} in group {group} too: each needs a CONSUMER_INSTANCE of its own"
         )

@@ -15,10 +15,14 @@ from kafka.admin import ConfigResource
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     CommitFailedError,
+    FencedInstanceIdError,
     InvalidRecordError,
     KafkaError,
     KafkaTimeoutError,
+    LogTruncationError,
     MessageSizeTooLargeError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
     RecordListTooLargeError,
     RetriableError,
     TopicAlreadyExistsError,
@@ -37,6 +41,7 @@ from orders_service.events.broker import (
     TopicMissing,
     TopicSpec,
 )
+from orders_service.events.errors import EventsGone, InstanceTaken
 
 PROBE_SECONDS = 1.0  # For a server to take a connection.
 BOOTSTRAP_SECONDS = 2.0  # For a new client to learn what the cluster is.
@@ -61,6 +66,8 @@ SETTINGS = ("max.message.bytes", "min.insync.replicas", "retention.ms")
 
 # What blames the record. Anything else is infrastructure: time-outs, rights, replicas, topics.
 RECORD_ERRORS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
+# A partition that was never read by the group; one whose log no longer has what comes next.
+PLACE_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError)
 
 log = structlog.get_logger()
 
@@ -68,15 +75,30 @@ log = structlog.get_logger()
 class KafkaBroker:
     """A Kafka cluster. Whoever it hands out has a connection of its own, made with the first use."""
 
-    def __init__(self, bootstrap_servers: str, *, max_request_bytes: int = 1_048_576 + 4096) -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        max_request_bytes: int = 1_048_576 + 4096,
+        instance: str | None = None,
+        skip_gap: bool = False,
+    ) -> None:
+        """*instance* names this process in its groups for good: restarted soon, it has its partitions still.
+
+        With *skip_gap* a subscription goes on where the log begins, though events before that are gone.
+        """
         self._servers = bootstrap_servers
         self._max_request_bytes = max_request_bytes
+        self._instance = instance
+        self._skip_gap = skip_gap
 
     def producer(self) -> "KafkaProducer":
         return KafkaProducer(self._servers, self._max_request_bytes)
 
     def subscribe(self, group: str, topics: Sequence[str]) -> "KafkaSubscription":
-        return KafkaSubscription(self._servers, group, topics)
+        return KafkaSubscription(
+            self._servers, group, topics, instance=self._instance, skip_gap=self._skip_gap
+        )
 
     def read(self, topics: Sequence[str], *, from_start: bool) -> "KafkaReader":
         return KafkaReader(self._servers, topics, from_start=from_start)
@@ -232,10 +254,14 @@ class KafkaProducer:
 class KafkaSubscription:
     """A member of a consumer group. It joins with the first poll, and again after an error that stays."""
 
-    def __init__(self, servers: str, group: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self, servers: str, group: str, topics: Sequence[str], *, instance: str | None, skip_gap: bool
+    ) -> None:
         self._servers = servers
         self._group = group
         self._topics = topics
+        self._instance = instance
+        self._skip_gap = skip_gap
         self._consumer: Any = None
         self._outside_since: float | None = None
 
@@ -277,6 +303,8 @@ class KafkaSubscription:
         consumer = _consumer(
             self._servers,
             group_id=self._group,
+            group_instance_id=self._instance,
+            auto_offset_reset="none",  # `_find_place` decides.
             partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=_ms(SESSION_SECONDS),
             heartbeat_interval_ms=_ms(HEARTBEAT_SECONDS),
@@ -296,8 +324,13 @@ class KafkaSubscription:
             if inside and not self._consumer.assignment():
                 _places(self._consumer, self._topics)  # Has a topic been deleted?
         except BaseException as error:
+            if isinstance(error.__cause__, PLACE_ERRORS):
+                self._find_place(error.__cause__)
+                return []
             if not isinstance(error.__cause__, RetriableError):
                 self.close()  # The library remembers some errors for as long as a client lives.
+            if isinstance(error.__cause__, FencedInstanceIdError):
+                raise InstanceTaken(self._group, self._instance or "") from error
             raise
         if inside:
             self._outside_since = None
@@ -308,12 +341,34 @@ class KafkaSubscription:
             raise BrokerError(f"group {self._group} could not be joined in {STALL_SECONDS:.0f} s")
         return records
 
+    def _find_place(self, lost: KafkaError) -> None:
+        """Read on from where a partition begins: it is new to the group, or its log is not what it was.
+
+        Raises `EventsGone` if records that the group had not read were deleted.
+        """
+        positions: Any = lost.divergent_offsets if isinstance(lost, LogTruncationError) else lost.args[0]
+        with _translated():
+            begins = self._consumer.beginning_offsets(list(positions), timeout_ms=_ms(REQUEST_SECONDS))
+        for place, begin in begins.items():
+            where = {"group": self._group, "topic": place.topic, "partition": place.partition}
+            if isinstance(lost, OffsetOutOfRangeError) and positions[place] < begin:
+                if not self._skip_gap:
+                    raise EventsGone(place.topic, place.partition, self._group, positions[place], begin)
+                with _translated():
+                    end = {place: OffsetAndMetadata(begin, "", -1)}
+                    self._consumer.commit(end, timeout_ms=_ms(COMMIT_SECONDS))
+                log.warning("records skipped that are gone", **where, count=begin - positions[place])
+            elif not isinstance(lost, NoOffsetForPartitionError):
+                log.warning("not the log that was read before, read from its beginning", **where)
+            if place in self._consumer.assignment():
+                self._consumer.seek(place, begin)
+
 
 class KafkaReader:
     """Reads every partition from where it begins or ends at this moment."""
 
     def __init__(self, servers: str, topics: Sequence[str], *, from_start: bool) -> None:
-        self._consumer = _consumer(servers, group_id=None)
+        self._consumer = _consumer(servers, group_id=None, auto_offset_reset="earliest")
         try:
             with _translated():
                 places = _places(self._consumer, topics)
@@ -376,7 +431,6 @@ def _consumer(servers: str, **settings: object) -> Any:
         kafka.KafkaConsumer,
         servers,
         enable_auto_commit=False,
-        auto_offset_reset="earliest",
         max_poll_records=BATCH,
         request_timeout_ms=_ms(REQUEST_SECONDS),
         **settings,

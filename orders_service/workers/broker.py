@@ -8,10 +8,14 @@ from orders_service.events.kafka import KafkaBroker
 from orders_service.settings import Settings
 
 
-def broker(settings: Settings) -> Broker:
-    """The broker that BROKER names. It connects when it is used."""
+def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
+    """The broker that BROKER names. It connects when it is used. *skip_gap*: see `KafkaBroker`."""
     if settings.broker == "kafka":
-        return KafkaBroker(settings.kafka_bootstrap_servers)
+        return KafkaBroker(
+            settings.kafka_bootstrap_servers,
+            instance=settings.consumer_instance or None,
+            skip_gap=skip_gap,
+        )
     return EmbeddedBroker(Path(settings.state_dir, "broker.db"))
 
 

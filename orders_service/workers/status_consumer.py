@@ -10,11 +10,11 @@ from orders_service.workers import loop
 from orders_service.workers.broker import broker
 
 
-def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
+def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False) -> Consumer:
     """The consumer of the catalog's answers."""
     return Consumer(
         wiring.sessions(settings.orders_database_url),
-        broker(settings).subscribe(settings.status_group, [settings.stock_topic]),
+        broker(settings, skip_gap=skip_gap).subscribe(settings.status_group, [settings.stock_topic]),
         on_stock_answered,
         group=settings.status_group,
         poll_seconds=poll_seconds,
@@ -22,8 +22,9 @@ def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
 
 
 @click.command("status-consumer")
-def main() -> None:
+@click.option("--skip-gap", is_flag=True, help="Go on though the log lost events that were not read.")
+def main(skip_gap: bool) -> None:
     """Confirm or reject orders as the catalog answers, until told to stop."""
     settings = Settings.read()
     logs.configure(settings.log_level)
-    loop.run(build(settings), "status-consumer")
+    loop.run(build(settings, skip_gap=skip_gap), "status-consumer")

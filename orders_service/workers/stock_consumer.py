@@ -21,11 +21,11 @@ def handler(settings: Settings) -> Handler:
     )
 
 
-def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
+def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False) -> Consumer:
     """The consumer of the orders' events."""
     return Consumer(
         wiring.sessions(settings.catalog_database_url),
-        broker(settings).subscribe(settings.stock_group, [settings.catalog_topic]),
+        broker(settings, skip_gap=skip_gap).subscribe(settings.stock_group, [settings.catalog_topic]),
         handler(settings),
         group=settings.stock_group,
         poll_seconds=poll_seconds,
@@ -33,8 +33,9 @@ def build(settings: Settings, *, poll_seconds: float = 1.0) -> Consumer:
 
 
 @click.command("stock-consumer")
-def main() -> None:
+@click.option("--skip-gap", is_flag=True, help="Go on though the log lost events that were not read.")
+def main(skip_gap: bool) -> None:
     """Reserve stock for placed orders, release it for cancelled ones, until told to stop."""
     settings = Settings.read()
     logs.configure(settings.log_level)
-    loop.run(build(settings), "stock-consumer")
+    loop.run(build(settings, skip_gap=skip_gap), "stock-consumer")

@@ -1,0 +1,138 @@
+"""Where a group reads on when Kafka's log is not what it was; and who reads."""
+
+import time
+import uuid
+from contextlib import closing
+
+import kafka
+import pytest
+from kafka import TopicPartition
+
+from lab import Lab
+from orders_service.events.broker import Outgoing, Record, Subscription, TopicSpec
+from orders_service.events.errors import EventsGone, InstanceTaken
+from orders_service.events.kafka import KafkaBroker
+
+pytestmark = pytest.mark.real
+
+SECONDS = 30.0
+
+
+class Log:
+    """A topic of one partition and a group that reads it."""
+
+    def __init__(self, servers: str) -> None:
+        self.servers = servers
+        self.topic, self.group = f"topic-{uuid.uuid4().hex}", f"group-{uuid.uuid4().hex}"
+        KafkaBroker(servers).create_topics([self.topic], TopicSpec(partitions=1))
+
+    def write(self, *numbers: int) -> None:
+        with closing(KafkaBroker(self.servers).producer()) as producer:
+            deliveries = producer.send([Outgoing(self.topic, b"k", str(n).encode()) for n in numbers])
+            assert producer.wait(deliveries, seconds=SECONDS)
+            assert {delivery.error for delivery in deliveries} == {None}
+
+    def read(self, count: int, *, skip_gap: bool = False) -> list[int]:
+        """Read as the group, from where it had read to; and acknowledge it."""
+        with closing(self.member(skip_gap=skip_gap)) as member:
+            records = take(member, count)
+            member.acknowledge(records)
+        return [int(record.value or b"") for record in records]
+
+    def member(self, *, skip_gap: bool = False, instance: str | None = None) -> Subscription:
+        broker = KafkaBroker(self.servers, instance=instance, skip_gap=skip_gap)
+        return broker.subscribe(self.group, [self.topic])
+
+    def trim(self, before: int) -> None:
+        """Delete the oldest records, as Kafka does after their time."""
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.servers)
+        admin.delete_records({TopicPartition(self.topic, 0): before})
+        admin.close()
+
+
+@pytest.fixture
+def log(lab: Lab) -> Log:
+    return Log(lab.kafka.bootstrap)
+
+
+def take(member: Subscription, count: int) -> list[Record]:
+    records: list[Record] = []
+    deadline = time.monotonic() + SECONDS
+    while len(records) < count:
+        assert time.monotonic() < deadline, f"only {len(records)} of {count} records have come"
+        records += member.poll(seconds=0.2)
+    return records
+
+
+def test_a_group_that_missed_deleted_records_stops_and_says_what_to_do(log: Log) -> None:
+    log.write(*range(10))
+    assert log.read(10) == list(range(10))
+    log.write(*range(10, 20))
+    log.trim(before=15)
+
+    for _ in range(2):  # Started again, it stops again.
+        with pytest.raises(EventsGone, match=r"5 records are gone.*outbox requeue.*--skip-gap"):
+            log.read(1)
+
+
+@pytest.mark.parametrize("left", [5, 0], ids=["some are left", "none is left"])
+def test_told_to_skip_the_gap_it_goes_on_for_good(log: Log, left: int) -> None:
+    log.write(*range(10))
+    log.read(10)
+    log.write(*range(10, 20))
+    log.trim(before=20 - left)
+
+    assert log.read(left, skip_gap=True) == list(range(20 - left, 20))
+    if not left:
+        with closing(log.member(skip_gap=True)) as member:
+            member.poll(seconds=3)
+    log.write(20)
+
+    assert log.read(1) == [20]
+
+
+def test_records_deleted_after_they_were_read_are_no_gap(log: Log) -> None:
+    log.write(*range(10))
+    log.read(10)
+    log.trim(before=10)
+    log.write(10)
+
+    assert log.read(1) == [10]
+
+
+def test_a_new_group_begins_where_the_log_does(log: Log) -> None:
+    log.write(*range(10))
+    log.trim(before=7)
+
+    assert log.read(3) == [7, 8, 9]
+
+
+def test_a_log_shorter_than_what_was_read_is_read_from_its_beginning(log: Log) -> None:
+    log.write(*range(3))
+    with closing(log.member()) as member:
+        (last, *_) = reversed(take(member, 3))
+        member.acknowledge([Record(log.topic, 0, 1000, last.timestamp, None, None, ())])
+
+    assert log.read(3) == [0, 1, 2]
+
+
+def test_of_two_members_with_one_name_the_first_stops(log: Log) -> None:
+    log.write(0)
+    with closing(log.member(instance="one")) as first, closing(log.member(instance="one")) as second:
+        take(first, 1)
+        take(second, 1)
+
+        with pytest.raises(InstanceTaken, match="another process is one in group"):
+            take(first, 1)
+
+
+def test_a_named_member_that_comes_back_has_its_partitions_at_once(log: Log) -> None:
+    log.write(0)
+    with closing(log.member(instance="one")) as before:
+        before.acknowledge(take(before, 1))
+    log.write(1)
+
+    began = time.monotonic()
+    with closing(log.member(instance="one")) as after:
+        assert [record.value for record in take(after, 1)] == [b"1"]
+    assert time.monotonic() - began < 10  # A member with another name waits until the session has ended.
