@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.dialects.mysql import DATETIME, VARCHAR
-from sqlalchemy.engine import Connection, CursorResult, make_url
+from sqlalchemy.engine import Connection, CursorResult, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
@@ -41,6 +41,8 @@ NAMES = {
 
 # Another transaction came between: row changed (1020), lock wait (1205), deadlock (1213).
 DISTURBED = frozenset({1020, 1205, 1213})
+# A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
+DENIED = frozenset({1044, 1142, 1143})
 
 Clock = Callable[[], datetime]
 DatabaseName = Literal["orders", "catalog"]
@@ -113,7 +115,7 @@ def open_engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ
         "innodb_lock_wait_timeout": LOCK_SECONDS,
         "idle_transaction_timeout": IDLE_TRANSACTION_SECONDS,
     }
-    return create_engine(
+    engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
@@ -128,6 +130,13 @@ def open_engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ
             "init_command": "SET " + ", ".join(f"{name}={value}" for name, value in settings.items()),
         },
     )
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if _code(context.original_exception) in DENIED:
+            context.is_disconnect = True
+
+    return engine
 
 
 def _open_sqlite(url: str, pool_size: int) -> Engine:
@@ -160,15 +169,17 @@ def in_transaction(
     """Do *work* and commit; where another transaction came between, roll the whole back and do it again.
 
     *again* replaces *work* from the second attempt on: a lost connection leaves it open whether the first was
-    committed. Any other error, and the last attempt's, is raised after the roll-back.
+    committed. Any other error, and that of the last attempt or a long one, is raised after the roll-back.
     """
+    # Whoever waited long in vain rests, or answers its client, before it tries again.
+    enough = time.monotonic() + LOCK_SECONDS
     for attempt in range(1, attempts + 1):
         try:
             result = (again or work)(session) if attempt > 1 else work(session)
             session.commit()
         except DBAPIError as error:
             session.rollback()
-            if attempt == attempts or not is_disturbance(error):
+            if attempt == attempts or not is_disturbance(error) or time.monotonic() > enough:
                 raise
             time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
         except BaseException:
@@ -198,5 +209,9 @@ def is_disturbance(error: DBAPIError) -> bool:
 
 def error_code(error: DBAPIError) -> int | None:
     """MariaDB's error number, or None."""
-    arguments = error.orig.args if error.orig is not None else ()
+    return _code(error.orig)
+
+
+def _code(error: BaseException | None) -> int | None:
+    arguments = error.args if error is not None else ()
     return arguments[0] if arguments and isinstance(arguments[0], int) else None
