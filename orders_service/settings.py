@@ -2,7 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Collection, Mapping
+import ssl
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,21 @@ from marshmallow import Schema, ValidationError, fields, validate
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-ON = {"1", "on", "true", "yes"}
-OFF = {"0", "off", "false", "no"}
+ON = ("on", "true", "yes", "1")
+OFF = ("off", "false", "no", "0")
 MARIADB_PORT = 3306
-OPTIONS = {"charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_key", "ssl_check_hostname", "unix_socket"}
+DRIVERS = ("mariadb+pymysql", "sqlite")
+OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_key", "unix_socket")
+PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
+
+# What is allowed, in words: `config describe` tells it before, the error after.
+DATABASE_URL = f"a database URL that starts with {' or '.join(f'{driver}://' for driver in DRIVERS)}"
+TOPIC = "letters, digits, dots, hyphens and underscores, 249 at most"
+SERVERS = "host:port, or several parted by commas"
+HOST = "the name or the address of a host"
+FILE = "a file that can be read"
+CERTIFICATES = "a file of certificates in PEM"
+HTTP_URL = "an http:// or https:// URL, without user and password"
 
 
 class SettingsError(Exception):
@@ -29,31 +41,28 @@ def _database_url(value: str) -> None:
     try:
         url = make_url(value)
     except (ArgumentError, ValueError) as error:
-        raise ValidationError("must be a database URL") from error
-    if url.drivername not in ("mariadb+pymysql", "sqlite"):
-        raise ValidationError(f"must start with mariadb+pymysql:// or sqlite:///, not {url.drivername}://")
+        raise ValidationError(f"must be {DATABASE_URL}") from error
+    if url.drivername not in DRIVERS:
+        raise ValidationError(f"must be {DATABASE_URL}, not {url.drivername}://")
     if not url.database:
         raise ValidationError("must name a database")
     if url.database == ":memory:":
         raise ValidationError("must name a file: each connection would have a memory of its own")
     if url.query.keys() & {"password", "passwd"}:
         raise ValidationError("must have its password before the @, where it is hidden from view")
-    if unknown := sorted(url.query.keys() - (OPTIONS if url.drivername != "sqlite" else set())):
+    if unknown := sorted(url.query.keys() - set(OPTIONS if url.drivername != "sqlite" else ())):
         raise ValidationError(f"must not have the option {unknown[0]}, which is not known")
     _host(url.host or "")
     _port(url.port or MARIADB_PORT)
 
 
 def _topic(value: str) -> None:
-    validate.Regexp(
-        r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}\Z",
-        error="must be letters, digits, dots, hyphens and underscores, 249 at most",
-    )(value)
+    validate.Regexp(r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}\Z", error=f"must be {TOPIC}")(value)
 
 
 def _servers(value: str) -> None:
     part = r"[^\s,:]+:[0-9]{1,5}"
-    validate.Regexp(rf"{part}(,{part})*\Z", error="must be host:port, or several parted by commas")(value)
+    validate.Regexp(rf"{part}(,{part})*\Z", error=f"must be {SERVERS}")(value)
     for host, _, port in (server.partition(":") for server in value.split(",")):
         _host(host)
         _port(int(port))
@@ -63,7 +72,7 @@ def _host(value: str) -> None:
     try:
         value.encode("idna")  # As every connection will; what it cannot encode is not an OSError there.
     except UnicodeError as error:
-        raise ValidationError("must have the name or the address of a host") from error
+        raise ValidationError(f"must have {HOST}") from error
 
 
 def _port(value: int) -> None:
@@ -71,32 +80,70 @@ def _port(value: int) -> None:
 
 
 def _http_url(value: str) -> None:
-    error = "must be an http:// or https:// URL, without user and password"
-    validate.Regexp(r"https?://[^\s/@]+(/\S*)?\Z", error=error)(value)
+    validate.Regexp(r"https?://[^\s/@]+(/\S*)?\Z", error=f"must be {HTTP_URL}")(value)
 
 
-def _setting(default: Any, field: fields.Field[Any], about: str, *, secret: bool = False) -> Any:
+def _file(value: str) -> None:
+    try:
+        Path(value).open("rb").close()
+    except (OSError, ValueError) as error:
+        raise ValidationError(f"must be {FILE}: {error}") from error
+
+
+def _certificates(value: str) -> None:
+    _file(value)
+    try:
+        ssl.create_default_context(cafile=value)
+    except ssl.SSLError as error:
+        raise ValidationError(f"must be {CERTIFICATES}: {error}") from error
+
+
+def _no_password(url: str) -> str:
+    return url and make_url(url).render_as_string(hide_password=True)
+
+
+def _nothing(secret: str) -> str:
+    return secret and "***"
+
+
+def _setting(
+    default: Any, field: fields.Field[Any], about: str, *, secret: Callable[[str], str] | None = None
+) -> Any:
+    """A setting; of one that is *secret*, this says what may be shown."""
     metadata = {"field": field, "about": about, "secret": secret}
     return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
-def _text(*checks: Any) -> fields.String:
-    return fields.String(validate=[validate.Length(min=1, error="must not be empty"), *checks])
+def _text(allowed: str = "any text", *checks: Any) -> fields.String:
+    return fields.String(
+        validate=[validate.Length(min=1, error="must not be empty"), *checks], metadata={"allowed": allowed}
+    )
 
 
 def _whole(least: int, most: int) -> fields.Integer:
-    error = f"must be a whole number from {least} to {most}"
+    allowed = f"a whole number from {least} to {most}"
+    error = f"must be {allowed}"
     return fields.Integer(
-        validate=validate.Range(least, most, error=error), error_messages={"invalid": error}
+        validate=validate.Range(least, most, error=error),
+        error_messages={"invalid": error},
+        metadata={"allowed": allowed},
     )
 
 
 def _one_of(*choices: str) -> fields.String:
-    return fields.String(validate=validate.OneOf(choices, error="must be " + " or ".join(choices)))
+    allowed = " or ".join(choices)
+    return fields.String(
+        validate=validate.OneOf(choices, error=f"must be {allowed}"), metadata={"allowed": allowed}
+    )
 
 
 def _switch() -> fields.Boolean:
-    return fields.Boolean(truthy=ON, falsy=OFF, error_messages={"invalid": "must be on or off"})
+    return fields.Boolean(
+        truthy=set(ON),
+        falsy=set(OFF),
+        error_messages={"invalid": "must be on or off"},
+        metadata={"allowed": " or ".join(", ".join(words) for words in (ON, OFF))},
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,16 +151,47 @@ class Settings:
     """What a process is told by its environment. Each name in capitals is the variable's."""
 
     orders_database_url: str = _setting(
-        "", _text(_database_url), "The orders database; SQLite in STATE_DIR unless set.", secret=True
+        "",
+        _text(f"{DATABASE_URL}; options: {', '.join(OPTIONS)}", _database_url),
+        "The orders database; SQLite in STATE_DIR unless set.",
+        secret=_no_password,
     )
     catalog_database_url: str = _setting(
-        "", _text(_database_url), "The catalog database; SQLite in STATE_DIR unless set.", secret=True
+        "",
+        _text(f"{DATABASE_URL}; options: {', '.join(OPTIONS)}", _database_url),
+        "The catalog database; SQLite in STATE_DIR unless set.",
+        secret=_no_password,
     )
     broker: str = _setting("embedded", _one_of("embedded", "kafka"), "What carries the events.")
     kafka_bootstrap_servers: str = _setting(
-        "127.0.0.1:9092", _text(_servers), "Where Kafka answers, host:port,… (BROKER=kafka)."
+        "127.0.0.1:9092", _text(SERVERS, _servers), "Where Kafka answers, host:port,… (BROKER=kafka)."
     )
-    api_host: str = _setting("127.0.0.1", _text(_host), "The address that the API listens on.")
+    kafka_security_protocol: str = _setting(
+        "PLAINTEXT",
+        _one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+        "Whether Kafka is spoken to over TLS (…SSL), and as a user with a password (SASL_…).",
+    )
+    kafka_sasl_mechanism: str = _setting(
+        "SCRAM-SHA-512",
+        _one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
+        "How Kafka is shown the password.",
+    )
+    kafka_username: str = _setting("", _text(), "The user that Kafka knows this process as.")
+    kafka_password: str = _setting("", _text(), "The password of KAFKA_USERNAME.", secret=_nothing)
+    kafka_ca_file: str = _setting(
+        "",
+        _text(CERTIFICATES, _certificates),
+        "Who vouches for Kafka's servers; those whom the system trusts, unless set.",
+    )
+    kafka_certificate_file: str = _setting(
+        "",
+        _text(CERTIFICATES, _certificates),
+        "The certificate of this process, where Kafka wants to see one.",
+    )
+    kafka_key_file: str = _setting(
+        "", _text(FILE, _file), "The key of KAFKA_CERTIFICATE_FILE, in PEM and not encrypted."
+    )
+    api_host: str = _setting("127.0.0.1", _text(HOST, _host), "The address that the API listens on.")
     api_port: int = _setting(8000, _whole(1, 65535), "The port that the API listens on.")
     api_workers: int = _setting(2, _whole(1, 64), "Processes of the API.")
     api_threads: int = _setting(8, _whole(1, 256), "Threads of each process of the API.")
@@ -135,12 +213,18 @@ class Settings:
     relay_lease_seconds: int = _setting(
         5, _whole(1, 300), "How long a relay that died keeps its lanes from another. Seconds."
     )
-    catalog_topic: str = _setting("example-catalog-topic", _text(_topic), "The topic of the orders' events.")
-    stock_topic: str = _setting("example-stock-topic", _text(_topic), "The topic of the catalog's answers.")
-    orders_sink_topic: str = _setting(
-        "", _text(_topic), "The topic for the sink of the `orders` table; none unless set."
+    catalog_topic: str = _setting(
+        "example-catalog-topic", _text(TOPIC, _topic), "The topic of the orders' events."
     )
-    connect_url: str = _setting("http://127.0.0.1:8083", _text(_http_url), "Where Kafka Connect answers.")
+    stock_topic: str = _setting(
+        "example-stock-topic", _text(TOPIC, _topic), "The topic of the catalog's answers."
+    )
+    orders_sink_topic: str = _setting(
+        "", _text(TOPIC, _topic), "The topic for the sink of the `orders` table; none unless set."
+    )
+    connect_url: str = _setting(
+        "http://127.0.0.1:8083", _text(HTTP_URL, _http_url), "Where Kafka Connect answers."
+    )
     stock_group: str = _setting("catalog-stock", _text(), "The consumer group that reserves stock.")
     status_group: str = _setting(
         "orders-status", _text(), "The consumer group that confirms orders; one for each orders database."
@@ -181,7 +265,7 @@ class Settings:
 
     def show(self) -> dict[str, str]:
         """Every setting by its variable's name, passwords hidden."""
-        return {name.upper(): _shown(getattr(self, name), field) for name, field in FIELDS.items()}
+        return {name.upper(): shown(getattr(self, name), field) for name, field in FIELDS.items()}
 
     def _contradictions(self, wrong: Collection[str]) -> list[str]:
         """Settings that cannot go together; of those that are *wrong* by themselves nothing can be said."""
@@ -202,11 +286,28 @@ class Settings:
             (same_group, "STATUS_GROUP", "is the same group as", "STOCK_GROUP", own),
             (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
             (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
+            *self._kafka_contradictions(),
         ]
         return [
             f"{one} {fault} {other}; {so}"
             for broken, one, fault, other, so in rules
             if broken and not {one, other} & set(wrong)
+        ]
+
+    def _kafka_contradictions(self) -> list[tuple[bool, str, str, str, str]]:
+        protocol, user = self.kafka_security_protocol, ("KAFKA_USERNAME", "KAFKA_PASSWORD")
+        certificate, key = "KAFKA_CERTIFICATE_FILE", "KAFKA_KEY_FILE"
+        with_user, with_tls = protocol.startswith("SASL"), protocol.endswith("SSL")
+        used = dict.fromkeys(user, with_user) | dict.fromkeys(("KAFKA_CA_FILE", certificate, key), with_tls)
+        given = {name for name in used if getattr(self, name.lower())}
+        two, it_is = {certificate, key} & given, f"it is {protocol}"
+        unfit = _misfit(self.kafka_certificate_file, self.kafka_key_file) if len(two) == 2 else ""
+        return [
+            *((with_user and n not in given, n, "must be set for", PROTOCOL, it_is) for n in user),
+            *((n in given and not used[n], n, "is of no use for", PROTOCOL, it_is) for n in used),
+            (two == {key}, certificate, "must be set for", key, "one is nothing without the other"),
+            (two == {certificate}, key, "must be set for", certificate, "one is nothing without the other"),
+            (bool(unfit), key, "is not the key of", certificate, unfit),
         ]
 
 
@@ -257,9 +358,19 @@ def _problem(name: str, texts: list[str], given: Mapping[str, str]) -> str:
     return f"{name} {'; '.join(texts)}" + ("" if secret else f" (it is {given[name]!r})")
 
 
-def _shown(value: Any, field: dataclasses.Field[Any]) -> str:
-    if field.metadata["secret"]:
-        return make_url(value).render_as_string(hide_password=True)
+def _misfit(certificate: str, key: str) -> str:
+    """Why the *key* cannot be used with its *certificate*; empty if it can."""
+    try:
+        ssl.create_default_context().load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
+
+
+def shown(value: Any, field: dataclasses.Field[Any]) -> str:
+    """The value of a setting as it may be seen."""
+    if hide := field.metadata["secret"]:
+        return str(hide(value))
     if isinstance(value, bool):
         return "on" if value else "off"
     return str(value)

@@ -1,10 +1,12 @@
-"""`config show`: the settings in force."""
+"""`config show|describe`: the settings in force; the page that tells what can be set."""
 
+import dataclasses
 import os
+from typing import Any
 
 import click
 
-from orders_service.settings import FIELDS, Settings
+from orders_service.settings import FIELDS, Settings, shown
 
 
 @click.group("config")
@@ -20,3 +22,32 @@ def show() -> None:
         is_set = os.environ.get(name) or (metadata["secret"] and os.environ.get(f"{name}_FILE"))
         star = "*" if is_set else " "
         click.echo(f"{star} {f'{name}={value}':<64} # {metadata['about']}")
+
+
+PAGE = """\
+# Settings
+
+All come from the environment, are read once when a process starts, and are checked before it does anything
+else: those that cannot be used, alone or together, end it with exit code 2 and a message that names them all.
+What is set to nothing is not set. `orders-service config show` prints those in force. A secret is never
+printed, and may stand in a file of its own that `…_FILE` names.
+
+Written by `orders-service config describe > docs/settings.md`.
+
+| setting | what it is | default | allowed |
+|---|---|---|---|
+"""
+
+
+@main.command()
+def describe() -> None:
+    """Print the reference page of all settings, in Markdown."""
+    click.echo(PAGE + "\n".join(_row(name.upper(), field) for name, field in FIELDS.items()))
+
+
+def _row(name: str, field: dataclasses.Field[Any]) -> str:
+    metadata = field.metadata
+    names = f"`{name}`, `{name}_FILE`: secret" if metadata["secret"] else f"`{name}`"
+    default = shown(field.default, field)
+    about, allowed = metadata["about"], metadata["field"].metadata["allowed"]
+    return f"| {names} | {about} | {f'`{default}`' if default else ''} | {allowed} |"

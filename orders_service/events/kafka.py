@@ -1,11 +1,12 @@
 """(5) The real broker, through kafka-python. The one file that knows that library."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import kafka
@@ -44,6 +45,7 @@ from orders_service.events.broker import (
 from orders_service.events.errors import EventsGone, InstanceTaken
 
 PROBE_SECONDS = 1.0  # For a server to take a connection.
+TLS_SECONDS = 5.0  # For the same, until each knows the other.
 BOOTSTRAP_SECONDS = 2.0  # For a new client to learn what the cluster is.
 RECONNECT_SECONDS = 1.0  # At most, between two attempts of a client at a server.
 METADATA_SECONDS = 1.0  # For a producer to learn a topic's partitions.
@@ -72,6 +74,55 @@ PLACE_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationE
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class Security:
+    """How Kafka's servers and a client know each other. Files are in PEM."""
+
+    protocol: str = "PLAINTEXT"
+    mechanism: str = "SCRAM-SHA-512"
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.protocol} with {self.mechanism} as {self.username}" if self._has_user else self.protocol
+        )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """What a connection is wrapped in; None if in nothing."""
+        if not self.protocol.endswith("SSL"):
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file or None)
+        if self.certificate_file:
+            context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
+
+    def user(self) -> dict[str, str]:
+        """Who the client says that it is, in the library's words."""
+        if not self._has_user:
+            return {}
+        return {
+            "sasl_mechanism": self.mechanism,
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+        }
+
+    @property
+    def _has_user(self) -> bool:
+        return self.protocol.startswith("SASL")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A cluster's servers, host:port,…, and how a client gets in."""
+
+    where: str
+    security: Security
+
+
 class KafkaBroker:
     """A Kafka cluster. Whoever it hands out has a connection of its own, made with the first use."""
 
@@ -79,6 +130,7 @@ class KafkaBroker:
         self,
         bootstrap_servers: str,
         *,
+        security: Security = Security(),
         max_request_bytes: int = 1_048_576 + 4096,
         instance: str | None = None,
         skip_gap: bool = False,
@@ -87,7 +139,7 @@ class KafkaBroker:
 
         With *skip_gap* a subscription goes on where the log begins, though events before that are gone.
         """
-        self._servers = bootstrap_servers
+        self._servers = Servers(bootstrap_servers, security)
         self._max_request_bytes = max_request_bytes
         self._instance = instance
         self._skip_gap = skip_gap
@@ -165,7 +217,7 @@ class KafkaProducer:
     For the client such a failure can be the end: it then fails all other records, with the first one's error.
     """
 
-    def __init__(self, servers: str, max_request_bytes: int) -> None:
+    def __init__(self, servers: Servers, max_request_bytes: int) -> None:
         self._servers = servers
         self._max_request_bytes = max_request_bytes
         self._client: Any = None
@@ -255,7 +307,7 @@ class KafkaSubscription:
     """A member of a consumer group. It joins with the first poll, and again after an error that stays."""
 
     def __init__(
-        self, servers: str, group: str, topics: Sequence[str], *, instance: str | None, skip_gap: bool
+        self, servers: Servers, group: str, topics: Sequence[str], *, instance: str | None, skip_gap: bool
     ) -> None:
         self._servers = servers
         self._group = group
@@ -367,7 +419,7 @@ class KafkaSubscription:
 class KafkaReader:
     """Reads every partition from where it begins or ends at this moment."""
 
-    def __init__(self, servers: str, topics: Sequence[str], *, from_start: bool) -> None:
+    def __init__(self, servers: Servers, topics: Sequence[str], *, from_start: bool) -> None:
         self._consumer = _consumer(servers, group_id=None, auto_offset_reset="earliest")
         try:
             with _translated():
@@ -387,9 +439,14 @@ class KafkaReader:
         _end(lambda: self._consumer.close(timeout_ms=_ms(CLOSE_SECONDS)))
 
 
-def _connect(kind: Callable[..., Any], servers: str, **settings: object) -> Any:
+def _connect(kind: Callable[..., Any], servers: Servers, **settings: object) -> Any:
     """A client of that *kind*; of one that could not be made, nothing stays."""
-    _probe(servers)
+    security = servers.security
+    try:
+        tls = security.tls()
+    except OSError as error:
+        raise BrokerError(f"certificates for Kafka: {error}") from error
+    _probe(servers.where, tls)
     parts: list[KafkaNetClient] = []
 
     def network(**configuration: object) -> KafkaNetClient:
@@ -399,26 +456,40 @@ def _connect(kind: Callable[..., Any], servers: str, **settings: object) -> Any:
     try:
         with _translated():
             return kind(
-                bootstrap_servers=servers,
+                bootstrap_servers=servers.where,
+                security_protocol=security.protocol,
+                ssl_context=tls,
+                **security.user(),
                 bootstrap_timeout_ms=_ms(BOOTSTRAP_SECONDS),
                 reconnect_backoff_max_ms=_ms(RECONNECT_SECONDS),
                 metadata_max_age_ms=_ms(METADATA_AGE_SECONDS),
                 kafka_client=network,
                 **settings,
             )
-    except BaseException:
+    except BaseException as error:
         for part in parts:
             _end(part.close)
+        if isinstance(error.__cause__, KafkaTimeoutError):
+            raise BrokerError(_unanswered(servers)) from error
         raise
 
 
-def _probe(servers: str) -> None:
+def _unanswered(servers: Servers) -> str:
+    """Why it may be that a server takes connections and says nothing; what it does say the library may lose."""
+    user = "does not know this user and password" if servers.security.user() else "wants to know who we are"
+    way = f"{servers.where} over {servers.security}"
+    return f"no answer from Kafka at {way}: it hangs, {user}, or speaks otherwise"
+
+
+def _probe(servers: str, tls: ssl.SSLContext | None) -> None:
     """Fail at once if nobody listens: a client would try again and again, for as long as it is let."""
     problems = []
     for server in servers.split(","):
         host, _, port = server.strip().rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=PROBE_SECONDS).close()
+            _try(host.strip("[]"), int(port), tls)
+        except ssl.SSLCertVerificationError as error:
+            problems.append(f"{server}: its certificate is not trusted: {error.verify_message}")
         except OSError as error:
             problems.append(f"{server.strip()}: {error}")
         else:
@@ -426,7 +497,14 @@ def _probe(servers: str) -> None:
     raise BrokerError(f"no connection to Kafka: {'; '.join(problems)}")
 
 
-def _consumer(servers: str, **settings: object) -> Any:
+def _try(host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    with socket.create_connection((host, port), timeout=PROBE_SECONDS) as connection:
+        if tls:  # The library would wait for ever for the other side's part.
+            connection.settimeout(TLS_SECONDS)
+            tls.wrap_socket(connection, server_hostname=host).close()
+
+
+def _consumer(servers: Servers, **settings: object) -> Any:
     return _connect(
         kafka.KafkaConsumer,
         servers,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from orders_service.events.broker import Broker, TopicSpec
 from orders_service.events.embedded import EmbeddedBroker
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka import KafkaBroker, Security
 from orders_service.settings import Settings
 
 
@@ -13,6 +13,7 @@ def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
     if settings.broker == "kafka":
         return KafkaBroker(
             settings.kafka_bootstrap_servers,
+            security=_security(settings),
             instance=settings.consumer_instance or None,
             skip_gap=skip_gap,
         )
@@ -27,4 +28,16 @@ def topic_spec(settings: Settings) -> TopicSpec:
         min_insync_replicas=settings.topic_min_insync_replicas,
         retention_days=settings.topic_retention_days,
         max_message_bytes=settings.topic_max_message_bytes,
+    )
+
+
+def _security(settings: Settings) -> Security:
+    return Security(
+        protocol=settings.kafka_security_protocol,
+        mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=settings.kafka_password,
+        ca_file=settings.kafka_ca_file,
+        certificate_file=settings.kafka_certificate_file,
+        key_file=settings.kafka_key_file,
     )

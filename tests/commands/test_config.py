@@ -1,12 +1,24 @@
-"""`config show`: every setting, its meaning, and where it comes from."""
+"""`config show|describe`: every setting, its meaning, where it comes from, and what is allowed."""
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from marshmallow import ValidationError
 
 from orders_service.commands.config import main
 from orders_service.settings import FIELDS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs/settings.md"
+ALLOWED = {name.upper(): field.metadata["field"].metadata["allowed"] for name, field in FIELDS.items()}
+NUMBERS = [name for name, allowed in ALLOWED.items() if allowed.startswith("a whole number")]
+CHOICES = [
+    (name, choice)
+    for name, allowed in ALLOWED.items()
+    if re.fullmatch(r"[A-Za-z0-9_-]+((, | or )[A-Za-z0-9_-]+)+", allowed)
+    for choice in re.split(", | or ", allowed)
+]
 
 
 def shown() -> dict[str, str]:
@@ -66,3 +78,46 @@ def test_a_file_for_what_is_no_secret_is_not_read_and_has_no_star(monkeypatch: p
     monkeypatch.setenv("API_PORT_FILE", "/nowhere")
 
     assert shown()["API_PORT"].startswith("  API_PORT=8000 ")
+
+
+def accepted(name: str, value: str) -> bool:
+    """Whether the setting may have this value."""
+    try:
+        FIELDS[name.lower()].metadata["field"].deserialize(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_the_page_of_settings_tells_those_that_there_are() -> None:
+    described = CliRunner().invoke(main, ["describe"], catch_exceptions=False).output
+
+    assert PAGE.read_text() == described, (
+        "docs/settings.md is old; write it anew: orders-service config describe > docs/settings.md"
+    )
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_may_be_what_the_page_says_and_no_more(name: str) -> None:
+    least, most = map(int, re.findall(r"\d+", ALLOWED[name]))
+
+    found = [accepted(name, str(number)) for number in (least - 1, least, most, most + 1)]
+
+    assert found == [False, True, True, False]
+
+
+@pytest.mark.parametrize(("name", "choice"), CHOICES)
+def test_a_choice_on_the_page_is_one(name: str, choice: str) -> None:
+    assert accepted(name, choice)
+
+
+def test_only_a_secret_is_shown_as_stars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("KAFKA_USERNAME", "orders")
+    monkeypatch.setenv("KAFKA_PASSWORD", "s3cret")
+
+    lines = shown()
+
+    assert lines["KAFKA_USERNAME"].startswith("* KAFKA_USERNAME=orders ")
+    assert lines["KAFKA_PASSWORD"].startswith("* KAFKA_PASSWORD=*** ")
+    assert "s3cret" not in "".join(lines.values())
