@@ -475,7 +475,7 @@ def _connect(kind: Callable[..., Any], servers: Servers, **settings: object) -> 
 
 
 def _unanswered(servers: Servers) -> str:
-    """Why it may be that a server takes connections and says nothing; what it does say the library may lose."""
+    """Why a server may take connections and say nothing; what it does say, the library may lose."""
     user = "does not know this user and password" if servers.security.user() else "wants to know who we are"
     way = f"{servers.where} over {servers.security}"
     return f"no answer from Kafka at {way}: it hangs, {user}, or speaks otherwise"
