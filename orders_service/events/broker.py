@@ -59,12 +59,23 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class TopicDescription:
-    """How a topic is: leader and replicas of each partition, its settings."""
+    """How a topic is. *replication* and *in_sync* are those of its worst partition."""
 
     name: str
     partitions: int
     replication: int
+    in_sync: int  # Replicas that have everything; fewer than `min.insync.replicas` take no record.
     settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class GroupDescription:
+    """How far a consumer group is with some topics."""
+
+    name: str
+    members: int | None  # Consumers that it has now; None if the broker cannot tell.
+    lag: int  # Records that wait for it.
+    lost: int  # Records that the log dropped before the group acknowledged them.
 
 
 class BrokerError(Exception):
@@ -141,3 +152,6 @@ class Broker(Protocol):
         """Create those of *names* that do not exist; the names of those it created."""
 
     def describe_topics(self) -> list[TopicDescription]: ...
+
+    def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
+        """How far *group* is with *topics*, which must exist. It takes nothing from the group."""

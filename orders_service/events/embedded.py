@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orders_service.events.broker import (
     Delivery,
+    GroupDescription,
     GroupTaken,
     Outgoing,
     Record,
@@ -73,7 +74,16 @@ class EmbeddedBroker:
     def describe_topics(self) -> list[TopicDescription]:
         with self._connect() as connection:
             rows = connection.execute("SELECT name, partitions FROM topics ORDER BY name").fetchall()
-        return [TopicDescription(name, partitions, replication=1, settings={}) for name, partitions in rows]
+        return [
+            TopicDescription(name, partitions, replication=1, in_sync=1, settings={})
+            for name, partitions in rows
+        ]
+
+    def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
+        with self._connect() as connection:
+            places = _committed(connection, group, topics)
+            lag = sum(_end(connection, *place) - position for place, position in places.items())
+        return GroupDescription(group, members=None, lag=lag, lost=0)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -172,7 +182,7 @@ class EmbeddedSubscription:
 
     def poll(self, *, seconds: float) -> list[Record]:
         if not self._positions:
-            self._positions = self._committed()
+            self._positions = _committed(self._connection, self._group, self._topics)
         return _await(self._connection, self._positions, seconds)
 
     def acknowledge(self, records: Sequence[Record]) -> None:
@@ -190,16 +200,16 @@ class EmbeddedSubscription:
         self._connection.close()
         os.close(self._lock)
 
-    def _committed(self) -> Position:
-        rows = self._connection.execute(
-            "SELECT topic, partition, next FROM offsets WHERE consumer_group = ?", (self._group,)
-        )
-        committed = {(topic, partition): end for topic, partition, end in rows}
-        return {
-            (topic, partition): committed.get((topic, partition), 0)
-            for topic in self._topics
-            for partition in range(_partitions(self._connection, topic))
-        }
+
+def _committed(connection: sqlite3.Connection, group: str, topics: Sequence[str]) -> Position:
+    """What *group* reads next of *topics*."""
+    rows = connection.execute("SELECT topic, partition, next FROM offsets WHERE consumer_group = ?", (group,))
+    committed = {(topic, partition): end for topic, partition, end in rows}
+    return {
+        (topic, partition): committed.get((topic, partition), 0)
+        for topic in topics
+        for partition in range(_partitions(connection, topic))
+    }
 
 
 def _lock_group(path: Path, group: str) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import kafka
 import structlog
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.admin import ConfigResource
+from kafka.admin import ConfigResource, OffsetSpec
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     CommitFailedError,
@@ -35,6 +35,7 @@ from kafka.structs import MemberState
 from orders_service.events.broker import (
     BrokerError,
     Delivery,
+    GroupDescription,
     Outgoing,
     Record,
     RecordRefused,
@@ -186,10 +187,31 @@ class KafkaBroker:
                 name,
                 partitions=len(partitions),
                 replication=min(len(partition["replica_nodes"]) for partition in partitions),
+                in_sync=min(len(partition["isr_nodes"]) for partition in partitions),
                 settings={key: setting["value"] for key, setting in settings[name].items()},
             )
             for name, partitions in sorted(topics.items())
         ]
+
+    def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
+        with self._admin() as admin:
+            partitions = {t["name"]: t["partitions"] for t in admin.describe_topics()}
+            if missing := [topic for topic in topics if topic not in partitions]:
+                raise TopicMissing(missing[0])
+            places = [TopicPartition(t, p["partition_index"]) for t in topics for p in partitions[t]]
+            first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
+            end = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            committed = admin.list_group_offsets({group: places})[group]
+            members = admin.describe_groups([group])[group]["members"]
+        begin = {place: first[place].offset for place in places}
+        # -1: the group has acknowledged nothing there, and will begin with what there is.
+        place_of = {p: begin[p] if committed[p].offset < 0 else committed[p].offset for p in places}
+        return GroupDescription(
+            group,
+            members=len(members),
+            lag=sum(end[place].offset - max(place_of[place], begin[place]) for place in places),
+            lost=sum(max(0, begin[place] - place_of[place]) for place in places),
+        )
 
     @contextmanager
     def _admin(self) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import kafka
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -510,6 +511,79 @@ def test_a_reader_takes_nothing_from_a_group(
         assert numbers(take(subscription, 10)) == list(range(10))
 
 
+def test_a_group_that_never_read_lags_by_everything(
+    broker: Broker, producer: Producer, topic: str, group: str
+) -> None:
+    deliver(producer, numbered(topic, 10))
+
+    found = broker.describe_group(group, [topic])
+
+    assert (found.name, found.lag, found.lost) == (group, 10, 0)
+    assert not found.members
+
+
+def test_a_group_lags_by_what_it_did_not_acknowledge(
+    broker: Broker, producer: Producer, topic: str, group: str
+) -> None:
+    other = unique("other")
+    broker.create_topics([other], TopicSpec(partitions=1))
+    deliver(producer, numbered(topic, 10))
+    deliver(producer, numbered(other, 5))
+    with closing(broker.subscribe(group, [topic, other])) as subscription:
+        records = take(subscription, 15)
+        subscription.acknowledge([record for record in records if record.topic == other])
+
+        lags = [broker.describe_group(group, topics).lag for topics in ([topic], [other], [topic, other])]
+        subscription.acknowledge(records)
+        after = broker.describe_group(group, [topic, other])
+
+    assert (lags, after.lag) == ([10, 0, 10], 0)
+
+
+def test_who_asks_about_a_group_takes_nothing_from_it(
+    broker: Broker, producer: Producer, topic: str, group: str
+) -> None:
+    deliver(producer, numbered(topic, 10))
+    broker.describe_group(group, [topic])
+
+    with closing(broker.subscribe(group, [topic])) as subscription:
+        broker.describe_group(group, [topic])
+
+        assert numbers(take(subscription, 10)) == list(range(10))
+
+
+def test_a_group_is_not_told_of_a_topic_that_is_missing(broker: Broker, topic: str, group: str) -> None:
+    missing = unique("missing")
+
+    with pytest.raises(TopicMissing, match=missing):
+        broker.describe_group(group, [topic, missing])
+
+
+@on_kafka
+def test_a_group_is_told_with_its_members(broker: Broker, topic: str, group: str) -> None:
+    with Member(broker.subscribe(group, [topic])):
+        await_true(lambda: broker.describe_group(group, [topic]).members == 1, "the member is told")
+
+    assert broker.describe_group(group, [topic]).members == 0
+
+
+@on_kafka
+def test_what_the_log_dropped_unread_is_told(
+    broker: Broker, producer: Producer, topic: str, group: str, kafka_servers: str
+) -> None:
+    deliver(producer, numbered(topic, 30))
+    with closing(broker.subscribe(group, [topic])) as subscription:
+        records = take(subscription, 30)
+        subscription.acknowledge([record for record in records if record.offset < 2])
+    end = max(record.offset for record in records if record.partition == 0) + 1
+    with closing(kafka.KafkaAdminClient(bootstrap_servers=kafka_servers)) as admin:
+        admin.delete_records({kafka.TopicPartition(topic, 0): end})
+
+    found = broker.describe_group(group, [topic])
+
+    assert (found.lost, found.lag) == (end - 2, 30 - 4 - end)
+
+
 @on_embedded
 def test_a_second_consumer_of_an_embedded_group_is_refused(broker: Broker, topic: str, group: str) -> None:
     with closing(broker.subscribe(group, [topic])), pytest.raises(GroupTaken, match=group):
@@ -526,7 +600,7 @@ def test_topics_are_created_as_they_are_asked_for(broker: Broker) -> None:
     broker.create_topics([topic], spec)
 
     (found,) = [one for one in broker.describe_topics() if one.name == topic]
-    assert (found.partitions, found.replication) == (4, 1)
+    assert (found.partitions, found.replication, found.in_sync) == (4, 1, 1)
     assert found.settings == {
         "max.message.bytes": "50000",
         "min.insync.replicas": "1",
@@ -662,6 +736,8 @@ def test_without_kafka_everything_can_be_made_and_nothing_works(absent: KafkaBro
         absent.create_topics(["topic"], TopicSpec())
     with pytest.raises(BrokerError):
         absent.describe_topics()
+    with pytest.raises(BrokerError):
+        absent.describe_group("group", ["topic"])
     subscription.acknowledge([])
     subscription.rewind([])
     subscription.close()
