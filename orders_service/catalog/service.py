@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from orders_service.catalog.errors import ProductNotFound
-from orders_service.catalog.product import Product, Reason, Reservation, State
+from orders_service.catalog.product import Product, Reason, Reservation, State, Supply
 from orders_service.events.contract import Event, OrderEvent, StockRejected, StockReserved
 from orders_service.events.errors import Conflicting
 
@@ -129,6 +129,29 @@ def product(session: Session, product_id: str) -> Product:
     if found is None:
         raise ProductNotFound(product_id)
     return found
+
+
+def imbalances(session: Session, limit: int) -> Sequence[Row[str, int, int, int]]:
+    """Products of which stock + Σ reserved is not Σ supplied, with the three; *limit* of them at most.
+
+    One statement, so that no order comes between.
+    """
+    reserved = (
+        select(func.coalesce(func.sum(Reservation.qty), 0))
+        .where(Reservation.product_id == Product.product_id, Reservation.state == State.RESERVED)
+        .scalar_subquery()
+    )
+    supplied = (
+        select(func.coalesce(func.sum(Supply.qty), 0))
+        .where(Supply.product_id == Product.product_id)
+        .scalar_subquery()
+    )
+    of_each = select(
+        Product.product_id, Product.stock, reserved.label("reserved"), supplied.label("supplied")
+    ).subquery()
+    return session.execute(
+        select(of_each).where(of_each.c.stock + of_each.c.reserved != of_each.c.supplied).limit(limit)
+    ).all()
 
 
 def _lock(session: Session, product_ids: Collection[str]) -> dict[str, Stock]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, inspect, select, update
+from sqlalchemy import Row, func, insert, inspect, select, update
 from sqlalchemy.orm import Session
 
 from orders_service.database import changed
@@ -31,6 +31,26 @@ def waiting(session: Session) -> list[Waiting]:
         .order_by(OutboxRow.lane)
     )
     return [Waiting(*row) for row in rows]
+
+
+def oldest(session: Session) -> Sequence[Row[str, datetime]]:
+    """Each lane that has pending events, and when its first was recorded: one step in the index per lane."""
+    first = (
+        select(OutboxRow.lane, func.min(OutboxRow.seq).label("seq"))
+        .where(OutboxRow.lane.is_not(None))
+        .group_by(OutboxRow.lane)
+        .subquery()
+    )
+    return session.execute(
+        select(OutboxRow.topic, OutboxRow.created_at).join(first, OutboxRow.seq == first.c.seq)
+    ).all()
+
+
+def set_aside_lately(session: Session, rows: int) -> int:
+    """How many of the newest *rows* the broker refused for good."""
+    end = session.scalar(select(func.max(OutboxRow.seq))) or 0
+    newest = select(func.count()).where(OutboxRow.seq > end - rows, OutboxRow.error.is_not(None))
+    return session.scalar(newest) or 0
 
 
 def set_aside(session: Session) -> Sequence[OutboxRow]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from orders_service.database import Clock
@@ -60,6 +60,12 @@ def find(
     if not resolved:
         query = query.where(DeadLetter.resolution.is_(None))
     return (letter for letter in session.scalars(query).all() if place in (None, place_of(letter)))
+
+
+def count(session: Session) -> int:
+    """How many wait for somebody to replay or discard them. They are few, and no index is kept for them."""
+    waiting = select(func.count()).select_from(DeadLetter).where(DeadLetter.resolution.is_(None))
+    return session.scalar(waiting) or 0
 
 
 def resolve(session: Session, letter: DeadLetter, *, resolution: str, by: str, at: datetime) -> None:

@@ -1,6 +1,6 @@
 """The right to relay one lane for a while. It keeps events from being sent twice; nothing rests on it."""
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,11 @@ def acquire(session: Session, lane: str, *, owner: str, seconds: float) -> bool:
         session.rollback()
         return False
     return True
+
+
+def holder(session: Session, lane: str) -> str | None:
+    """Who has the lane now; None if nobody."""
+    return session.scalar(select(Lease.owner).where(Lease.lane == lane, Lease.expires_at > database_now()))
 
 
 def release(session: Session, *, owner: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
@@ -24,11 +25,25 @@ def upgrade(engine: Engine, database: DatabaseName) -> list[str]:
         return list(config.attributes["applied"])
 
 
+def current(connection: Connection) -> str | None:
+    """The version that a database is at; None if it was never migrated."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
 def newest(database: DatabaseName) -> str:
     """The version that this code needs."""
-    head = ScriptDirectory.from_config(_config(None, database)).get_current_head()
+    head = _versions(database).get_current_head()
     assert head is not None
     return head
+
+
+def knows(database: DatabaseName, version: str) -> bool:
+    """Whether this code has heard of that version."""
+    return version in {script.revision for script in _versions(database).walk_revisions()}
+
+
+def _versions(database: DatabaseName) -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(None, database))
 
 
 def _config(connection: Connection | None, database: DatabaseName) -> Config:

@@ -172,6 +172,11 @@ def all_of(session: Session, user_id: str) -> Sequence[Order]:
     return session.scalars(select(Order).where(Order.user_id == user_id).order_by(Order.id)).all()
 
 
+def oldest_pending(session: Session) -> Order | None:
+    """The order that has waited longest for its answer."""
+    return session.scalar(select(Order).where(Order.status == Status.PENDING).order_by(Order.id).limit(1))
+
+
 def _by_id(session: Session, order_ids: Sequence[str]) -> Sequence[Order]:
     if not order_ids:
         return []

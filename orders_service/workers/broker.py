@@ -7,6 +7,8 @@ from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.kafka import KafkaBroker, Security
 from orders_service.settings import Settings
 
+BROKER_FILE = "broker.db"
+
 
 def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
     """The broker that BROKER names. It connects when it is used. *skip_gap*: see `KafkaBroker`."""
@@ -17,7 +19,7 @@ def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
             instance=settings.consumer_instance or None,
             skip_gap=skip_gap,
         )
-    return EmbeddedBroker(Path(settings.state_dir, "broker.db"))
+    return EmbeddedBroker(Path(settings.state_dir, BROKER_FILE))
 
 
 def topic_spec(settings: Settings) -> TopicSpec:

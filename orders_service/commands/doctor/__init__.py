@@ -1,0 +1,1 @@
+"""`doctor`: what may be wrong with a deployment, and what to do."""

@@ -1,0 +1,142 @@
+"""Is the broker there, are its topics as they should be, and does somebody read them?"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+from orders_service import wiring
+from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
+from orders_service.events.broker import Broker, TopicDescription
+from orders_service.settings import Settings
+from orders_service.workers.broker import BROKER_FILE, broker, topic_spec
+
+CREATE = "orders-service topics create"
+DAY = 86_400_000
+PROMISED = {"replication": 3, "min.insync.replicas": 2}  # What the service's promises rest on.
+
+
+@dataclass
+class Examined:
+    """The broker under examination."""
+
+    settings: Settings
+
+    @property
+    def checks(self) -> list[Check]:
+        """In the order in which one rests on the other."""
+        settings = self.settings
+        groups = {settings.stock_group: settings.catalog_topic, settings.status_group: settings.stock_topic}
+        names = ("stock-consumer", "status-consumer")
+        return [
+            Check("broker", self.reached, gate=True),
+            Check("topics", self.topics, gate=True),
+            *([Check("replication", self.replication)] if self._is_kafka else []),
+            *([Check("retention", self.retention)] if self._is_kafka else []),
+            *(
+                Check(f"group {group}", partial(self.group, group, topic, word))
+                for (group, topic), word in zip(groups.items(), names, strict=True)
+            ),
+        ]
+
+    def reached(self) -> Finding:
+        if not self._is_kafka:
+            file = Path(self.settings.state_dir, BROKER_FILE)
+            return fine(f"embedded, {file}") if file.exists() else away(f"there is no {file}", CREATE)
+        count = len(self._topics)
+        where = f"{self.settings.kafka_bootstrap_servers}, {self.settings.kafka_security_protocol}"
+        return fine(f"Kafka, {where}, {count} topic{'s' * (count != 1)}")
+
+    def topics(self) -> Finding:
+        """Whether they are there, and as the settings say. What is larger than asked for is left alone."""
+        if missing := [name for name in self._names if name not in self._topics]:
+            return wrong(f"{', '.join(missing)} missing", CREATE)
+        spec = topic_spec(self.settings)
+        wanted = {"partitions": spec.partitions} | (
+            {
+                "replication": spec.replication,
+                "min.insync.replicas": spec.min_insync_replicas,
+                "retention.ms": spec.retention_days * DAY,
+                "max.message.bytes": spec.max_message_bytes,
+            }
+            if self._is_kafka
+            else {}
+        )
+        differ = [
+            f"{topic.name}: {name} is {_value(topic, name)}, not {value}"
+            for topic in self._ours
+            for name, value in wanted.items()
+            if _value(topic, name) != value
+        ]
+        if differ:
+            return warning("; ".join(differ), "change the topics with Kafka's tools, or the settings TOPIC_…")
+        return fine(f"{', '.join(self._names)}: as the settings say")
+
+    def replication(self) -> Finding:
+        """Whether a record can be acknowledged, and a broker that dies takes none with it."""
+        if thin := [t for t in self._ours if t.in_sync < _value(t, "min.insync.replicas")]:
+            seen = ", ".join(f"{t.name}: {t.in_sync} in sync" for t in thin)
+            return wrong(f"{seen}, fewer than must have a record", "start the brokers that are down")
+        lagging = [t.name for t in self._ours if t.in_sync < t.replication]
+        if lagging:
+            return warning(f"not every replica of {', '.join(lagging)} is in sync", "see to the brokers")
+        low = [
+            f"{topic.name}: {name} {_value(topic, name)}"
+            for topic in self._ours
+            for name, value in PROMISED.items()
+            if _value(topic, name) < value
+        ]
+        if low:
+            do = "in production: three brokers, and topics made with three replicas of which two must be in sync"
+            return warning(f"{', '.join(low)}; a disk that is lost takes events with it", do)
+        return fine(", ".join(f"{name} ≥ {value}" for name, value in PROMISED.items()) + ", all in sync")
+
+    def retention(self) -> Finding:
+        """What a topic has dropped can be sent again only while the outbox still has it."""
+        keep = self.settings.outbox_keep_days
+        long = [t for t in self._ours if _value(t, "retention.ms") >= keep * DAY]
+        if long:
+            seen = ", ".join(f"{t.name} keeps {_value(t, 'retention.ms') / DAY:g} days" for t in long)
+            return wrong(
+                f"{seen}, the outbox {keep}", "set OUTBOX_KEEP_DAYS higher, or the topics' retention lower"
+            )
+        return fine(f"shorter than the outbox's {keep} days")
+
+    def group(self, group: str, topic: str, word: str) -> Finding:
+        found = self._broker.describe_group(group, [topic])
+        waiting = f"{found.lag} records of {topic} wait"
+        if found.lost:
+            seen = f"{found.lost} records were dropped by {topic} before they were read"
+            return wrong(seen, "orders-service outbox resend --pending-older-than 0")
+        if found.members == 0:
+            seen = f"no consumer, {waiting}"
+            return (wrong if found.lag else warning)(seen, f"start orders-service {word}")
+        if found.members is None and found.lag:
+            return warning(waiting, "see that orders-service run is running")
+        who = "" if found.members is None else f", {found.members} consumer{'s' * (found.members != 1)}"
+        return fine(f"{waiting}{who}")
+
+    @property
+    def _is_kafka(self) -> bool:
+        return self.settings.broker == "kafka"
+
+    @cached_property
+    def _broker(self) -> Broker:
+        return broker(self.settings)
+
+    @cached_property
+    def _topics(self) -> dict[str, TopicDescription]:
+        return {topic.name: topic for topic in self._broker.describe_topics()}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return wiring.topics(self.settings).names
+
+    @property
+    def _ours(self) -> list[TopicDescription]:
+        return [self._topics[name] for name in self._names]
+
+
+def _value(topic: TopicDescription, name: str) -> int:
+    """A number by the name that Kafka has for it."""
+    counts = {"partitions": topic.partitions, "replication": topic.replication}
+    return counts[name] if name in counts else int(topic.settings[name])

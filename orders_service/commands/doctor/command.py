@@ -1,0 +1,99 @@
+"""`doctor`: one line for each thing that a deployment rests on."""
+
+import http.client
+import json
+import sys
+from collections.abc import Iterator
+
+import click
+
+from orders_service import logs
+from orders_service.api.server import PortTaken, assert_free
+from orders_service.commands.doctor import broker, databases
+from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, wrong
+from orders_service.settings import Settings, SettingsError
+
+MARKS = {Level.FINE: "✔", Level.WARNING: "!", Level.WRONG: "✘", Level.AWAY: "✘"}
+COLOURS = {Level.FINE: "green", Level.WARNING: "yellow", Level.WRONG: "red", Level.AWAY: "red"}
+FAILED, SETTINGS, NOT_READY = 1, 2, 5
+PORT_SECONDS = 2
+NAME = "settings"
+WIDTH = 31  # Of the longest name.
+
+
+@click.command("doctor")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def main(as_json: bool) -> None:
+    """Look at all that the service rests on, change nothing, and say what to do.
+
+    Ends with 0 when nothing is wrong, 1 when something is, 2 for settings, 5 when a database or the broker
+    cannot be reached.
+    """
+    logs.configure("error")
+    code, told = 0, []
+    for name, finding in _examined():
+        code = max(code, _code(name, finding))
+        if as_json:
+            told.append({"check": name, **vars(finding)})
+        else:
+            _print(name, finding)
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False))
+    sys.exit(code)
+
+
+def _examined() -> Iterator[tuple[str, Finding]]:
+    try:
+        settings = Settings.read()
+    except SettingsError as error:
+        for problem in error.problems:
+            yield NAME, wrong(problem, "see docs/settings.md")
+        return
+    yield NAME, fine("can be used; orders-service config show")
+    yield from made([Check("port", lambda: _port(settings))])
+    for name in ("orders", "catalog"):
+        database = databases.Examined(name, settings)
+        yield from made(database.checks)
+        database.close()
+    yield from made(broker.Examined(settings).checks)
+
+
+def _port(settings: Settings) -> Finding:
+    """Nobody's, or the API's."""
+    host, port = settings.api_host, settings.api_port
+    try:
+        assert_free(host, port)
+    except PortTaken:
+        if _is_ours(host, port):
+            return fine(f"the API answers on {host}:{port}")
+        return wrong(f"{host}:{port} is another program's", f"stop it, or API_PORT={port + 1}")
+    except click.ClickException as error:
+        return wrong(error.message, "see API_HOST")
+    return fine(f"{host}:{port} is free; no API runs on this machine")
+
+
+def _is_ours(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=PORT_SECONDS)
+    try:
+        connection.request("GET", "/livez")
+        response = connection.getresponse()
+        return response.status == 200 and json.load(response) == {"status": "alive"}
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _code(name: str, finding: Finding) -> int:
+    if finding.level == Level.AWAY:
+        return NOT_READY
+    if finding.level == Level.WRONG:
+        return SETTINGS if name == NAME else FAILED
+    return 0
+
+
+def _print(name: str, finding: Finding) -> None:
+    mark = click.style(MARKS[finding.level], fg=COLOURS[finding.level])
+    click.echo(f"{mark} {name:<{WIDTH}} {finding.seen}")
+    if finding.do:
+        click.echo(f"  {'':<{WIDTH}} → {finding.do}")

@@ -1,0 +1,235 @@
+"""Can a database be used, is it safe, and do the books in it add up?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData, Table, delete, false, insert, select, text, update
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from orders_service import migrations, wiring
+from orders_service.catalog import service as catalog
+from orders_service.catalog.product import CatalogBase
+from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
+from orders_service.database import Clock, DatabaseName, database_now, utc_now
+from orders_service.events import care, dead_letters, leases
+from orders_service.events.tables import EventsBase
+from orders_service.orders import service as orders
+from orders_service.orders.order import OrdersBase
+from orders_service.settings import Settings
+
+QUERY_SECONDS = 8  # Given up by the server itself, so that a question that takes long harms nobody.
+WAIT_SECONDS = 60  # Longer than a lease, a rest or a rebalance takes: what waits longer is stuck.
+SKEW_SECONDS = 1.0
+LATELY = 100_000  # So many of the outbox's newest rows are looked at: no index tells what was set aside.
+SHOWN = 3
+TABLES = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
+SAFE = {"innodb_flush_log_at_trx_commit": "1"}
+SAFE_BINLOG = {"sync_binlog": "1"}
+CDC_BINLOG = {"log_bin": "1", "binlog_format": "ROW", "binlog_row_image": "FULL", "log_bin_compress": "0"}
+
+
+@dataclass
+class Examined:
+    """One database under examination."""
+
+    name: DatabaseName
+    settings: Settings
+    clock: Clock = utc_now
+
+    @property
+    def checks(self) -> list[Check]:
+        """In the order in which one rests on the other."""
+        name = self.name
+        own = {
+            "orders": [Check("oldest PENDING order", self.answers)],
+            "catalog": [Check("stock + Σ reserved = Σ supplied", self.ledger)],
+        }
+        return [
+            Check(f"{name} database", self.reached, gate=True),
+            Check(f"{name} clock", self.time),
+            *([] if self._is_sqlite else [Check(f"{name} durability", self.durability)]),
+            Check(f"{name} migrations", self.version, gate=True),
+            Check(f"{name} rights", self.rights),
+            Check(f"{name} outbox", self.outbox),
+            Check(f"{name} set aside", self.set_aside),
+            Check(f"{name} dead letters", self.letters),
+            *own[name],
+        ]
+
+    def reached(self) -> Finding:
+        setting = f"{self.name.upper()}_DATABASE_URL"
+        if self._is_sqlite and not Path(self._url.database or "").exists():
+            return away(f"there is no {self._url.database}", "orders-service migrate")
+        try:
+            with self._session() as session:
+                version = session.scalar(
+                    text("SELECT sqlite_version()" if self._is_sqlite else "SELECT version()")
+                )
+        except DBAPIError as error:
+            return away(f"{self._url!r}: {error.orig}", f"see that it runs, and that {setting} is right")
+        return fine(f"{self._url!r}, {'SQLite' if self._is_sqlite else 'MariaDB'} {version}")
+
+    def time(self) -> Finding:
+        with self._session() as session:
+            before = self.clock()
+            theirs = session.scalar(select(database_now()))
+            ours = before + (self.clock() - before) / 2
+        assert theirs is not None
+        skew = (theirs - ours).total_seconds()
+        if abs(skew) > SKEW_SECONDS:
+            seen = f"the database's is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}"
+            return warning(seen, "set both machines' clocks by NTP: times in events and logs are this one's")
+        return fine(f"within {SKEW_SECONDS:.0f} s of this machine's")
+
+    def durability(self) -> Finding:
+        """Whether a commit outlives the machine's power. Debezium needs the binlog, too."""
+        cdc = self.name == "orders" and self.settings.events_via == "cdc"
+        names = SAFE | SAFE_BINLOG | CDC_BINLOG
+        with self._session() as session:
+            row = session.execute(text("SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in names))).one()
+        found = dict(zip(names, map(str, row), strict=True))
+        wanted = SAFE | (SAFE_BINLOG if found["log_bin"] == "1" else {}) | (CDC_BINLOG if cdc else {})
+        if bad := {name: value for name, value in wanted.items() if found[name] != value}:
+            seen = ", ".join(f"{name}={found[name]}" for name in bad)
+            do = ", ".join(f"{name}={value}" for name, value in bad.items())
+            return wrong(seen, f"in MariaDB's configuration: {do}; then restart it")
+        return fine(", ".join(f"{name}={value}" for name, value in wanted.items()))
+
+    def version(self) -> Finding:
+        newest = migrations.newest(self.name)
+        with self._session() as session:
+            found = migrations.current(session.connection())
+        if found is None:
+            return wrong("never migrated", "orders-service migrate")
+        if found == newest:
+            return fine(f"at {found}")
+        if migrations.knows(self.name, found):
+            return wrong(f"at {found}, {newest} is needed", "orders-service migrate")
+        return warning(
+            f"at {found}, which this version does not know", "roll the newer version out to the end"
+        )
+
+    def rights(self) -> Finding:
+        """Use each right on no row at all: then roles, patterns and a read-only server count, too."""
+        for table in self._tables:
+            for statement in _every_right(table):
+                try:
+                    with self._session(read_only=False) as session:
+                        session.execute(statement)
+                except DBAPIError as error:
+                    user, database = self._url.username, self._url.database
+                    grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {user}"
+                    return wrong(
+                        f"{table.name}: {error.orig}",
+                        "see that it can be written" if self._is_sqlite else grant,
+                    )
+        return fine("SELECT, INSERT, UPDATE, DELETE")
+
+    def outbox(self) -> Finding:
+        """Whether what is pending goes out, and if not, whose lane it is."""
+        with self._session() as session:
+            ages = {lane: (self.clock() - since).total_seconds() for lane, since in care.oldest(session)}
+            if not ages:
+                return fine("nothing waits")
+            lane, age = max(ages.items(), key=lambda item: item[1])
+            owner = leases.holder(session, lane)
+        seen = f"the oldest of {lane} waits for {age:.0f} s"
+        if age <= WAIT_SECONDS:
+            return fine(seen)
+        if self.name == "orders" and self.settings.events_via == "cdc":
+            return wrong(f"{seen}, and EVENTS_VIA is cdc", "start orders-relay once with EVENTS_VIA=relay")
+        if owner is None:
+            return wrong(f"{seen}, and nobody holds this lane", f"start orders-service {self.name}-relay")
+        return wrong(f"{seen}; {owner} holds this lane", f"look into the log of that {self.name}-relay")
+
+    def set_aside(self) -> Finding:
+        with self._session() as session:
+            count = care.set_aside_lately(session, LATELY)
+        if count:
+            return wrong(
+                f"the broker refused {count} events for good",
+                f"orders-service outbox list, then outbox requeue --database {self.name} --set-aside",
+            )
+        return fine(f"none of the newest {LATELY} events")
+
+    def letters(self) -> Finding:
+        with self._session() as session:
+            count = dead_letters.count(session)
+        if count:
+            return wrong(f"{count} wait", "orders-service dead-letters list, then replay or discard them")
+        return fine("none waits")
+
+    def answers(self) -> Finding:
+        with self._session() as session:
+            order = orders.oldest_pending(session)
+        if order is None:
+            return fine("every order is answered")
+        age = (self.clock() - order.created_at).total_seconds()
+        seen = f"{order.order_id} waits for {age:.0f} s"
+        if age <= WAIT_SECONDS:
+            return fine(seen)
+        return wrong(
+            seen,
+            f"once all else here is well: orders-service outbox resend --pending-older-than {WAIT_SECONDS}",
+        )
+
+    def ledger(self) -> Finding:
+        with self._session() as session:
+            rows = catalog.imbalances(session, SHOWN + 1)
+        if not rows:
+            return fine("for every product")
+        told = [
+            f"{product}: {stock} + {reserved} ≠ {supplied}"
+            for product, stock, reserved, supplied in rows[:SHOWN]
+        ]
+        more = ", …" if len(rows) > SHOWN else ""
+        return wrong(
+            ", ".join(told) + more,
+            "a delivery belongs in supplies as well: add there what is missing, or put the stock right",
+        )
+
+    def close(self) -> None:
+        """Let the connections go, if there were any."""
+        if "_engine" in vars(self):
+            self._engine.dispose()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return wiring.engine(wiring.urls(self.settings)[self.name], pool_size=2)
+
+    @cached_property
+    def _url(self) -> URL:
+        return make_url(wiring.urls(self.settings)[self.name])
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    @property
+    def _tables(self) -> list[Table]:
+        known: list[MetaData] = [TABLES[self.name], EventsBase.metadata]
+        return [table for metadata in known for table in metadata.sorted_tables]
+
+    @contextmanager
+    def _session(self, *, read_only: bool = True) -> Iterator[Session]:
+        """A session of which nothing stays; one that reads waits for no writer of SQLite."""
+        with (
+            self._engine.connect().execution_options(read_only=read_only) as connection,
+            Session(connection, expire_on_commit=False) as session,
+        ):
+            if not self._is_sqlite:
+                session.execute(text(f"SET SESSION max_statement_time = {QUERY_SECONDS}"))
+            yield session
+
+
+def _every_right(table: Table) -> Iterator[Any]:
+    yield select(table).where(false())
+    yield insert(table).from_select([c.name for c in table.columns], select(table).where(false()))
+    yield update(table).where(false()).values({column: column for column in list(table.primary_key)[:1]})
+    yield delete(table).where(false())
