@@ -1,8 +1,10 @@
 """The course of a trial: which profiles, and what is done to each."""
 
 import argparse
+import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 from trial import books, images, posture
 from trial.customers import Crowd, Customers
 from trial.engine import Engine, engine
-from trial.shell import ROOT, TrialError, run, say
+from trial.shell import ROOT, TrialError, run, say, step
 from trial.stack import IMAGE, Container, Stack, make_secrets, stack
 from trial.tools import tool
 
@@ -21,20 +23,30 @@ ORDERS = 50
 DELIVERY = 400  # So that most of the crowd's orders are confirmed, and in the end some are not.
 SINK_SECONDS = 60
 IN_SYNC_SECONDS = 60
+LIMIT_SECONDS = 1200  # Of everything; three times what it takes where nothing is in the cache yet.
 
 
 def main() -> None:
     """Try the profiles that the command line names; all of them unless told."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("profile", nargs="*", help=f"{', '.join(PROFILES)}; all unless told")
-    asked = parser.parse_args().profile or list(PROFILES)
+    parser.add_argument(
+        "--shell", action="store_true", help="only the engine and the images, and a shell there"
+    )
+    arguments = parser.parse_args()
+    asked = arguments.profile or list(PROFILES)
     if unknown := set(asked) - PROFILES.keys():
         parser.error(f"there is no profile {', '.join(sorted(unknown))}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda caught, _: sys.exit(128 + caught))
     try:
+        if arguments.shell:
+            sys.exit(open_shell())
+        signal.signal(signal.SIGALRM, _too_long)
+        signal.alarm(LIMIT_SECONDS)
         stand_ins = try_all(asked)
     except TrialError as error:
-        sys.exit(f"FAILED: {error}")
+        sys.exit(f"FAILED at {', '.join(reversed(_notes(error))) or 'the start'}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     say(f"all as it should be: {', '.join(asked)}. Nothing was left behind")
@@ -44,19 +56,28 @@ def main() -> None:
 
 def try_all(profiles: list[str]) -> list[str]:
     """Try each profile, from nothing to nothing. The images that were stand-ins."""
-    run([tool("hadolint"), "docker/Dockerfile"])
-    say("hadolint finds nothing in the Dockerfile")
-    with engine() as docker, _no_image_left(docker), _secrets() as secrets:
-        stand_ins = images.provide(docker)
-        try:
-            _build(docker)
-            for profile in profiles:
-                with stack(docker, profile, secrets, scale="api=2") as one:
-                    PROFILES[profile](one)
-        finally:
-            if not docker.own and stand_ins:
-                docker.docker("image", "rm", *stand_ins)
+    with step("hadolint"):
+        run([tool("hadolint"), "docker/Dockerfile"])
+        say("hadolint finds nothing in the Dockerfile")
+    with (
+        engine() as docker,
+        _no_image_left(docker),
+        _secrets(docker) as secrets,
+        _images(docker) as stand_ins,
+    ):
+        _build(docker)
+        for profile in profiles:
+            with step(f"profile {profile}"), stack(docker, profile, secrets, scale="api=2") as one:
+                PROFILES[profile](one)
     return stand_ins
+
+
+def open_shell() -> int:
+    """The engine and the images that a trial would have, for a person to type in. How the shell ended."""
+    with engine() as docker, _images(docker):
+        say("`docker compose` works in this shell; when it ends, what the trial brought is gone")
+        shell = os.environ.get("SHELL", "/bin/sh")
+        return subprocess.run([shell], cwd=ROOT, env=dict(docker.env), check=False).returncode
 
 
 def _default(one: Stack) -> None:
@@ -100,17 +121,19 @@ def _cluster(one: Stack) -> None:
     customers = Customers(one.port)
     _follow(customers, ORDERS)
     broker = _named(one, "kafka")
-    with Crowd(customers) as crowd:
+    with step(f"killing {broker.service}"), Crowd(customers) as crowd:
         crowd.await_more(20)
         one.engine.docker("kill", broker.id)
         crowd.await_more(100)
     began = time.monotonic()
-    ends = customers.await_answers()
+    with step("waiting for every answer"):
+        ends = customers.await_answers()
     waited = time.monotonic() - began
     say(f"  {broker.service} was killed: {_told(ends)}, the last {waited:.1f} s after the crowd left")
     books.check(one, customers.accepted)
-    one.start(broker)
-    _await_in_sync(one)
+    with step(f"starting {broker.service} again"):
+        one.start(broker)
+        _await_in_sync(one)
     _follow(customers, 10)
     books.check(one, customers.accepted)
 
@@ -126,9 +149,11 @@ PROFILES: dict[str, Callable[[Stack], None]] = {
 def _follow(customers: Customers, count: int) -> None:
     """Place orders one after the other, and follow them to their end."""
     began = time.monotonic()
-    customers.place(count)
+    with step(f"placing {count} orders"):
+        customers.place(count)
     placed = time.monotonic() - began
-    ends = customers.await_answers()
+    with step("waiting for their answers"):
+        ends = customers.await_answers()
     answered = time.monotonic() - began
     say(f"  {count} orders placed in {placed:.1f} s, all answered after {answered:.1f} s: {_told(ends)}")
 
@@ -137,11 +162,12 @@ def _restart(one: Stack, container: Container, crowd: Crowd, customers: Customer
     crowd.await_more(5)
     before, customers.longest_wait = customers.again.total(), 0.0
     began = time.monotonic()
-    one.stop(container)
-    stopped = time.monotonic() - began
-    one.start(container)
-    healthy = time.monotonic() - began
-    crowd.await_more(5)
+    with step(f"restarting {container.service}"):
+        one.stop(container)
+        stopped = time.monotonic() - began
+        one.start(container)
+        healthy = time.monotonic() - began
+        crowd.await_more(5)
     again = customers.again.total() - before
     say(
         f"  {container.service} restarted: stopped in {stopped:.1f} s, healthy after {healthy:.1f} s; "
@@ -150,7 +176,8 @@ def _restart(one: Stack, container: Container, crowd: Crowd, customers: Customer
 
 
 def _settle(one: Stack, customers: Customers) -> None:
-    ends = customers.await_answers()
+    with step("waiting for every answer"):
+        ends = customers.await_answers()
     told = ", ".join(f"{count} × {problem}" for problem, count in customers.again.most_common())
     say(f"  every order is answered: {_told(ends)}; customers asked again: {told or 'never'}")
     books.check(one, customers.accepted)
@@ -189,10 +216,32 @@ def _told(ends: "dict[str, int]") -> str:
 
 def _build(docker: Engine) -> None:
     began = time.monotonic()
-    docker.build(IMAGE, ROOT, "--file", str(ROOT / "docker/Dockerfile"), *images.proxies())
+    with step("building the image"):
+        docker.build(IMAGE, ROOT, "--file", str(ROOT / "docker/Dockerfile"), *images.proxies())
     size = int(docker.docker("image", "inspect", "--format", "{{.Size}}", IMAGE))
     say(f"image {IMAGE} built in {time.monotonic() - began:.0f} s, {size / 1e6:.0f} MB")
-    posture.check_image(docker, IMAGE)
+    with step("looking into the image"):
+        posture.check_image(docker, IMAGE)
+
+
+def _too_long(*_: object) -> None:
+    raise TrialError(f"all of it did not end within {LIMIT_SECONDS} s")
+
+
+def _notes(error: BaseException) -> list[str]:
+    return getattr(error, "__notes__", [])
+
+
+@contextmanager
+def _images(docker: Engine) -> Iterator[list[str]]:
+    """What the stack is made of; an engine that was there before does not keep our stand-ins."""
+    with step("providing images"):
+        stand_ins = images.provide(docker)
+    try:
+        yield stand_ins
+    finally:
+        if not docker.own and stand_ins:
+            docker.docker("image", "rm", *stand_ins)
 
 
 @contextmanager
@@ -205,8 +254,8 @@ def _no_image_left(docker: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _secrets() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="orders-secrets-"))
+def _secrets(docker: Engine) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="orders-secrets-", dir=docker.folder))
     try:
         make_secrets(folder)
         yield folder

@@ -1,9 +1,12 @@
 """A Docker engine: the one at hand, or one of our own for as long as the trial takes."""
 
+import fcntl
+import ipaddress
 import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -11,13 +14,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from trial.shell import TrialError, run, say, succeeds, warn
 from trial.tools import tool
 
 READY_SECONDS = 60
 STOP_SECONDS = 40
+# What the machine was like before, for as long as our engine runs. A killed trial leaves it to the next one.
+BEFORE = Path("/run/orders-docker.json")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+# Not those that Docker takes by itself, where another engine's packet rules would meet ours.
+ADDRESSES = ipaddress.ip_network("10.197.0.0/16")
+# Killed with this process, and with it every container and every mount: its name spaces are its own.
+CONFINED = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--mount-proc", "--kill-child"]
+BUILD_NETWORK = "host"  # Our engine has none of its own for builds.
+PROGRAMS = ("dockerd", "containerd", "runc", "docker", "iptables-save", "ip")
 TABLES = {
     "filter": ["INPUT", "FORWARD", "OUTPUT"],
     "nat": ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
@@ -28,9 +40,14 @@ TABLES = {
 class Engine:
     """How to talk to an engine."""
 
-    own: bool
     compose: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
+    folder: Path | None = None  # Of an engine of our own; what lies in it is gone with it.
+
+    @property
+    def own(self) -> bool:
+        """Whether it is there only for the trial."""
+        return self.folder is not None
 
     def docker(self, *words: str | Path, stdin: str | None = None, seconds: float = 600) -> str:
         """What `docker …` prints."""
@@ -41,8 +58,8 @@ class Engine:
         return succeeds(["docker", "image", "inspect", image], env=self.env)
 
     def build(self, tag: str, context: Path, *words: str) -> None:
-        """Build an image. Our own engine has no network for builds, so they use the machine's."""
-        network = ["--network", "host"] if self.own else []
+        """Build an image."""
+        network = ["--network", BUILD_NETWORK] if self.own else []
         self.docker("build", "--quiet", "--tag", tag, *network, *words, context)
 
 
@@ -52,23 +69,21 @@ def engine() -> Iterator[Engine]:
     env = dict(os.environ)
     if shutil.which("docker") and succeeds(["docker", "info"], env=env, seconds=20):
         say(f"the Docker Engine at hand, {_version(env)}")
-        yield Engine(own=False, compose=_compose(env), env=env)
+        yield Engine(_compose(env), env)
         return
     _install()
-    folder = Path(tempfile.mkdtemp(prefix="orders-docker-"))
-    env["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
-    rules, forwarding = _rules(), FORWARDING.read_text()
-    process = _start(folder)
-    try:
-        _await(process, env, folder)
-        say(f"no Docker Engine answers here: Debian's own, {_version(env)}, runs in a temporary folder")
-        yield Engine(own=True, compose=_compose(env), env=env)
-    finally:
-        _stop(process)
-        _unmount(folder)
-        run(["iptables-restore"], stdin=rules)
-        FORWARDING.write_text(forwarding)
-        shutil.rmtree(folder)
+    with BEFORE.open("a+") as before:
+        _claim(before)
+        folder = _remember(before)
+        try:
+            env |= {"DOCKER_HOST": f"unix://{folder}/docker.sock", "DOCKER_CONFIG": f"{folder}/config"}
+            env |= {"STACK_BUILD_NETWORK": BUILD_NETWORK}
+            _add_compose(folder / "config/cli-plugins")
+            with _running(folder, env):
+                say(f"no Docker Engine answers here: Debian's own, {_version(env)}, runs for this trial")
+                yield Engine(("docker", "compose"), env, folder)
+        finally:
+            _restore(before)
 
 
 def apt_install(*packages: str) -> None:
@@ -88,14 +103,73 @@ def _compose(env: Mapping[str, str]) -> tuple[str, ...]:
     return (str(tool("docker-compose")),)
 
 
+def _add_compose(plugins: Path) -> None:
+    """Let `docker compose` be found."""
+    plugins.mkdir(parents=True)
+    (plugins / "docker-compose").symlink_to(tool("docker-compose"))
+
+
 def _install() -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise TrialError(
             "no Docker Engine answers here. Start one, or run this as root on Debian: then it brings its own"
         )
-    if not all(map(shutil.which, ("dockerd", "containerd", "runc", "docker", "iptables-save"))):
+    if not all(map(shutil.which, PROGRAMS)):
         say("installing Debian's docker.io")
-        apt_install("docker.io", "iptables")
+        apt_install("docker.io", "iptables", "iproute2")
+
+
+def _claim(before: TextIO) -> None:
+    """One trial at a time, as each puts the packet rules back; and first what a killed one did not."""
+    try:
+        fcntl.flock(before, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TrialError("another trial runs an engine of its own on this machine") from error
+    if BEFORE.stat().st_size:
+        say("clearing what a trial left that was killed")
+        _restore(before)
+
+
+def _remember(before: TextIO) -> Path:
+    """A new folder for the engine, written down with everything else that must be put back."""
+    folder = Path(tempfile.mkdtemp(prefix="orders-docker-"))
+    state = {"folder": str(folder), "rules": _rules(), "forwarding": FORWARDING.read_text()}
+    before.write(json.dumps(state))
+    before.flush()
+    return folder
+
+
+def _restore(before: TextIO) -> None:
+    """Make the machine as it was before the engine, which has ended."""
+    before.seek(0)
+    state = json.load(before)
+    for bridge in _bridges():
+        run(["ip", "link", "delete", bridge])
+    run(["iptables-restore"], stdin=state["rules"])
+    FORWARDING.write_text(state["forwarding"])
+    shutil.rmtree(state["folder"], ignore_errors=True)
+    before.truncate(0)
+
+
+def _bridges() -> list[str]:
+    """The networks with our addresses."""
+    links = json.loads(run(["ip", "-json", "address", "show", "type", "bridge"]) or "[]")
+    return [
+        link["ifname"]
+        for link in links
+        for address in link.get("addr_info", [])
+        if ipaddress.ip_address(address["local"]) in ADDRESSES
+    ]
+
+
+@contextmanager
+def _running(folder: Path, env: Mapping[str, str]) -> Iterator[None]:
+    process = _start(folder)
+    try:
+        _await(process, env, folder)
+        yield
+    finally:
+        _stop(process)
 
 
 def _start(folder: Path) -> "subprocess.Popen[bytes]":
@@ -105,14 +179,13 @@ def _start(folder: Path) -> "subprocess.Popen[bytes]":
         "pidfile": f"{folder}/docker.pid",
         "hosts": [f"unix://{folder}/docker.sock"],
         "bridge": "none",  # So that it does not meet another engine's. Compose makes networks of its own.
-        # Not those that Docker takes by itself, where another engine's packet rules would meet ours.
-        "default-address-pools": [{"base": "10.197.0.0/16", "size": 24}],
+        "default-address-pools": [{"base": str(ADDRESSES), "size": 24}],
         "default-ulimits": _limits(),
     }
     (folder / "daemon.json").write_text(json.dumps(configuration))
     with (folder / "dockerd.log").open("wb") as log:
         return subprocess.Popen(
-            ["dockerd", "--config-file", str(folder / "daemon.json")],
+            [*CONFINED, "dockerd", "--config-file", str(folder / "daemon.json")],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -137,20 +210,17 @@ def _await(process: "subprocess.Popen[bytes]", env: Mapping[str, str], folder: P
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the engine, and with it the containerd that it started."""
-    process.terminate()
+    """End the engine; when it has ended nothing that it started is there any more."""
+    if process.poll() is not None:
+        return
+    dockerd = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+    os.kill(dockerd, signal.SIGTERM)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         warn("the engine does not end by itself and is killed")
-        process.kill()
+        os.kill(dockerd, signal.SIGKILL)
         process.wait()
-
-
-def _unmount(folder: Path) -> None:
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for mount in sorted((one for one in mounts if one.startswith(f"{folder}/")), reverse=True):
-        run(["umount", "--lazy", mount])
 
 
 def _rules() -> str:

@@ -66,7 +66,7 @@ def _stand_in(engine: Engine, images: list[str]) -> None:
     """From the cache, or built and put there."""
     kept = cache() / f"stand-ins-{_fingerprint(images)}.tar"
     if not kept.exists():
-        with tempfile.TemporaryDirectory(prefix="orders-stand-ins-") as work:
+        with tempfile.TemporaryDirectory(prefix="orders-stand-ins-", dir=engine.folder) as work:
             _build_base(engine, Path(work))
             for image in images:
                 say(f"building the stand-in for {image}")

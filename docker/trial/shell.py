@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,6 +18,16 @@ class TrialError(Exception):
 def say(text: str) -> None:
     """One line, with the seconds since the start."""
     print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """What is done in the block; an error that leaves it says so."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(what)
+        raise
 
 
 def warn(text: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trial.engine import Engine
-from trial.shell import ROOT, TrialError, run, say, warn
+from trial.shell import ROOT, TrialError, run, say, step, warn
 
 PROJECT = "orders-try"
 IMAGE = "orders-service:try"
@@ -52,6 +52,10 @@ class Stack:
             "STACK_CONNECT": f"127.0.0.1:{_free_port()}",
         }
         return run([*self.engine.compose, *files, *words], env=env, seconds=seconds)
+
+    def down(self) -> None:
+        """Remove it with its data."""
+        self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
     def containers(self) -> list[Container]:
         """Those that run, in the order of their names."""
@@ -98,17 +102,19 @@ def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterato
     """The stack with a profile, from nothing to healthy and back to nothing; the logs, if something fails."""
     one = Stack(engine, profile, secrets, _free_port())
     _check_limits(one)
+    one.down()  # What a trial left that was killed.
     os.sync()  # Else the database's first writes wait behind the images that were just unpacked.
     began = time.monotonic()
     try:
-        one.compose("up", "--wait", "--wait-timeout", str(UP_SECONDS), "--scale", scale)
+        with step("up"):
+            one.compose("up", "--wait", "--wait-timeout", str(UP_SECONDS), "--scale", scale)
         say(f"{profile}: up and healthy in {time.monotonic() - began:.0f} s")
         yield one
     except BaseException:
         _show_logs(one)
         raise
     finally:
-        one.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
+        one.down()
 
 
 def _check_limits(one: Stack) -> None:
@@ -140,6 +146,8 @@ def _show_logs(one: Stack) -> None:
             lines = run(["sh", "-c", f"docker logs --tail 500 {container['Id']} 2>&1"], env=one.engine.env)
             said = [line[:300] for line in lines.splitlines() if "GET /" not in line]  # Of a health check.
             warn("\n".join(said[-20:]))
+            if checks := (state.get("Health") or {}).get("Log"):
+                warn(f"health check: {checks[-1]['Output'].strip() or checks[-1]['ExitCode']}")
     except TrialError as error:
         warn(f"(the logs cannot be shown: {error})")
 
