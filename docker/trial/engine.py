@@ -84,6 +84,7 @@ def engine() -> Iterator[Engine]:
                 yield Engine(("docker", "compose"), env, folder)
         finally:
             _restore(before)
+            BEFORE.unlink()
 
 
 def apt_install(*packages: str) -> None:
