@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults up down logs lock clean
+.PHONY: help run first-order check format test faults audit up down logs lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
@@ -32,6 +32,9 @@ test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka amo
 
 faults: .venv/dev  ## Kill and stall what there is, under load, and count
 	$(BIN)/pytest tests/faults
+
+audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks name
+	@$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-lab.lock docker/trial/tools.lock
 
 up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets
