@@ -68,6 +68,7 @@ def try_all(profiles: list[str]) -> list[str]:
         _build(docker)
         for profile in profiles:
             with step(f"profile {profile}"), stack(docker, profile, secrets, scale="api=2") as one:
+                posture.check(one)
                 PROFILES[profile](one)
     return stand_ins
 
@@ -82,7 +83,6 @@ def open_shell() -> int:
 
 def _default(one: Stack) -> None:
     """Fifty orders to their end; then each container is restarted while customers order on."""
-    posture.check(one)
     customers = Customers(one.port)
     _follow(customers, ORDERS)
     books.deliver(one, DELIVERY)
