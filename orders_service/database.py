@@ -26,6 +26,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from orders_service import crash_points
+
 CONNECT_SECONDS = 3
 READ_SECONDS = 10  # The same for a write: the longest that a network may stall under us.
 LOCK_SECONDS = 5
@@ -176,6 +178,7 @@ def in_transaction(
     for attempt in range(1, attempts + 1):
         try:
             result = (again or work)(session) if attempt > 1 else work(session)
+            crash_points.at("transaction.written")
             session.commit()
         except DBAPIError as error:
             session.rollback()
@@ -186,6 +189,7 @@ def in_transaction(
             session.rollback()
             raise
         else:
+            crash_points.at("transaction.committed")
             return result
     raise AssertionError("attempts must be at least 1")
 

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from orders_service import crash_points
 from orders_service.database import Clock, error_code, in_transaction, utc_now
 from orders_service.events import contract, dead_letters, envelope
 from orders_service.events.breaker import Breaker
@@ -73,6 +74,7 @@ class Consumer:
             self._subscription.rewind(records)
             raise
         self._subscription.acknowledge(records)
+        crash_points.at("consumer.acknowledged")
         self._breaker.after(records, dead)
         return True
 

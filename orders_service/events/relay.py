@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from orders_service import crash_points
 from orders_service.database import Clock, utc_now
 from orders_service.events import envelope, leases
 from orders_service.events.broker import Delivery, Outgoing, Producer
@@ -97,10 +98,14 @@ class Relay:
         if time.monotonic() < lane.rests_until or not self._hold(session, name):
             return False
         rows = self._fetch(session, name)
+        crash_points.at("relay.fetched")
         deliveries = self._producer.send([_outgoing(row) for row in rows])
+        crash_points.at("relay.sent")
         while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):
             self._hold(session, name)
+        crash_points.at("relay.acknowledged")
         self._mark(session, rows, deliveries)
+        crash_points.at("relay.marked")
         failed = next((d.error for d in deliveries if d.error and not d.for_good), None)
         if failed is None:
             lane.failures = 0
