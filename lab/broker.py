@@ -29,6 +29,7 @@ class Broker(Server):
         own = number - 1
         super().__init__(f"kafka-{number}", home, (ports.brokers[own], ports.controllers[own]))
         self._number, self._count, self._controllers = number, count, ports.controllers[:count]
+        self._detour = ports.detour if number == 1 else None
         self._home = home
         self.data = self.folder / "data"
 
@@ -72,14 +73,21 @@ class Broker(Server):
         port, controller = self.ports
         voters = ",".join(f"{number}@{HOST}:{port}" for number, port in enumerate(self._controllers, 1))
         copies, in_sync = (3, 2) if self._count == 3 else (1, 1)
+        listen, protocols = f"PLAINTEXT://{HOST}:{port}", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"
+        advertised = listen
+        if self._detour:
+            # Who comes in there is sent back to the other end of the detour, with every connection.
+            listen += f",DETOUR://{HOST}:{self._detour[1]}"
+            advertised += f",DETOUR://{HOST}:{self._detour[0]}"
+            protocols += ",DETOUR:PLAINTEXT"
         settings = {
             "process.roles": "broker,controller",
             "node.id": self._number,
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
+            "listeners": f"{listen},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": advertised,
             "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "listener.security.protocol.map": protocols,
             "log.dirs": data,
             "auto.create.topics.enable": "false",
             "default.replication.factor": copies,

@@ -18,6 +18,8 @@ class Ports:
     controllers: tuple[int, int, int] = (29093, 29095, 29097)
     mariadb: int = 23306
     connect: int = 28083
+    # A way round to the first broker, by a proxy: the proxy's port, and the broker's own behind it.
+    detour: tuple[int, int] | None = None
 
     @classmethod
     def free(cls) -> "Ports":

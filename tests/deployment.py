@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -61,20 +61,41 @@ class Deployment:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *words: str) -> None:
-        """Start processes by their words; a name may carry a number: `orders-relay#2`."""
+    def start(self, *words: str, **environment: str) -> None:
+        """Start processes by their words, with settings of their own.
+
+        A name may carry a number: `orders-relay#2`.
+        """
         for word in words:
-            with (self.folder / f"{word}.log").open("ab") as log:
+            with self.log(word).open("ab") as log:
                 self.processes[word] = subprocess.Popen(
-                    _command([word.partition("#")[0]]), env=self._env(), stdout=log, stderr=log
+                    _command([word.partition("#")[0]]),
+                    env=self._env() | environment,
+                    stdout=log,
+                    stderr=log,
                 )
+
+    def log(self, word: str) -> Path:
+        """What a process of that name has said."""
+        return self.folder / f"{word}.log"
+
+    def signal(self, word: str, number: signal.Signals) -> None:
+        """Send a signal to a process and, before it, to its children."""
+        pid = self.processes[word].pid
+        for each in [*children(pid), pid]:
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
 
     def kill(self, word: str) -> None:
         """kill -9, and the children of the API with it."""
-        process = self.processes.pop(word)
-        for pid in [*children(process.pid), process.pid]:
-            os.kill(pid, signal.SIGKILL)
-        process.wait(10)
+        self.signal(word, signal.SIGKILL)
+        self.processes.pop(word).wait(10)
+
+    def await_end(self, word: str, *, seconds: float = 30) -> int:
+        """Wait until the process has ended by itself; the exit code."""
+        code = self.processes[word].wait(seconds)
+        del self.processes[word]
+        return code
 
     def stop(self, word: str, *, seconds: float = 15) -> int:
         """SIGTERM; the exit code."""
@@ -90,7 +111,7 @@ class Deployment:
 
     def await_ready(self) -> None:
         """Wait until the API answers."""
-        await_true(self._is_ready, "the API is ready", log=self.folder / "api.log")
+        await_true(self._is_ready, "the API is ready", log=self.log("api"))
 
     def place(self, user: str, product: str, qty: int, *, key: str | None = None) -> dict[str, Any]:
         """Place an order; the answer's body."""
