@@ -28,10 +28,10 @@ format: .venv/dev  ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
-	$(BIN)/pytest --ignore tests/faults
+	$(BIN)/pytest -m "not faults"
 
-faults: .venv/dev  ## Kill and stall what there is, under load, and count
-	$(BIN)/pytest tests/faults
+faults: .venv/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
+	$(BIN)/pytest -m faults
 
 audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks name
 	@$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-lab.lock docker/trial/tools.lock

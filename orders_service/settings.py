@@ -230,7 +230,7 @@ class Settings:
         "orders-status", _text(), "The consumer group that confirms orders; one for each orders database."
     )
     consumer_instance: str = _setting(
-        "", _text(TOPIC, _topic), "This consumer's name in its group for good (static membership); none unless set."
+        "", _text(TOPIC, _topic), "This consumer's lasting name in its group; none unless set."
     )
     topic_partitions: int = _setting(6, _whole(1, 1000), "Partitions of a topic when it is created.")
     topic_replication: int = _setting(1, _whole(1, 10), "Replicas of a topic when it is created.")

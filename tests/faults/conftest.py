@@ -1,12 +1,97 @@
-"""Real processes on a real MariaDB and a real Kafka."""
+"""The stage on which faults happen: servers that may be killed, a deployment that outlives a test."""
 
+import os
+import random
+import secrets
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
 
 import pytest
 
-from lab import Lab
+from lab import Lab, LabError, Ports
 from tests.databases import Databases
 from tests.deployment import databases_in
+from tests.faults.proxy import Proxy
+from tests.faults.stage import Stage
+
+SEED = os.environ.get("FAULTS_SEED") or secrets.token_hex(4)
+REPORT = pytest.StashKey[list[str]]()
+NUMBERS = count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[REPORT] = []
+
+
+def pytest_report_header() -> str:
+    return f"the same faults at the same places: FAULTS_SEED={SEED}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[REPORT]:
+        terminalreporter.section(f"faults (FAULTS_SEED={SEED})")
+        for line in config.stash[REPORT]:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def acknowledgements() -> Iterator[Proxy]:
+    """The way round to Kafka."""
+    proxy = Proxy(Ports.free().connect)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory, acknowledgements: Proxy) -> Iterator[Lab]:
+    """A Kafka and a MariaDB that nobody else uses."""
+    detour = (acknowledgements.port, acknowledgements.to)
+    own = Lab(tmp_path_factory.mktemp("lab"), replace(Ports.free(), detour=detour))
+    try:
+        started = own.__enter__()
+    except LabError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the lab cannot run here: {error}")
+    yield started
+    own.__exit__(None, None, None)
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What this test leaves to chance; the seed makes it the same again."""
+    return random.Random(f"{SEED} {request.node.name}")
+
+
+@pytest.fixture(scope="session")
+def stages(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
+    """The stage in use, if it is still sound."""
+    found: list[Stage] = []
+    yield found
+    for stage in found:
+        stage.close()
+
+
+@pytest.fixture
+def stage(
+    lab: Lab,
+    stages: list[Stage],
+    chance: random.Random,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Stage]:
+    """The deployment, whole. After a test that failed there is a new one."""
+    if stages and not stages[-1].sound:
+        stages.pop().close()
+    if not stages:
+        stages.append(Stage(lab, tmp_path_factory.mktemp("stage"), random.Random(f"{SEED} {next(NUMBERS)}")))
+        stages[-1].open()
+    current = stages[-1]
+    current.chance, current.sound, current.fault = chance, False, request.node.name
+    yield current
+    request.config.stash[REPORT] += current.report
+    current.report.clear()
 
 
 @pytest.fixture
@@ -14,3 +99,11 @@ def databases(lab: Lab) -> Iterator[Databases]:
     """Two databases of the real MariaDB."""
     with databases_in(lab) as found:
         yield found
+
+
+@pytest.fixture
+def database(lab: Lab) -> Iterator[Proxy]:
+    """The way round to MariaDB."""
+    proxy = Proxy(lab.mariadb.ports[0])
+    yield proxy
+    proxy.close()

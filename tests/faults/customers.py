@@ -40,6 +40,7 @@ class Customers:
         chance: random.Random,
         *,
         rate: float,
+        cancels: float,
         crowd: int = 6,
     ) -> None:
         self.told: list[Customer] = []
@@ -48,6 +49,7 @@ class Customers:
         self._products = products
         self._chance = chance
         self._rate = rate
+        self._cancels = cancels
         self._crowd = crowd
         self._number = itertools.count()
         self._name = f"{chance.randrange(16**8):08x}"
@@ -93,7 +95,7 @@ class Customers:
             qty=chance.randint(1, MOST),
             key=key,
             repeats=key is not None and chance.random() < 0.2,
-            cancels=chance.random() < 0.2,
+            cancels=chance.random() < self._cancels,
         )
 
     def _serve(self, http: httpx.Client, url: str, customer: Customer) -> None:

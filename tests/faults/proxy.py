@@ -14,7 +14,7 @@ class Proxy:
     """Carries connections on *port* to another port; every fault is for all of them."""
 
     def __init__(self, to: int, *, port: int = 0) -> None:
-        self._to = to
+        self.to = to
         self._server = socket.create_server(("127.0.0.1", port))
         self.port = int(self._server.getsockname()[1])
         self._open: set[socket.socket] = set()
@@ -88,7 +88,7 @@ class Proxy:
             except OSError:
                 return
             try:
-                server = socket.create_connection(("127.0.0.1", self._to), timeout=2)
+                server = socket.create_connection(("127.0.0.1", self.to), timeout=2)
             except OSError:
                 _hang_up(client)
                 continue

@@ -1,5 +1,6 @@
 """10,000 orders through Kafka Connect's sink, which is killed on the way."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from lab import Lab
+from lab import Lab, Ports
 from orders_service import wiring
 from orders_service.connect import Connect, load
 from orders_service.database import in_transaction, utc_now
@@ -17,10 +18,17 @@ from orders_service.orders.service import Placement
 from tests.databases import Databases
 from tests.deployment import Deployment, await_true
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 ORDERS = 10_000
 COLUMNS = "order_id, user_id, product_id, qty, unit_price, total_price"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab of its own, with Kafka Connect."""
+    with Lab(tmp_path_factory.mktemp("connect"), Ports.free(), connect=True) as found:
+        yield found
 
 
 def test_10_000_orders_land_once_each_though_connect_is_killed(

@@ -86,7 +86,7 @@ class Examined:
             if _value(topic, name) < value
         ]
         if low:
-            do = "in production: three brokers, and topics made with three replicas of which two must be in sync"
+            do = "in production: three brokers, and topics of three replicas of which two must be in sync"
             return warning(f"{', '.join(low)}; a disk that is lost takes events with it", do)
         return fine(", ".join(f"{name} ≥ {value}" for name, value in PROMISED.items()) + ", all in sync")
 

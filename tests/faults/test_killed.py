@@ -1,0 +1,45 @@
+"""Each process dies at each point where something is half done."""
+
+import pytest
+
+from tests.faults.stage import Stage
+
+pytestmark = [pytest.mark.real, pytest.mark.faults]
+
+RELAYS = ("orders-relay", "catalog-relay")
+CONSUMERS = ("stock-consumer", "status-consumer")
+
+
+@pytest.mark.parametrize("point", ["transaction.written", "transaction.committed"])
+def test_the_api_is_killed_ten_times(stage: Stage, point: str) -> None:
+    log = stage.deployment.log("api")
+    said = len(log.read_text())
+
+    stage.restart("api", CRASH_AT=f"{point}:{stage.chance.randint(5, 15)}")
+    with stage.ordering() as customers:
+        while log.read_text()[said:].count("SIGKILL") < 10:
+            stage.await_accepted(customers, 5)
+
+    stage.settle()
+
+
+@pytest.mark.parametrize("point", ["relay.fetched", "relay.sent", "relay.acknowledged", "relay.marked"])
+def test_both_relays_are_killed_and_others_take_over(stage: Stage, point: str) -> None:
+    stage.restart(*RELAYS, CRASH_AT=f"{point}:{stage.chance.randint(3, 9)}")
+
+    with stage.ordering() as customers:
+        stage.replace_crashed(*RELAYS)
+        stage.await_accepted(customers, 20)
+
+    stage.settle()
+
+
+@pytest.mark.parametrize("point", ["transaction.written", "transaction.committed", "consumer.acknowledged"])
+def test_both_consumers_are_killed_and_others_take_over(stage: Stage, point: str) -> None:
+    stage.restart(*CONSUMERS, CRASH_AT=f"{point}:{stage.chance.randint(3, 9)}")
+
+    with stage.ordering() as customers:
+        stage.replace_crashed(*CONSUMERS)
+        stage.await_accepted(customers, 20)
+
+    stage.settle()
