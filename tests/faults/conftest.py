@@ -99,11 +99,3 @@ def databases(lab: Lab) -> Iterator[Databases]:
     """Two databases of the real MariaDB."""
     with databases_in(lab) as found:
         yield found
-
-
-@pytest.fixture
-def database(lab: Lab) -> Iterator[Proxy]:
-    """The way round to MariaDB."""
-    proxy = Proxy(lab.mariadb.ports[0])
-    yield proxy
-    proxy.close()

@@ -46,11 +46,11 @@ class Customers:
         self.told: list[Customer] = []
         self.slowest = 0.0
         self._urls = [f"http://127.0.0.1:{port}" for port in ports]
-        self._products = products
+        self.products = products
         self._chance = chance
         self._rate = rate
         self._cancels = cancels
-        self._crowd = crowd
+        self.crowd = crowd
         self._number = itertools.count()
         self._name = f"{chance.randrange(16**8):08x}"
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class Customers:
     def ordering(self) -> Iterator["Customers"]:
         """Let them order until the block ends, and wait for the last answers."""
         began = time.monotonic()
-        threads = [threading.Thread(target=self._order, args=(began,)) for _ in range(self._crowd)]
+        threads = [threading.Thread(target=self._order, args=(began,)) for _ in range(self.crowd)]
         for thread in threads:
             thread.start()
         try:
@@ -91,7 +91,7 @@ class Customers:
         key = f"key-{number}" if chance.random() < 0.8 else None
         return Customer(
             name=f"{self._name}-{number}",
-            product=chance.choice(self._products),
+            product=chance.choice(self.products),
             qty=chance.randint(1, MOST),
             key=key,
             repeats=key is not None and chance.random() < 0.2,

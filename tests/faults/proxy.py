@@ -25,7 +25,6 @@ class Proxy:
         self._refuses = False
         self._lose_request: list[bytes] = []
         self._lose_reply: list[bytes] = []
-        self.lost = 0
         self._start(self._accept)
 
     def close(self) -> None:
@@ -81,6 +80,11 @@ class Proxy:
         """Cut a connection that said *words* when the answer comes, in place of the answer; so many times."""
         self._lose_reply = [words] * times
 
+    @property
+    def lost_all(self) -> bool:
+        """Whether everything was lost that had to be."""
+        return not self._lose_request and not self._lose_reply
+
     def _accept(self) -> None:
         while True:
             try:
@@ -134,7 +138,6 @@ class Proxy:
             lost = bool(armed) and armed[-1] in said
             if lost:
                 armed.pop()
-                self.lost += 1
         return lost
 
     @staticmethod

@@ -24,6 +24,7 @@ from tests.databases import Databases
 from tests.deployment import PROCESSES, Deployment, await_true
 from tests.faults import history
 from tests.faults.customers import Customer, Customers
+from tests.faults.proxy import Proxy
 
 STOP_SECONDS = 10.0  # What a process may take to end after SIGTERM.
 REST_SECONDS = 60.0  # What the whole may take to come to rest after a fault.
@@ -35,6 +36,7 @@ class Stage:
 
     def __init__(self, lab: Lab, folder: Path, chance: random.Random) -> None:
         self.lab = lab
+        self.network = Proxy(lab.mariadb.ports[0])  # Between the processes and MariaDB.
         self.chance = chance
         self.folder = folder
         name = f"stage_{chance.randrange(16**8):08x}"
@@ -42,9 +44,11 @@ class Stage:
             lab.mariadb.create_database(f"{name}_orders"), lab.mariadb.create_database(f"{name}_catalog")
         )
         self.databases.migrate()
-        self.deployment = Deployment(lab, self.databases, folder)
+        through = {name: _through(self.network, url) for name, url in self.databases.environment.items()}
+        self.deployment = Deployment(lab, self.databases, folder, **through)
         self.told: list[Customer] = []
-        self.poison: set[bytes] = set()
+        self.poison: set[bytes] = set()  # Values that must become dead letters.
+        self.reordered: set[str] = set()  # Orders whose events we mixed up ourselves.
         self.sound = True  # Until a test has begun, and again when it ended well.
         self.fault = ""
         self.report: list[str] = []
@@ -66,6 +70,7 @@ class Stage:
         """End what runs."""
         self.deployment.close()
         self.databases.dispose()
+        self.network.close()
 
     def products(self, *stocks: int) -> list[str]:
         """New products with so many pieces each."""
@@ -112,11 +117,22 @@ class Stage:
 
     def restart(self, *words: str, **environment: str) -> None:
         """Stop processes as they should be stopped, and start them with settings of their own."""
-        self._stop([word for word in words if word in self.deployment.processes])
+        self.stop(*(word for word in words if word in self.deployment.processes))
         self.deployment.start(*words, **environment)
         self._own |= set(words)
         if any(word.startswith("api") for word in words):
             self.deployment.await_ready()
+
+    def stop(self, *words: str) -> None:
+        """Stop processes as they should be stopped, which they must be in time."""
+
+        def stop(word: str) -> int:
+            return self.deployment.stop(word, seconds=STOP_SECONDS)
+
+        with ThreadPoolExecutor(len(words) or 1) as pool:
+            codes = dict(zip(words, pool.map(stop, words), strict=True))
+        assert set(codes.values()) <= {0}, f"told to stop, they exited with {codes}"
+        self._own -= set(words)
 
     def replace_crashed(self, *words: str, seconds: float = 30) -> None:
         """Wait until each was killed at the point for which it was armed, and start another in its place."""
@@ -134,20 +150,45 @@ class Stage:
 
         await_true(all_crashed, f"{', '.join(words)} come to the point where they die", seconds=seconds)
 
-    def await_frozen(self, *words: str, seconds: float = 30) -> None:
-        """Wait until each is stopped."""
-        for word in words:
-            pid = self.deployment.processes[word].pid
-            await_true(lambda pid=pid: _state(pid) == "T", f"{word} is frozen", seconds=seconds)  # type: ignore[misc]
+    def follow_frozen(self, *words: str, seconds: float = 30) -> None:
+        """Wait until each is frozen at its point, and start a second one (`word#2`) beside it."""
+        waiting = set(words)
+
+        def all_frozen() -> bool:
+            for word in [*waiting]:
+                if _state(self.deployment.processes[word].pid) == "T":
+                    self.deployment.start(f"{word}#2")
+                    waiting.discard(word)
+            return not waiting
+
+        await_true(all_frozen, f"{', '.join(words)} come to the point where they freeze", seconds=seconds)
+
+    def await_answer(self, *, seconds: float) -> float:
+        """Wait until an order placed from now on is answered; the seconds that took."""
+        began = time.monotonic()
+        with Session(self.databases.orders) as session:
+            last = session.scalar(select(func.max(Order.id))) or 0
+        answered = select(func.count()).where(Order.id > last, Order.status.in_(("CONFIRMED", "REJECTED")))
+
+        def is_answered() -> bool:
+            with Session(self.databases.orders) as session:
+                return bool(session.scalar(answered))
+
+        await_true(is_answered, "an order placed after the fault is answered", seconds=seconds)
+        return time.monotonic() - began
 
     def thaw(self, *words: str) -> None:
         """Let frozen processes go on."""
         for word in words:
             self.deployment.signal(word, signal.SIGCONT)
 
-    def count(self, database: str, table: type[Order | Reservation | OutboxRow | DeadLetter]) -> int:
-        with Session(self.databases.engines[database]) as session:
-            return session.scalar(select(func.count()).select_from(table)) or 0
+    def dead_letters(self) -> list[bytes]:
+        """The values of those that there are."""
+        found: list[bytes] = []
+        for engine in self.databases.engines.values():
+            with Session(engine) as session:
+                found += [bytes(value or b"") for value in session.scalars(select(DeadLetter.value))]
+        return found
 
     def send(self, records: Sequence[Outgoing]) -> None:
         """Put records of one topic into the log, as any other producer could."""
@@ -157,18 +198,20 @@ class Stage:
         assert [d.error for d in deliveries if d.error] == []
         producer.close()
 
-    def proxied(self, database: str, port: int) -> dict[str, str]:
-        """The setting by which a process reaches a database through a proxy."""
-        url = make_url(self.deployment.environment[f"{database.upper()}_DATABASE_URL"])
-        return {f"{database.upper()}_DATABASE_URL": url.set(port=port).render_as_string(hide_password=False)}
-
     def settle(self, *, without: Collection[str] = (), seconds: float = REST_SECONDS) -> history.History:
         """Heal everything, wait until nothing moves any more, and judge the whole history."""
         self.heal()
         healed = time.monotonic()
         rested = self._await_rest(seconds)
         took = time.monotonic() - healed
-        found = history.read(self.databases, self.lab.kafka.bootstrap, self.topics, self.told, self.poison)
+        found = history.read(
+            self.databases,
+            self.lab.kafka.bootstrap,
+            self.topics,
+            told=self.told,
+            poison=self.poison,
+            reordered=self.reordered,
+        )
         broken = history.violations(found, without=without)
         if not rested:
             broken.append(f"not at rest {seconds:.0f} s after the fault was over")
@@ -192,19 +235,9 @@ class Stage:
                 del running[word]
                 self._own.discard(word)
                 assert code == -signal.SIGKILL, f"{word} ended by itself with {code}\n{self._tail(word)}"
-        self._stop([word for word in running if word in self._own or word not in PROCESSES])
-        self._own.clear()
+        self.stop(*(word for word in running if word in self._own or word not in PROCESSES))
         self.deployment.start(*(word for word in PROCESSES if word not in running))
         self.deployment.await_ready()
-
-    def _stop(self, words: Sequence[str]) -> None:
-        def stop(word: str) -> int:
-            return self.deployment.stop(word, seconds=STOP_SECONDS)
-
-        if words:
-            with ThreadPoolExecutor(len(words)) as pool:
-                codes = dict(zip(words, pool.map(stop, words), strict=True))
-            assert set(codes.values()) == {0}, f"told to stop, they exited with {codes}"
 
     def _await_rest(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -232,3 +265,7 @@ class Stage:
 def _state(pid: int) -> str:
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rpartition(")")[2].split()[0]
+
+
+def _through(proxy: Proxy, url: str) -> str:
+    return make_url(url).set(port=proxy.port).render_as_string(hide_password=False)

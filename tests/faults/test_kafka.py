@@ -1,0 +1,77 @@
+"""Kafka is killed, paused, its answers are lost; of three brokers each goes, one comes back empty."""
+
+import random
+import shutil
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from lab import Lab, Ports
+from tests.faults.conftest import REPORT, SEED
+from tests.faults.proxy import Proxy
+from tests.faults.stage import Stage
+from tests.faults.test_killed import RELAYS
+
+pytestmark = [pytest.mark.real, pytest.mark.faults]
+
+
+def test_the_broker_is_killed(stage: Stage) -> None:
+    with stage.ordering() as customers:
+        stage.lab.kafka.kill()
+        stage.await_accepted(customers, 200)
+        stage.lab.kafka.start()
+        stage.await_accepted(customers, 20)
+
+    stage.settle()
+
+
+def test_the_broker_pauses_for_longer_than_a_request_may_last(stage: Stage) -> None:
+    (broker,) = stage.lab.kafka.brokers
+    with stage.ordering() as customers:
+        broker.signal(signal.SIGSTOP)
+        stage.await_accepted(customers, 480)
+        broker.signal(signal.SIGCONT)
+        stage.await_accepted(customers, 20)
+
+    stage.settle()
+
+
+def test_acknowledgements_are_lost(stage: Stage, acknowledgements: Proxy) -> None:
+    stage.restart(*RELAYS, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{acknowledgements.port}")
+
+    with stage.ordering() as customers:
+        with acknowledgements.mute():
+            stage.await_accepted(customers, 440)
+        stage.await_accepted(customers, 20)
+
+    history = stage.settle()
+    assert len({fact.id for fact in history.facts}) < len(history.facts)
+
+
+@pytest.fixture
+def of_three(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """A deployment on a cluster of three."""
+    with Lab(tmp_path_factory.mktemp("three"), Ports.free(), brokers=3) as lab:
+        stage = Stage(lab, tmp_path_factory.mktemp("stage"), random.Random(f"{SEED} three"))
+        try:
+            stage.fault = request.node.name
+            stage.open()
+            yield stage
+        finally:
+            request.config.stash[REPORT] += stage.report
+            stage.close()
+
+
+def test_each_of_three_brokers_goes_and_one_comes_back_empty(of_three: Stage) -> None:
+    stage = of_three
+    with stage.ordering() as customers:
+        for broker in stage.lab.kafka.brokers:
+            broker.kill()
+            stage.await_answer(seconds=30)
+            if broker is stage.lab.kafka.brokers[-1]:
+                shutil.rmtree(broker.data)
+            broker.start()
+            stage.await_accepted(customers, 40)
+
+    stage.settle()
