@@ -127,6 +127,8 @@ class Stage:
         """Stop processes as they should be stopped, which they must be in time."""
 
         def stop(word: str) -> int:
+            pid = self.deployment.processes[word].pid
+            await_true(lambda: _catches(pid, signal.SIGTERM), f"{word} has started")
             return self.deployment.stop(word, seconds=STOP_SECONDS)
 
         with ThreadPoolExecutor(len(words) or 1) as pool:
@@ -263,8 +265,15 @@ class Stage:
 
 
 def _state(pid: int) -> str:
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0]
+    """`T` for a process that is frozen."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler for the signal: before it has, it holds nothing to let go."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def _through(proxy: Proxy, url: str) -> str:

@@ -49,6 +49,22 @@ def test_acknowledgements_are_lost(stage: Stage, acknowledgements: Proxy) -> Non
     assert len({fact.id for fact in history.facts}) < len(history.facts)
 
 
+def test_the_brokers_data_is_wiped_and_sent_again(stage: Stage) -> None:
+    (broker,) = stage.lab.kafka.brokers
+    with stage.ordering() as customers:
+        broker.wipe()
+        stage.await_accepted(customers, 40)
+        broker.start()
+        stage.deployment.run("topics", "create")
+        for database in ("orders", "catalog"):
+            stage.deployment.run("outbox", "requeue", "--database", database, "--since", "2020-01-01")
+        stage.await_accepted(customers, 20)
+
+    # The log by which it was decided who gets the last pieces is gone; the new one says it in another order.
+    stage.settle(without={"the_log_decides", "only_poison_is_dead"})
+    stage.sound = False
+
+
 @pytest.fixture
 def of_three(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A deployment on a cluster of three."""
