@@ -1,7 +1,8 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults audit up down logs lock clean
+.PHONY: help run first-order check format test faults soak audit up down logs lock clean
 PYTHON ?= python3
+MINUTES ?= 10
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPOSE := docker compose --file docker/compose.yaml
@@ -35,6 +36,9 @@ faults: .venv/dev  ## Kill, freeze and cut every part of it under load, and judg
 
 audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks name
 	@$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-lab.lock docker/trial/tools.lock
+
+soak: .venv/dev  ## Break one thing after the other for MINUTES, under 300 orders a second
+	$(BIN)/python -m tests.faults.soak $(MINUTES)
 
 up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets

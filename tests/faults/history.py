@@ -55,6 +55,7 @@ class History:
     dead: Sequence[Row[Any]]
     poison: Collection[bytes]  # Values that had to become dead letters.
     reordered: Collection[str]  # Orders whose events somebody else has mixed up.
+    foreign: Collection[str]  # Orders that another order service sent, which knows their rows.
 
     def of(self, type_: str) -> dict[str, Fact]:
         """The first delivery of each order's event of that type."""
@@ -73,6 +74,7 @@ def read(
     told: Sequence[Customer],
     poison: Collection[bytes] = frozenset(),
     reordered: Collection[str] = frozenset(),
+    foreign: Collection[str] = frozenset(),
 ) -> History:
     """Read every order, reservation, outbox row and dead letter, and every record of every partition."""
     outbox = (
@@ -106,6 +108,7 @@ def read(
             dead=dead,
             poison=poison,
             reordered=reordered,
+            foreign=foreign,
         )
 
 
@@ -203,10 +206,10 @@ def no_ghosts(history: History) -> Iterator[str]:
         elif row.user_id in users:
             yield f"{row.user_id} asked once and has {users[row.user_id]} and {order_id}"
         users[row.user_id] = order_id
-    for order_id in history.reservations.keys() - history.orders.keys():
+    for order_id in history.reservations.keys() - history.orders.keys() - set(history.foreign):
         yield f"the reservation of {order_id} has no order"
     for fact in history.facts:
-        if contradiction := _contradiction(history, fact):
+        if fact.order_id not in history.foreign and (contradiction := _contradiction(history, fact)):
             yield f"{fact}, and {contradiction}"
 
 
@@ -238,6 +241,9 @@ def first_deliveries_are_in_order(history: History) -> Iterator[str]:
 
 def every_order_is_answered(history: History) -> Iterator[str]:
     """No order is left PENDING; its status and its reservation agree; who was told *cancelled* has it so."""
+    for order_id in history.foreign:
+        if order_id not in history.reservations:
+            yield f"{order_id} of another order service has no reservation"
     for order_id, row in history.orders.items():
         reservation = history.reservations.get(order_id)
         state, reason = (reservation.state, reservation.reason) if reservation else (None, None)

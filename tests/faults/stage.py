@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import kafka
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -49,6 +51,7 @@ class Stage:
         self.told: list[Customer] = []
         self.poison: set[bytes] = set()  # Values that must become dead letters.
         self.reordered: set[str] = set()  # Orders whose events we mixed up ourselves.
+        self.foreign: set[str] = set()  # Orders that we sent as another order service does.
         self.sound = True  # Until a test has begun, and again when it ended well.
         self.fault = ""
         self.report: list[str] = []
@@ -91,12 +94,12 @@ class Stage:
 
     @contextmanager
     def ordering(
-        self, *, rate: float = 40, ports: Sequence[int] = (), cancels: float = 0.2
+        self, *, rate: float = 40, ports: Sequence[int] = (), cancels: float = 0.2, crowd: int = 6
     ) -> Iterator[Customers]:
         """Customers order while the block lasts: products that sell out, some that do not, one unknown."""
         products = [*self.products(30, 60, 100_000, 100_000), "NO-SUCH-PRODUCT"]
         customers = Customers(
-            ports or [self.deployment.port], products, self.chance, rate=rate, cancels=cancels
+            ports or [self.deployment.port], products, self.chance, rate=rate, cancels=cancels, crowd=crowd
         )
         try:
             with customers.ordering():
@@ -141,13 +144,9 @@ class Stage:
         waiting = set(words)
 
         def all_crashed() -> bool:
-            for word in [*waiting]:
-                code = self.deployment.processes[word].poll()
-                if code is not None:
-                    assert code == -signal.SIGKILL, f"{word} ended with {code}\n{self._tail(word)}"
-                    self.deployment.start(word)
-                    waiting.discard(word)
-                    self._own.discard(word)
+            crashed = self.tend()
+            self.deployment.start(*crashed)
+            waiting.difference_update(crashed)
             return not waiting
 
         await_true(all_crashed, f"{', '.join(words)} come to the point where they die", seconds=seconds)
@@ -184,6 +183,22 @@ class Stage:
         for word in words:
             self.deployment.signal(word, signal.SIGCONT)
 
+    def await_members(self, group: str, count: int) -> None:
+        """Wait until so many share the group's partitions."""
+        admin = kafka.KafkaAdminClient(bootstrap_servers=self.lab.kafka.bootstrap)
+
+        def all_have_some() -> bool:
+            members = admin.describe_groups([group])[group]["members"]
+            return len(members) == count and all(has_partitions(member) for member in members)
+
+        def has_partitions(member: Any) -> bool:
+            return bool(member["member_assignment"] and member["member_assignment"]["assigned_partitions"])
+
+        try:
+            await_true(all_have_some, f"{count} members share the partitions of {group}")
+        finally:
+            admin.close()
+
     def dead_letters(self) -> list[bytes]:
         """The values of those that there are."""
         found: list[bytes] = []
@@ -213,6 +228,7 @@ class Stage:
             told=self.told,
             poison=self.poison,
             reordered=self.reordered,
+            foreign=self.foreign,
         )
         broken = history.violations(found, without=without)
         if not rested:
@@ -227,16 +243,22 @@ class Stage:
         self.sound = True
         return found
 
+    def tend(self) -> list[str]:
+        """Forget those that were killed at a point; their names. Nobody may end in another way."""
+        running = self.deployment.processes
+        ended = [(word, code) for word in running if (code := running[word].poll()) is not None]
+        for word, code in ended:
+            del running[word]
+            self._own.discard(word)
+            assert code == -signal.SIGKILL, f"{word} ended by itself with {code}\n{self._tail(word)}"
+        return [word for word, _ in ended]
+
     def heal(self) -> None:
         """Thaw what is frozen, stop what is too much or has settings of its own, start what is missing."""
         running = self.deployment.processes
-        for word in [*running]:
+        for word in running:
             self.thaw(word)
-            code = running[word].poll()
-            if code is not None:
-                del running[word]
-                self._own.discard(word)
-                assert code == -signal.SIGKILL, f"{word} ended by itself with {code}\n{self._tail(word)}"
+        self.tend()
         self.stop(*(word for word in running if word in self._own or word not in PROCESSES))
         self.deployment.start(*(word for word in PROCESSES if word not in running))
         self.deployment.await_ready()
@@ -257,6 +279,8 @@ class Stage:
                 return False
             status = dict(orders.execute(select(Order.order_id, Order.status)).all())
             state = dict(catalog.execute(select(Reservation.order_id, Reservation.state)).all())
+        if not state.keys() >= self.foreign:
+            return False
         return all(state.get(id_) in history.AGREE.get(now, ()) for id_, now in status.items())
 
     def _tail(self, word: str) -> str:

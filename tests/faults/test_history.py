@@ -15,7 +15,7 @@ def sound() -> History:
     """Lee got two of three lamps, Kim was too late, Ann cancelled in time, Bob before it was placed."""
     history = History(
         told=[], orders={}, reservations={}, stock={"LAMP": 1}, supplied={"LAMP": 3}, outbox=[], facts=[],
-        dead=[], poison=set(), reordered=set(),
+        dead=[], poison=set(), reordered=set(), foreign=set(),
     )  # fmt: skip
     add(history, "ann", "CANCELLED", "RELEASED", "placed", "reserved", "cancelled")
     add(history, "lee", "CONFIRMED", "RESERVED", "placed", "reserved")
@@ -119,6 +119,7 @@ BREAKS: dict[str, tuple[str, Callable[[History], object]]] = {
     ),
     "cancelled before it was placed": ("first_deliveries_are_in_order", swap_cancelled),
     "an order is left": ("every_order_is_answered", lambda h: setattr(order(h, "lee"), "status", "PENDING")),
+    "a foreign order is left": ("every_order_is_answered", lambda h: setattr(h, "foreign", {"eve"})),
     "confirmed without pieces": (
         "every_order_is_answered",
         lambda h: setattr(order(h, "kim"), "status", "CONFIRMED"),
