@@ -106,7 +106,7 @@ class Examined:
         waiting = f"{found.lag} records of {topic} wait"
         if found.lost:
             seen = f"{found.lost} records were dropped by {topic} before they were read"
-            return wrong(seen, "orders-service outbox resend --pending-older-than 0")
+            return wrong(seen, f"start orders-service {word}: it says how to bring them back")
         if found.members == 0:
             seen = f"no consumer, {waiting}"
             return (wrong if found.lag else warning)(seen, f"start orders-service {word}")
