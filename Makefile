@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults soak audit up down logs lock clean
+.PHONY: help run first-order check format test faults soak audit up down logs lock clean mutations
 PYTHON ?= python3
 MINUTES ?= 10
 BIN := .venv/bin
@@ -39,6 +39,9 @@ audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks
 
 soak: .venv/dev  ## Break one thing after the other for MINUTES, under 300 orders a second
 	$(BIN)/python -m tests.faults.soak $(MINUTES)
+
+mutations: .venv/dev  ## Take each mechanism out of a copy, and see which test notices
+	$(BIN)/python -m tests.faults.mutations
 
 up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets

@@ -54,6 +54,7 @@ class Stage:
         self.foreign: set[str] = set()  # Orders that we sent as another order service does.
         self.sound = True  # Until a test has begun, and again when it ended well.
         self.fault = ""
+        self.again = 0  # Records that were not the first of their event, when it last came to rest.
         self.report: list[str] = []
         self._own: set[str] = set()  # Processes with settings of their own.
         self._numbers = itertools.count(1)
@@ -233,10 +234,10 @@ class Stage:
         broken = history.violations(found, without=without)
         if not rested:
             broken.append(f"not at rest {seconds:.0f} s after the fault was over")
-        again = len(found.facts) - len({fact.id for fact in found.facts})
+        self.again = len(found.facts) - len({fact.id for fact in found.facts})
         self.report.append(
-            f"{self.fault}: {len(found.orders)} orders, {len(found.facts)} records, {again} of them again,"
-            f" at rest after {took:.1f} s"
+            f"{self.fault}: {len(found.orders)} orders, {len(found.facts)} records,"
+            f" {self.again} of them again, at rest after {took:.1f} s"
         )
         tails = "\n".join(self._tail(word) for word in PROCESSES) if broken else ""
         assert not broken, f"after {self.fault}:\n" + "\n".join(broken) + f"\n{tails}"

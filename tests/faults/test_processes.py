@@ -6,6 +6,7 @@ import pytest
 
 from tests.deployment import PROCESSES
 from tests.faults.stage import Stage
+from tests.faults.test_killed import RELAYS
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 
@@ -43,3 +44,14 @@ def test_customers_cancel_while_the_catalog_confirms(stage: Stage) -> None:
 
     history = stage.settle()
     assert {"RELEASED", "REJECTED"} <= {row.state for row in history.reservations.values()}
+
+
+def test_several_relays_send_nothing_twice(stage: Stage) -> None:
+    again = stage.again
+    stage.deployment.start(*(f"{word}#{number}" for word in RELAYS for number in (2, 3)))
+
+    with stage.ordering() as customers:
+        stage.await_accepted(customers, 200)
+
+    stage.settle()
+    assert stage.again == again

@@ -1,0 +1,158 @@
+"""Each mechanism is taken out of a copy of the tree, and the tests that should notice are run.
+
+A mutation that turns no test red is a hole in the tests, and ends this with exit code 1.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FAST_SECONDS, FAULT_SECONDS = 300, 600
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change that takes a mechanism out, and the tests that must not pass without it."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+    tests: Sequence[str]
+
+
+MUTATIONS = (
+    Mutation(
+        "the status moves whatever it is",
+        "orders_service/orders/service.py",
+        ".where(Order.order_id.in_(order_ids), Order.status.in_(allowed))",
+        ".where(Order.order_id.in_(order_ids))",
+        [
+            "tests/orders/test_service.py",
+            "tests/faults/test_processes.py::test_customers_cancel_while_the_catalog_confirms",
+        ],
+    ),
+    Mutation(
+        "the product's row is not locked",
+        "orders_service/catalog/service.py",
+        "        .with_for_update()\n",
+        "",
+        [
+            "tests/faults/test_side_by_side.py::"
+            "test_two_consumers_lose_stock_the_courses_way_and_four_of_ours_none"
+        ],
+    ),
+    Mutation(
+        "a duplicate key (1062) is not rolled back and done again",
+        "orders_service/database.py",
+        "        or isinstance(error, IntegrityError)",
+        "        or False",
+        ["tests/api/test_idempotency.py"],
+    ),
+    Mutation(
+        "after an error the transaction is not rolled back",
+        "orders_service/database.py",
+        "        except DBAPIError as error:\n            session.rollback()\n",
+        "        except DBAPIError as error:\n",
+        ["tests/api/test_idempotency.py", "tests/api/test_faults.py"],
+    ),
+    Mutation(
+        "every relay has every lane",
+        "orders_service/events/leases.py",
+        "        if not taken and session.get(Lease, lane) is not None:\n"
+        "            session.rollback()\n"
+        "            return False\n",
+        "        if not taken and session.get(Lease, lane) is not None:\n"
+        "            session.rollback()\n"
+        "            return True\n",
+        [
+            "tests/events/test_relay.py",
+            "tests/faults/test_processes.py::test_several_relays_send_nothing_twice",
+        ],
+    ),
+    Mutation(
+        "a row is marked before its acknowledgement",
+        "orders_service/events/relay.py",
+        "        while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):\n"
+        "            self._hold(session, name)\n",
+        "        for delivery in deliveries:\n            delivery.acknowledged = True\n",
+        [
+            "tests/events/test_relay.py",
+            "tests/faults/test_kafka.py::test_the_broker_is_killed",
+        ],
+    ),
+    Mutation(
+        "the offset is committed before the database",
+        "orders_service/events/consumer.py",
+        "        try:\n            dead = self._apply(records)\n",
+        "        self._subscription.acknowledge(records)\n"
+        "        try:\n            dead = self._apply(records)\n",
+        [
+            "tests/events/test_consumer.py",
+            "tests/faults/test_killed.py::"
+            "test_both_consumers_are_killed_and_others_take_over[transaction.written]",
+        ],
+    ),
+)
+
+
+def main() -> None:
+    """Run each mutation that was named, or all; print the table of the docs."""
+    wanted = sys.argv[1:]
+    rows, survived = [], []
+    for mutation in MUTATIONS:
+        if wanted and not any(word in mutation.name for word in wanted):
+            continue
+        for test in mutation.tests:
+            began = time.monotonic()
+            red = caught_by(mutation, test)
+            seconds = time.monotonic() - began
+            print(f"{mutation.name}: {test}: {', '.join(red) or 'NOT NOTICED'} ({seconds:.0f} s)", flush=True)
+            rows.append(f"| {mutation.name} | {'<br>'.join(f'`{name}`' for name in red) or '**none**'} |")
+            survived += [] if red else [f"{mutation.name}: {test}"]
+    print("\n| taken out | red |\n|---|---|\n" + "\n".join(rows))
+    sys.exit(f"not noticed: {'; '.join(survived)}" if survived else 0)
+
+
+def caught_by(mutation: Mutation, test: str) -> list[str]:
+    """The tests that fail without the mechanism."""
+    with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
+        copy = Path(folder)
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        for name in filter(None, listed.stdout.split("\0")):
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes((ROOT / name).read_bytes())
+        mutate(copy / mutation.file, mutation)
+        is_fault = "faults" in test
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", test]
+            + ([] if is_fault else ["-m", "not real"]),
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            timeout=FAULT_SECONDS if is_fault else FAST_SECONDS,
+            check=False,
+        )
+    if done.returncode not in (0, 1):
+        sys.exit(f"{test} cannot be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return re.findall(r"(?m)^FAILED \S+?::(\w+)", done.stdout)
+
+
+def mutate(file: Path, mutation: Mutation) -> None:
+    """Change the copy; the change must still fit the code."""
+    text = file.read_text()
+    if text.count(mutation.before) != 1:
+        sys.exit(f"the mutation '{mutation.name}' no longer fits {mutation.file}")
+    file.write_text(text.replace(mutation.before, mutation.after))
+
+
+if __name__ == "__main__":
+    main()
