@@ -72,7 +72,8 @@ def requeue_set_aside(session: Session) -> int:
 def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
     """Record again, in the same order, every event recorded *since*: for a log or a binlog that was lost.
 
-    As new rows with the same event ids, so that change data capture sees them too. Commits each chunk.
+    As new rows with the same event ids, so that change data capture sees them. What is still pending, too:
+    a relay may have it in hand, acknowledged by the log that was lost. Commits each chunk.
     """
     names = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
     end = session.scalar(select(func.max(OutboxRow.seq))) or 0
@@ -90,10 +91,8 @@ def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
             {name: getattr(row, name) for name in names}
             | {"lane": row.topic if pending else None, "published_at": None, "error": None}
             for row in rows
-            if row.lane is None
         ]
-        if copies:
-            session.execute(insert(OutboxRow), copies)
+        session.execute(insert(OutboxRow), copies)
         last, count = rows[-1].seq, count + len(copies)
         session.commit()
         session.expunge_all()

@@ -194,6 +194,16 @@ def test_everything_since_a_time_can_go_out_again_and_changes_nothing(
     assert (flow.status(order_id), flow.stock(BERLIN)) == ("CONFIRMED", 97)
 
 
+def test_what_a_relay_has_in_hand_goes_out_again_too(flow: Flow, operator: CliRunner) -> None:
+    order_id = flow.place(BERLIN, 3)
+
+    assert_ok(operator.invoke(outbox.main, ["requeue", "--since", "2026-01-01"]))
+    flow.sql("orders", "UPDATE outbox SET lane = NULL WHERE seq = 1")  # Acknowledged by a log that was lost.
+    flow.run()
+
+    assert flow.status(order_id) == "CONFIRMED"
+
+
 def test_without_a_relay_requeued_events_are_new_rows_that_do_not_wait(flow: Flow) -> None:
     flow.place()
     flow.run()
