@@ -32,7 +32,7 @@ test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka amo
 	$(BIN)/pytest -m "not faults"
 
 faults: .venv/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
-	$(BIN)/pytest -m faults
+	$(BIN)/pytest -m faults --timeout 300
 
 audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks name
 	@$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-lab.lock docker/trial/tools.lock

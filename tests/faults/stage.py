@@ -165,8 +165,8 @@ class Stage:
 
         await_true(all_frozen, f"{', '.join(words)} come to the point where they freeze", seconds=seconds)
 
-    def await_answer(self, *, seconds: float) -> float:
-        """Wait until an order placed from now on is answered; the seconds that took."""
+    def await_answer(self, *, seconds: float) -> None:
+        """Wait until an order placed from now on is answered, and report how long that took."""
         began = time.monotonic()
         with Session(self.databases.orders) as session:
             last = session.scalar(select(func.max(Order.id))) or 0
@@ -177,7 +177,8 @@ class Stage:
                 return bool(session.scalar(answered))
 
         await_true(is_answered, "an order placed after the fault is answered", seconds=seconds)
-        return time.monotonic() - began
+        took = time.monotonic() - began
+        self.report.append(f"{self.fault}: a new order is answered after {took:.1f} s")
 
     def thaw(self, *words: str) -> None:
         """Let frozen processes go on."""
