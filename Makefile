@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults soak audit up down logs lock clean mutations
+.PHONY: help run first-order check format test faults soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
 BIN := .venv/bin
@@ -43,6 +43,9 @@ soak: .venv/dev  ## Break one thing after the other for MINUTES, under 300 order
 mutations: .venv/dev  ## Take each mechanism out of a copy, and see which test notices
 	$(BIN)/python -m tests.faults.mutations
 
+bench: .venv/bench  ## Measure what it costs, side by side with what you could pick instead (needs wrk)
+	@$(BIN)/python -m bench
+
 up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets
 	$(COMPOSE) up --build --wait
@@ -53,10 +56,11 @@ down:  ## Take the deployment down; the data stays
 logs:  ## Follow the deployment's logs
 	$(COMPOSE) logs --follow
 
-lock: .venv/dev  ## Renew the three lock files
+lock: .venv/dev  ## Renew the four lock files
 	$(LOCK) --extra build pyproject.toml -o requirements.lock
 	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(LOCK) --extra lab -c requirements.lock pyproject.toml -o requirements-lab.lock
+	$(LOCK) --extra lab --extra bench -c requirements.lock -c requirements-lab.lock pyproject.toml -o requirements-bench.lock
 
 clean:  ## Remove the environment and the state
 	rm -rf .venv var
@@ -75,4 +79,9 @@ clean:  ## Remove the environment and the state
 .venv/dev: requirements-dev.lock requirements-lab.lock .venv/run
 	@echo "Installing what the tests and the lab need (requirements-dev.lock, requirements-lab.lock)"
 	@$(PIP) -r requirements-dev.lock -r requirements-lab.lock
+	@touch $@
+
+.venv/bench: requirements-bench.lock .venv/dev
+	@echo "Installing what the bench compares with (requirements-bench.lock)"
+	@$(PIP) -r requirements-bench.lock
 	@touch $@

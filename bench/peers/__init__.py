@@ -1,0 +1,1 @@
+"""The same service as others would write it: same tables, same limits, same database and broker."""

@@ -1,0 +1,54 @@
+"""POST an order: from one customer at a time, and from 64 at once."""
+
+import sys
+from dataclasses import dataclass
+
+from bench.processes import Process
+from bench.stage import Stage, ours
+from bench.wrk import load
+
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that takes orders."""
+
+    name: str
+    process: Process
+    url: str
+
+
+def subjects(stage: Stage) -> list[Subject]:
+    """Ours, ours without a database, and what a user could pick instead; all of them listen."""
+    uvicorn = ["uvicorn", "bench.peers.fastapi_asyncmy:app", "--workers", str(WORKERS), "--no-access-log"]
+    gunicorn = ["gunicorn", "bench.peers.flask_orm:app", "-k", "gthread", "-w", str(WORKERS), "--threads", "8"]
+    commands = {
+        "ours": ours("api"),
+        "ceiling": [sys.executable, "-m", "bench.ceiling"],
+        "fastapi+asyncmy": [sys.executable, "-m", *uvicorn, "--port", "{port}"],
+        "flask-orm": [sys.executable, "-m", *gunicorn, "-b", "127.0.0.1:{port}", "--no-control-socket"],
+    }
+    return [
+        Subject(name, *stage.serve(name, command, API_WORKERS=str(WORKERS)))
+        for name, command in commands.items()
+    ]
+
+
+def post(
+    stage: Stage, subject: Subject, *, connections: int, seconds: int, replays: int = 0
+) -> dict[str, float]:
+    """The rate, the latencies, and the processor time of an order: the API's, and the database's."""
+    stage.empty()
+    load(subject.url, "post.lua", connections=connections, seconds=1)
+    before, database = subject.process.cpu(), stage.database_cpu()
+    met = load(subject.url, "post.lua", connections=connections, seconds=seconds, replays=replays)
+    spent, database = subject.process.cpu() - before, stage.database_cpu() - database
+    return {
+        "rate": met.rate,
+        "p50_ms": met.p50,
+        "p99_ms": met.p99,
+        "cpu_ms": spent / met.requests * 1000,
+        "database_cpu_ms": database / met.requests * 1000,
+        "failed": met.failed,
+    }
