@@ -22,7 +22,16 @@ class Subject:
 def subjects(stage: Stage) -> list[Subject]:
     """Ours, ours without a database, and what a user could pick instead; all of them listen."""
     uvicorn = ["uvicorn", "bench.peers.fastapi_asyncmy:app", "--workers", str(WORKERS), "--no-access-log"]
-    gunicorn = ["gunicorn", "bench.peers.flask_orm:app", "-k", "gthread", "-w", str(WORKERS), "--threads", "8"]
+    gunicorn = [
+        "gunicorn",
+        "bench.peers.flask_orm:app",
+        "-k",
+        "gthread",
+        "-w",
+        str(WORKERS),
+        "--threads",
+        "8",
+    ]
     commands = {
         "ours": ours("api"),
         "ceiling": [sys.executable, "-m", "bench.ceiling"],

@@ -98,5 +98,3 @@ def ours(*words: str) -> list[str]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-

@@ -32,6 +32,7 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 10  # The same for a write: the longest that a network may stall under us.
 LOCK_SECONDS = 5
 POOL_SECONDS = 5
+COMMIT_SECONDS = 7  # For an order of a group; less than the API has to end its requests when it is stopped.
 IDLE_TRANSACTION_SECONDS = 10  # A paused owner would otherwise keep its row locks for hours.
 
 NAMES = {
@@ -41,6 +42,8 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
+# A value that the column cannot hold: out of range (1264), wrong (1366), too long (1406).
+DATA_ERRORS = frozenset({1264, 1366, 1406})
 # Another transaction came between: row changed (1020), lock wait (1205), deadlock (1213).
 DISTURBED = frozenset({1020, 1205, 1213})
 # A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
@@ -105,10 +108,13 @@ def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> st
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
 
 
-def open_engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS) -> Engine:
+def open_engine(
+    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, tidy: bool = True
+) -> Engine:
     """An engine whose every wait has an end. *pool_size* is the number of threads that use it.
 
-    With *read_seconds* None a statement may last: DDL on a large table does.
+    With *read_seconds* None a statement may last: DDL on a large table does. Without *tidy* a connection is
+    neither tried before it is used nor rolled back after: for whoever does both by himself.
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
@@ -122,7 +128,8 @@ def open_engine(url: str, *, pool_size: int = 5, read_seconds: int | None = READ
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         pool_timeout=POOL_SECONDS,
-        pool_pre_ping=True,
+        pool_pre_ping=tidy,
+        pool_reset_on_return="rollback" if tidy else None,
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,

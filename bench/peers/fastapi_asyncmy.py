@@ -24,8 +24,8 @@ INSERT_ORDER = (
     " reason, version, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'PENDING', NULL, 1, %s)"
 )
 INSERT_EVENT = (
-    "INSERT INTO outbox (id, specversion, source, type, aggregatetype, aggregateid, time, topic, `key`, payload,"
-    " traceparent, created_at, published_at, lane, error) VALUES"
+    "INSERT INTO outbox (id, specversion, source, type, aggregatetype, aggregateid, time, topic, `key`,"
+    " payload, traceparent, created_at, published_at, lane, error) VALUES"
     " (%s, '1.0', '/order-service', 'order.placed.v1', 'order', %s, %s, %s, %s, %s, NULL, %s, NULL, %s, NULL)"
 )
 

@@ -1,5 +1,7 @@
 """One Flask app for `/order-service` and `/catalog-service`, as behind the course's gateway."""
 
+from collections.abc import Callable
+
 from flask import Flask, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import BadRequest
@@ -8,7 +10,8 @@ from orders_service import wiring
 from orders_service.api import problems
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
-from orders_service.api.database import db
+from orders_service.api.committer import Committer
+from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import health
 from orders_service.api.orders import orders
 from orders_service.settings import Settings
@@ -22,8 +25,8 @@ class Json(DefaultJSONProvider):
     ensure_ascii = False
 
 
-def create_app(settings: Settings) -> Flask:
-    """An application with its own engines; make it after a fork, not before."""
+def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: None) -> Flask:
+    """An application with its own engines; make it after a fork, not before. *gather*: see `committer`."""
     app = Flask("orders_service", static_folder=None)
     app.json = Json(app)
     app.url_map.strict_slashes = False
@@ -32,9 +35,15 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=BODY_MAX + 1,  # One more is read of a body that does not tell its length.
         SETTINGS=settings,
         OUTBOX=wiring.orders_outbox(settings),
-        SQLALCHEMY_BINDS={None: settings.orders_database_url, "catalog": settings.catalog_database_url},
+        SQLALCHEMY_BINDS={
+            None: settings.orders_database_url,
+            COMMITTER: settings.orders_database_url,
+            "catalog": settings.catalog_database_url,
+        },
     )
     db.init_app(app)
+    with app.app_context():
+        app.extensions["committer"] = Committer(db.engines[COMMITTER], app.config["OUTBOX"], gather=gather)
     problems.init_app(app)
     app.before_request(refuse_broken_path)
     for blueprint in (orders, catalog, health):

@@ -9,12 +9,16 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from orders_service import wiring
 
+COMMITTER = "committer"
+
 
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy with the engines that the workers use too: same sessions, same time-outs."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
+        if bind_key == COMMITTER:
+            return wiring.engine(url, pool_size=1, tidy=False)
         return wiring.engine(url, pool_size=app.config["SETTINGS"].api_threads)
 
 

@@ -9,17 +9,16 @@ from flask.typing import ResponseReturnValue
 
 from orders_service.api import schemas
 from orders_service.api.body import read_object
+from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, reading
 from orders_service.api.problems import InvalidKey
 from orders_service.database import in_transaction, utc_now
 from orders_service.events.envelope import valid_traceparent
 from orders_service.events.outbox import Outbox
 from orders_service.orders import service
-from orders_service.orders.errors import KeyReused
 from orders_service.orders.order import Order
-from orders_service.orders.service import Placed, Placement
+from orders_service.orders.service import Placement
 
-ATTEMPTS = 2  # A client waits: what was disturbed is done again once.
 # In quotes or not. A comma only within: two headers reach us as one, joined by a comma.
 KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
 
@@ -30,7 +29,7 @@ orders = Blueprint("orders", __name__, url_prefix="/order-service")
 def place(user_id: str) -> ResponseReturnValue:
     """Place an order. It is answered *pending*; stock decides later."""
     fields = schemas.load_order(read_object(request))
-    placed = _place(_placement(schemas.load_user_id(user_id), fields))
+    placed = _committer().place(_placement(schemas.load_user_id(user_id), fields))
     response = jsonify(schemas.placed(placed.order))
     response.status_code = 201
     response.headers["Location"] = url_for("orders.show", user_id=user_id, order_id=placed.order.order_id)
@@ -65,14 +64,6 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
     return jsonify(schemas.order(in_transaction(db.session(), work, attempts=ATTEMPTS)))
 
 
-def _place(placement: Placement) -> Placed:
-    work = partial(service.place, placements=[placement], outbox=_outbox(), clock=utc_now)
-    (answer,) = in_transaction(db.session(), work, again=partial(work, look_up_all=True), attempts=ATTEMPTS)
-    if isinstance(answer, KeyReused):
-        raise answer
-    return answer
-
-
 def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
     key = _idempotency_key()
     g.order_id = service.order_id(user_id, key)
@@ -100,6 +91,11 @@ def _idempotency_key() -> str | None:
 
 def _traceparent() -> str | None:
     return valid_traceparent(request.headers.get("traceparent"))
+
+
+def _committer() -> Committer:
+    committer: Committer = current_app.extensions["committer"]
+    return committer
 
 
 def _outbox() -> Outbox:

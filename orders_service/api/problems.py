@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
+from orders_service.api.committer import Overdue
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
@@ -54,6 +55,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(InternalServerError, _internal)
     app.register_error_handler(DBAPIError, _unavailable)
     app.register_error_handler(PoolTimeout, _unavailable)
+    app.register_error_handler(Overdue, _unavailable)
 
     @app.errorhandler(InvalidBody)
     def on_invalid_body(error: InvalidBody) -> Response:
@@ -111,7 +113,7 @@ def _internal(_: InternalServerError) -> Response:
     return problem(500, "internal-server-error", "Internal Server Error", "The fault is ours; it was logged.")
 
 
-def _unavailable(error: DBAPIError | PoolTimeout) -> Response:
+def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
     """The database is away. Whether an order was recorded may be unknown, so its id is told."""
     log.error("database unavailable", error=str(error.args[0] if error.args else error))
     detail = "The database is not available. Try again."

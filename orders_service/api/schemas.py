@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validates_schema
 from orders_service.api.problems import InvalidFields
 from orders_service.catalog.product import Product
 from orders_service.orders.order import Order, Status
+from orders_service.orders.service import Placement
 
 PRODUCT_ID_MAX = 120
 USER_ID_MAX = 255
@@ -87,7 +88,7 @@ def load_user_id(user_id: str) -> str:
         raise InvalidFields({"userId": error.messages[0]}, in_path=frozenset({"userId"})) from error
 
 
-def placed(order: Order) -> dict[str, Any]:
+def placed(order: Placement) -> dict[str, Any]:
     """The order as it was placed, whatever became of it since."""
     return {
         "productId": order.product_id,

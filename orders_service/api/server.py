@@ -1,4 +1,4 @@
-"""The process that serves HTTP: gunicorn with threads."""
+"""The process that serves HTTP: gunicorn, with greenlets or with threads."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import gevent
 from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
@@ -34,8 +35,9 @@ class PortTaken(click.ClickException):
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told what to do by our settings instead of a file. *hooks* are gunicorn's own."""
 
-    def __init__(self, settings: Settings, hooks: Mapping[str, Callable[..., None]]) -> None:
+    def __init__(self, settings: Settings, kind: str, hooks: Mapping[str, Callable[..., None]]) -> None:
         self._settings = settings
+        self._kind = kind
         self._hooks = hooks
         super().__init__()
 
@@ -44,7 +46,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         shared_memory = Path("/dev/shm")
         options: dict[str, Any] = {
             "bind": f"[{settings.api_host}]:{settings.api_port}",  # Brackets, for an IPv6 address has colons.
-            "worker_class": "gthread",
+            "worker_class": self._kind,
             "workers": settings.api_workers,
             "threads": settings.api_threads,
             "timeout": STALL_SECONDS,
@@ -60,7 +62,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app = create_app(self._settings)
+        app = create_app(self._settings, gather=gevent.idle if self._kind == "gevent" else lambda: None)
         app.register_error_handler(ParseException, _on_broken_chunks)
         return app
 
@@ -70,10 +72,10 @@ def _on_broken_chunks(error: Exception) -> Response:
     return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
 
 
-def serve(settings: Settings, **hooks: Callable[..., None]) -> None:
+def serve(settings: Settings, kind: str, **hooks: Callable[..., None]) -> None:
     """Serve until told to stop. Does not return."""
     assert_free(settings.api_host, settings.api_port)
-    Server(settings, hooks).run()
+    Server(settings, kind, hooks).run()
 
 
 def assert_free(host: str, port: int) -> None:
@@ -94,4 +96,4 @@ def main() -> None:
     """Serve orders and catalog over HTTP until told to stop."""
     settings = Settings.read()
     logs.configure(settings.log_level)
-    serve(settings)
+    serve(settings, "gevent")

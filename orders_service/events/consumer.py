@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service import crash_points
-from orders_service.database import Clock, error_code, in_transaction, utc_now
+from orders_service.database import DATA_ERRORS, Clock, error_code, in_transaction, utc_now
 from orders_service.events import contract, dead_letters, envelope
 from orders_service.events.breaker import Breaker
 from orders_service.events.broker import Record, Subscription
@@ -16,8 +16,6 @@ from orders_service.events.contract import Event
 from orders_service.events.dead_letters import Refused
 from orders_service.events.errors import DataRefused, HandlerFailed, RecordError, Stopped, Unreadable
 
-# A value that the column cannot hold: out of range (1264), wrong (1366), too long (1406).
-DATA_ERRORS = frozenset({1264, 1366, 1406})
 TRIES = 3
 
 log = structlog.get_logger()

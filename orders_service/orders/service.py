@@ -16,6 +16,7 @@ from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 
 CHUNK = 1000
+PLACE = insert(Order.__table__)  # type: ignore[arg-type]
 KEYS = uuid.UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
 
@@ -38,9 +39,9 @@ class Placement:
 
 @dataclass(frozen=True)
 class Placed:
-    """An order, and whether an earlier request placed it."""
+    """An order as it was placed, and whether an earlier request placed it."""
 
-    order: Order
+    order: Placement
     replayed: bool
 
 
@@ -66,26 +67,24 @@ def place(
     database's IntegrityError: roll back and call again. *look_up_all*: the last attempt's outcome is unknown.
     """
     ids = [p.order_id for p in placements if p.keyed or look_up_all]
-    known = {order.order_id: order for order in _by_id(session, ids)}
-    now = clock()
-    fresh: dict[str, Placement] = {}
+    known: dict[str, Order | Placement] = {order.order_id: order for order in _by_id(session, ids)}
+    fresh: list[Placement] = []
     answers: list[Placed | KeyReused] = []
     for placement in placements:
         earlier = known.get(placement.order_id)
         if earlier is None:
-            known[placement.order_id] = order = _order(placement, now)
-            fresh[placement.order_id] = placement
-            answers.append(Placed(order, replayed=False))
+            known[placement.order_id] = placement
+            fresh.append(placement)
+            answers.append(Placed(placement, replayed=False))
         elif _asks_the_same(placement, earlier):
-            answers.append(Placed(earlier, replayed=placement.keyed))
+            answers.append(Placed(placement, replayed=placement.keyed))
         else:
             answers.append(KeyReused(placement.order_id))
     if fresh:
-        session.execute(insert(Order), [_columns(known[order_id]) for order_id in fresh])
-        outbox.record(
-            session,
-            [e for id_, p in fresh.items() for e in _events(known[id_], outbox.topics, p.traceparent)],
-        )
+        now = clock()
+        # Rows, not objects: the ORM would take as long as all the rest.
+        session.connection().execute(PLACE, [_row(placement, now) for placement in fresh])
+        outbox.record(session, [e for placement in fresh for e in _events(placement, outbox.topics)])
     return answers
 
 
@@ -183,27 +182,17 @@ def _by_id(session: Session, order_ids: Sequence[str]) -> Sequence[Order]:
     return session.scalars(select(Order).where(Order.order_id.in_(order_ids))).all()
 
 
-def _order(placement: Placement, now: datetime) -> Order:
-    return Order(
-        product_id=placement.product_id,
-        qty=placement.qty,
-        unit_price=placement.unit_price,
-        total_price=placement.total_price,
-        user_id=placement.user_id,
-        order_id=placement.order_id,
-        created_at=now,
-        status=Status.PENDING,
-        reason=None,
-        version=1,
-        updated_at=now,
-    )
+def _row(placement: Placement, now: datetime) -> dict[str, Any]:
+    return _facts(placement) | {
+        "created_at": now,
+        "status": "PENDING",
+        "reason": None,
+        "version": 1,
+        "updated_at": now,
+    }
 
 
-def _columns(order: Order) -> dict[str, object]:
-    return {name: value for name, value in vars(order).items() if not name.startswith("_")}
-
-
-def _asks_the_same(placement: Placement, order: Order) -> bool:
+def _asks_the_same(placement: Placement, order: Order | Placement) -> bool:
     return (placement.user_id, placement.product_id, placement.qty, placement.unit_price) == (
         order.user_id,
         order.product_id,
@@ -212,14 +201,14 @@ def _asks_the_same(placement: Placement, order: Order) -> bool:
     )
 
 
-def _events(order: Order, topics: Topics, traceparent: str | None) -> Iterator[Event]:
+def _events(placement: Placement, topics: Topics) -> Iterator[Event]:
     """What is recorded when the order is placed."""
-    yield OrderPlaced(**_facts(order), traceparent=traceparent)
+    yield OrderPlaced(**_facts(placement), traceparent=placement.traceparent)
     if topics.sink:
-        yield OrderRow(**_facts(order), traceparent=traceparent)
+        yield OrderRow(**_facts(placement), traceparent=placement.traceparent)
 
 
-def _facts(order: Order) -> dict[str, Any]:
+def _facts(order: Order | Placement) -> dict[str, Any]:
     return {
         "order_id": order.order_id,
         "product_id": order.product_id,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from orders_service.api.app import create_app
-from orders_service.api.database import db
+from orders_service.api.database import COMMITTER, db
 from orders_service.database import in_transaction, utc_now
 from orders_service.events.tables import OutboxRow
 from orders_service.orders import service
@@ -60,6 +60,11 @@ class Api:
         """The application's own engine, not the one that looks."""
         with self.app.app_context():
             return db.engines[bind]
+
+    @property
+    def orders_engines(self) -> list[Engine]:
+        """The engine of the requests, and that of the committer."""
+        return [self.engine(), self.engine(COMMITTER)]
 
     def get(self, path: str) -> TestResponse:
         return self.client.get(path)

@@ -104,11 +104,13 @@ def losing_the_connection(api: Api, where: str) -> Iterator[list[int]]:
 
 @contextmanager
 def _listening(api: Api, name: str, listener: Callable[..., None]) -> Iterator[None]:
-    event.listen(api.engine(), name, listener)
+    for engine in api.orders_engines:
+        event.listen(engine, name, listener)
     try:
         yield
     finally:
-        event.remove(api.engine(), name, listener)
+        for engine in api.orders_engines:
+            event.remove(engine, name, listener)
 
 
 @pytest.fixture

@@ -1,0 +1,133 @@
+"""Group commit: those who wait for a commit are committed together.
+
+A durable transaction costs about the same whether it holds one order or sixty. So a request does not commit
+its order by itself: it queues, and one committer at a time takes all who wait, places them in one transaction
+and tells each what came of it. Who comes meanwhile is the next group. The committer lives while somebody waits.
+
+Before it takes a group it *gathers*: with greenlets it lets the event loop read every request that has come in,
+which makes groups of dozens out of groups of three. Threads need no such thing; they queue while it commits.
+The same code serves both: where gevent has made a process's locks and threads its own, it has made these.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.orm import sessionmaker
+
+from orders_service import database
+from orders_service.database import Clock, in_transaction, utc_now
+from orders_service.events.outbox import Outbox
+from orders_service.orders import service
+from orders_service.orders.errors import KeyReused
+from orders_service.orders.service import Placed, Placement
+
+GROUP_MAX = 64
+ATTEMPTS = 2  # Clients wait: what was disturbed is done again once.
+
+log = structlog.get_logger()
+
+
+class Overdue(Exception):
+    """The commit took too long. Whether the order is placed may be unknown."""
+
+
+class Waiting:
+    """A request that waits for its group's commit."""
+
+    __slots__ = ("answered", "outcome", "placement")
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self.outcome: Placed | Exception | None = None
+        self.answered = threading.Lock()
+        self.answered.acquire()
+
+    def answer(self, outcome: Placed | Exception) -> None:
+        """Let the request go on."""
+        self.outcome = outcome
+        self.answered.release()
+
+
+class Committer:
+    """Places the orders of all requests that wait, a group at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        outbox: Outbox,
+        *,
+        gather: Callable[[], object] = lambda: None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._place = partial(service.place, outbox=outbox, clock=clock)
+        self._gather = gather
+        self._queue: deque[Waiting] = deque()
+        self._mutex = threading.Lock()
+        self._at_work = False
+
+    def place(self, placement: Placement) -> Placed:
+        """Place the order with its event, durably, in whatever company.
+
+        Raises `KeyReused`; or the database's errors or `Overdue`, and the outcome may be unknown.
+        """
+        mine = Waiting(placement)
+        with self._mutex:
+            self._queue.append(mine)
+            idle, self._at_work = not self._at_work, True
+        if idle:
+            threading.Thread(target=self._work, name="committer", daemon=True).start()
+        if not mine.answered.acquire(timeout=database.COMMIT_SECONDS):
+            self._give_up(mine)
+        if isinstance(mine.outcome, Placed):
+            return mine.outcome
+        raise mine.outcome or Overdue(f"no commit within {database.COMMIT_SECONDS} s")
+
+    def _give_up(self, mine: Waiting) -> None:
+        """Leave the queue. Who has left it before is being placed."""
+        with self._mutex:
+            if mine in self._queue:
+                self._queue.remove(mine)
+
+    def _work(self) -> None:
+        while group := self._next():
+            self._commit(group)
+
+    def _next(self) -> list[Waiting]:
+        """Those who wait now; none, and the committer ends."""
+        if len(self._queue) < GROUP_MAX:
+            self._gather()
+        with self._mutex:
+            group = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
+            self._at_work = bool(group)
+        return group
+
+    def _commit(self, group: Sequence[Waiting]) -> None:
+        placements = [waiting.placement for waiting in group]
+        work = partial(self._place, placements=placements)
+        try:
+            with self._sessions() as session:
+                answers: Sequence[Placed | KeyReused | Exception] = in_transaction(
+                    session, work, again=partial(work, look_up_all=True), attempts=ATTEMPTS
+                )
+        except Exception as error:
+            if len(group) > 1 and _is_of_one(error):
+                log.warning("group refused, its orders are placed one by one", error=str(error))
+                for waiting in group:
+                    self._commit([waiting])
+                return
+            answers = [error] * len(group)
+        for waiting, answer in zip(group, answers, strict=True):
+            waiting.answer(answer)
+
+
+def _is_of_one(error: Exception) -> bool:
+    """Whether one order of a group may have spoilt it for the others."""
+    return isinstance(error, DataError | IntegrityError) or (
+        isinstance(error, DBAPIError) and database.error_code(error) in database.DATA_ERRORS
+    )
