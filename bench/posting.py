@@ -50,8 +50,9 @@ def post(
     """The rate, the latencies, and the processor time of an order: the API's, and the database's."""
     stage.empty()
     load(subject.url, "post.lua", connections=connections, seconds=1)
-    before, database = subject.process.cpu(), stage.database_cpu()
+    before, database, commits = subject.process.cpu(), stage.database_cpu(), stage.commits()
     met = load(subject.url, "post.lua", connections=connections, seconds=seconds, replays=replays)
+    commits = stage.commits() - commits
     spent, database = subject.process.cpu() - before, stage.database_cpu() - database
     return {
         "rate": met.rate,
@@ -59,5 +60,6 @@ def post(
         "p99_ms": met.p99,
         "cpu_ms": spent / met.requests * 1000,
         "database_cpu_ms": database / met.requests * 1000,
+        "orders_per_commit": met.requests / max(1, commits),
         "failed": met.failed,
     }

@@ -64,6 +64,11 @@ class Stage:
         assert self.lab.mariadb.pid is not None
         return cpu(self.lab.mariadb.pid)
 
+    def commits(self) -> int:
+        """How many transactions MariaDB has committed until now."""
+        ((_, count),) = self.sql("SHOW GLOBAL STATUS LIKE 'Com_commit'")
+        return int(str(count))
+
     def close(self) -> None:
         """End what was started here."""
         for process in self.processes.values():

@@ -27,9 +27,7 @@ def read_object(request: Request) -> dict[str, Any]:
     if not text.strip():
         raise InvalidBody("The body is empty.")
     try:
-        value = json.loads(
-            text.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
-        )
+        value = DECODER.decode(text.decode())
     except UnicodeDecodeError as error:
         raise InvalidBody(f"The body is not UTF-8 (byte {error.start}).") from error
     except json.JSONDecodeError as error:
@@ -67,3 +65,6 @@ def _integer(digits: str) -> int | float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidBody(f"The body is not JSON: {name} is no JSON value.")
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer)

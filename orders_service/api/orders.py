@@ -3,8 +3,9 @@
 import re
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, current_app, g, jsonify, request, url_for
+from flask import Blueprint, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from orders_service.api import schemas
@@ -32,7 +33,7 @@ def place(user_id: str) -> ResponseReturnValue:
     placed = _committer().place(_placement(schemas.load_user_id(user_id), fields))
     response = jsonify(schemas.placed(placed.order))
     response.status_code = 201
-    response.headers["Location"] = url_for("orders.show", user_id=user_id, order_id=placed.order.order_id)
+    response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{placed.order.order_id}"
     if placed.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response

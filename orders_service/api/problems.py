@@ -1,5 +1,6 @@
 """Every error as problem details (RFC 9457)."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,7 @@ def problem(status: int, slug: str, title: str, detail: str | None = None, **mem
     if detail:
         body["detail"] = detail
     # Escaped, because a client's words are told back, and half a character has no UTF-8.
-    text = current_app.json.dumps(body | members, ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps(body | members, separators=(",", ":"))
     response = current_app.response_class(text + "\n", status)
     response.content_type = "application/problem+json"
     return response

@@ -1,6 +1,7 @@
 """The process that serves HTTP: gunicorn, with greenlets or with threads."""
 
 import errno
+import gc
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -64,6 +65,8 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         app = create_app(self._settings, gather=gevent.idle if self._kind == "gevent" else lambda: None)
         app.register_error_handler(ParseException, _on_broken_chunks)
+        gc.collect()
+        gc.freeze()  # What is loaded stays; the collector need not look at it again and again.
         return app
 
 

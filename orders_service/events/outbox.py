@@ -1,15 +1,17 @@
 """(3) An event is recorded beside the change that caused it."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from orders_service.database import Clock, utc_now
 from orders_service.events.contract import Event, Topics
 from orders_service.events.tables import OutboxRow
+
+RECORD = insert(OutboxRow.__table__)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -27,23 +29,26 @@ class Outbox:
         They are committed with their cause or not at all. Nothing is sent from here.
         """
         now = self.clock()
-        rows = [
-            {
-                "id": event.id,
-                "specversion": "1.0",
-                "source": self.source,
-                "type": event.type,
-                "aggregatetype": "order",
-                "aggregateid": event.order_id,
-                "time": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-                "topic": self.topics.of(event),
-                "key": event.key,
-                "payload": json.dumps(event.data(), ensure_ascii=False, separators=(",", ":")),
-                "traceparent": event.traceparent,
-                "created_at": now,
-                "lane": self.topics.of(event) if self.pending else None,
-            }
-            for event in events
-        ]
+        same = {
+            "specversion": "1.0",
+            "source": self.source,
+            "aggregatetype": "order",
+            "time": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "created_at": now,
+        }
+        rows = [same | self._of(event) for event in events]
         if rows:
-            session.execute(insert(OutboxRow), rows)
+            session.connection().execute(RECORD, rows)
+
+    def _of(self, event: Event) -> dict[str, str | None]:
+        topic = self.topics.of(event)
+        return {
+            "id": event.id,
+            "type": event.type,
+            "aggregateid": event.order_id,
+            "topic": topic,
+            "key": event.key,
+            "payload": orjson.dumps(event.data()).decode(),
+            "traceparent": event.traceparent,
+            "lane": topic if self.pending else None,
+        }
