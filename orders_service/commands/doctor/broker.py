@@ -6,7 +6,7 @@ from pathlib import Path
 
 from orders_service import wiring
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
-from orders_service.events.broker import Broker, TopicDescription
+from orders_service.events.broker import Broker, BrokerError, TopicDescription
 from orders_service.settings import Settings
 from orders_service.workers.broker import BROKER_FILE, broker, topic_spec
 
@@ -42,7 +42,10 @@ class Examined:
         if not self._is_kafka:
             file = Path(self.settings.state_dir, BROKER_FILE)
             return fine(f"embedded, {file}") if file.exists() else away(f"there is no {file}", CREATE)
-        count = len(self._topics)
+        try:
+            count = len(self._topics)
+        except BrokerError as error:
+            return away(str(error), "see that it runs, and that the settings KAFKA_… are right")
         where = f"{self.settings.kafka_bootstrap_servers}, {self.settings.kafka_security_protocol}"
         return fine(f"Kafka, {where}, {count} topic{'s' * (count != 1)}")
 
@@ -79,12 +82,12 @@ class Examined:
         lagging = [t.name for t in self._ours if t.in_sync < t.replication]
         if lagging:
             return warning(f"not every replica of {', '.join(lagging)} is in sync", "see to the brokers")
-        low = [
-            f"{topic.name}: {name} {_value(topic, name)}"
+        low = {
+            f"{name} is {_value(topic, name)}": None
             for topic in self._ours
             for name, value in PROMISED.items()
             if _value(topic, name) < value
-        ]
+        }
         if low:
             do = "in production: three brokers, and topics of three replicas of which two must be in sync"
             return warning(f"{', '.join(low)}; a disk that is lost takes events with it", do)
@@ -103,7 +106,7 @@ class Examined:
 
     def group(self, group: str, topic: str, word: str) -> Finding:
         found = self._broker.describe_group(group, [topic])
-        waiting = f"{found.lag} records of {topic} wait"
+        waiting = f"{found.lag} waiting in {topic}"
         if found.lost:
             seen = f"{found.lost} records were dropped by {topic} before they were read"
             return wrong(seen, f"start orders-service {word}: it says how to bring them back")

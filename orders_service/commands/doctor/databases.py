@@ -153,7 +153,7 @@ class Examined:
             count = care.set_aside_lately(session, LATELY)
         if count:
             return wrong(
-                f"the broker refused {count} events for good",
+                f"the broker refused {count} for good",
                 f"orders-service outbox list, then outbox requeue --database {self.name} --set-aside",
             )
         return fine(f"none of the newest {LATELY} events")
