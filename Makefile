@@ -48,10 +48,11 @@ bench: .venv/bench  ## Measure what it costs, side by side with what you could p
 
 up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets
-	$(COMPOSE) up --build --wait
+	$(COMPOSE) up --build --wait || { echo 'It is not up. docker/README.md, "When it does not come up", says what to do' >&2; exit 1; }
+	@echo "The API answers at http://$$($(COMPOSE) port gateway 8000)"
 
 down:  ## Take the deployment down; the data stays
-	$(COMPOSE) down
+	$(COMPOSE) --profile '*' down
 
 logs:  ## Follow the deployment's logs
 	$(COMPOSE) logs --follow

@@ -23,6 +23,7 @@ ORDERS = 50
 DELIVERY = 400  # So that most of the crowd's orders are confirmed, and in the end some are not.
 SINK_SECONDS = 60
 IN_SYNC_SECONDS = 60
+ELSEWHERE = ["--file", "docker/compose.yaml", "--file", "docker/kafka-elsewhere.yaml"]
 LIMIT_SECONDS = 1200  # Of everything; three times what it takes where nothing is in the cache yet.
 
 
@@ -66,6 +67,8 @@ def try_all(profiles: list[str]) -> list[str]:
         _images(docker) as stand_ins,
     ):
         _build(docker)
+        with step("docker/kafka-elsewhere.yaml"):
+            run([*docker.compose, *ELSEWHERE, "config", "--quiet"], env=docker.env)
         for profile in profiles:
             with step(f"profile {profile}"), stack(docker, profile, secrets, scale="api=2") as one:
                 posture.check(one)

@@ -64,6 +64,14 @@ def test_the_compose_file_gives_the_service_only_settings_that_it_has() -> None:
     assert set(names) <= KNOWN
 
 
+def test_every_process_is_given_the_secrets_of_a_kafka_elsewhere() -> None:
+    elsewhere = (ROOT / "docker/kafka-elsewhere.yaml").read_text()
+    form = re.compile(r"^  ([\w-]+):(?: |\n    <<: )\*service$", re.MULTILINE)
+    connectors = {"sink-connector", "outbox-connector"}  # Their Connect knows only the stack's own Kafka.
+
+    assert set(form.findall(elsewhere)) == set(form.findall(COMPOSE)) - connectors
+
+
 def test_the_compose_file_fills_in_every_placeholder_of_its_connectors() -> None:
     applied = re.findall(r"command: \[connectors, apply, ([\w-]+)\]", COMPOSE)
     needed = {
