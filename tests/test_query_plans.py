@@ -1,0 +1,186 @@
+"""Every query of the road has an index to go by, in tables that have grown."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, insert
+from sqlalchemy.orm import Session
+
+from lab import Lab
+from orders_service.catalog.product import Product, Reservation, State
+from orders_service.database import utc_now
+from orders_service.events.tables import OutboxRow
+from orders_service.orders.order import Order
+from tests.databases import Databases
+from tests.deployment import databases_in
+from tests.flow_kit import BERLIN, Flow
+
+pytestmark = pytest.mark.real
+
+GROWN = 20_000
+OLD = GROWN // 10  # So many of its events are due to be purged.
+LONG_AGO = utc_now() - timedelta(days=30)
+FEW = 100  # Rows that may be looked at without an index.
+
+Plan = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def databases(lab: Lab) -> Iterator[Databases]:
+    """Two databases of the real MariaDB, with a past of some thousand orders."""
+    with databases_in(lab) as found:
+        grow(found)
+        yield found
+
+
+def grow(databases: Databases) -> None:
+    now = utc_now()
+    with Session(databases.orders) as session:
+        session.execute(
+            insert(Order),
+            [
+                {
+                    "order_id": f"order-{n}",
+                    "user_id": f"user-{n % 500}",
+                    "product_id": f"product-{n % 50}",
+                    "qty": 1,
+                    "unit_price": 1,
+                    "total_price": 1,
+                    "status": "CONFIRMED",
+                    "version": 1,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                for n in range(GROWN)
+            ],
+        )
+        session.execute(insert(OutboxRow), [outbox_row(n, "/order-service") for n in range(GROWN)])
+        session.commit()
+    with Session(databases.catalog) as session:
+        session.execute(
+            insert(Product),
+            [
+                {
+                    "product_id": f"product-{n}",
+                    "product_name": "Lamp",
+                    "stock": 1,
+                    "unit_price": 1,
+                    "created_at": now,
+                }
+                for n in range(GROWN // 10)
+            ],
+        )
+        session.execute(
+            insert(Reservation),
+            [
+                {
+                    "order_id": f"order-{n}",
+                    "product_id": f"product-{n % 50}",
+                    "qty": 1,
+                    "state": State.RESERVED,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                for n in range(GROWN)
+            ],
+        )
+        session.execute(insert(OutboxRow), [outbox_row(n, "/catalog-service") for n in range(GROWN)])
+        session.commit()
+    for engine, tables in (
+        (databases.orders, "orders, outbox"),
+        (databases.catalog, "catalog, reservations, outbox"),
+    ):
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"ANALYZE TABLE {tables}").all()
+
+
+def outbox_row(number: int, source: str) -> dict[str, Any]:
+    return {
+        "id": f"event-{number}",
+        "specversion": "1.0",
+        "source": source,
+        "type": "order.placed.v1",
+        "aggregatetype": "order",
+        "aggregateid": f"order-{number}",
+        "time": "2026-11-24T00:00:00Z",
+        "topic": "example-catalog-topic",
+        "key": "k",
+        "payload": "{}",
+        "created_at": LONG_AGO if number < OLD else utc_now(),
+        "published_at": utc_now(),
+        "lane": None,
+    }
+
+
+@contextmanager
+def explained() -> Iterator[list[tuple[str, Plan]]]:
+    """The plan of each statement that reads, made in its own connection just before it runs."""
+    found: list[tuple[str, Plan]] = []
+
+    def explain(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        if connection.dialect.name == "sqlite" or not statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            return
+        with connection.connection.cursor() as own:
+            own.execute(f"EXPLAIN {statement}", parameters[0] if executemany else parameters)
+            names = [column[0] for column in own.description]
+            found.extend((statement, dict(zip(names, row, strict=True))) for row in own.fetchall())
+
+    event.listen(Engine, "before_cursor_execute", explain)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", explain)
+
+
+def assert_indexed(plans: list[tuple[str, Plan]]) -> None:
+    """No table is read from end to end, and none is sorted, but for a few rows."""
+    assert plans, "no query was seen"
+    for statement, plan in plans:
+        badly = plan["type"] in ("ALL", "index") or "filesort" in (plan["Extra"] or "")
+        assert not badly or int(plan["rows"] or 0) <= FEW, f"{statement}\n{plan}"
+
+
+def test_the_whole_road_goes_by_indexes(flow: Flow) -> None:
+    with explained() as plans:
+        for n in range(20):
+            order = flow.place(qty=1, key=f"key-{n}")
+        flow.place(qty=1, key="key-0")
+        flow.run()
+        flow.cancel(order)
+        flow.run()
+        flow.redeliver_everything()
+        flow.run()
+
+    assert any("DELETE FROM outbox" in statement for statement, _ in plans), "the relays have purged"
+    assert_indexed(plans)
+
+
+def test_a_relay_marks_a_large_batch_by_an_index(flow: Flow) -> None:
+    for _ in range(250):  # From 200 values on, MariaDB guesses what they cost.
+        flow.place()
+
+    with explained() as plans:
+        flow.orders_relay.step()
+
+    assert_indexed(plans)
+    flow.run()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/order-service/user-7/orders",
+        "/order-service/user-7/orders/order-7",
+        f"/catalog-service/catalogs/{BERLIN}",
+    ],
+)
+def test_what_is_asked_over_http_goes_by_indexes(flow: Flow, path: str) -> None:
+    with explained() as plans:
+        assert flow.api.get(path).status_code == 200
+
+    assert_indexed(plans)
