@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from lab import Lab
 from orders_service.commands import connectors
+from orders_service.commands.doctor.connect import carried
+from orders_service.commands.doctor.finding import Level
 from orders_service.connect import FOLDER, PLACEHOLDER, Connect
 from orders_service.events.broker import Outgoing, Record, TopicSpec
 from orders_service.events.kafka import KafkaBroker
@@ -224,6 +227,27 @@ def test_without_cdc_the_outbox_is_not_captured(practice: Practice) -> None:
     assert result.exit_code == 1
     assert "EVENTS_VIA is not cdc" in result.output
     assert practice.connect.names() == []
+
+
+def test_the_doctor_tells_whether_the_outbox_is_carried(
+    practice: Practice, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENTS_VIA", "cdc")
+    databases = Databases(lab.environment()["ORDERS_DATABASE_URL"], lab.environment()["CATALOG_DATABASE_URL"])
+    databases.migrate()
+    databases.dispose()
+
+    missing = carried(lab.connect.url)
+    assert practice.apply("outbox-source").exit_code == 0
+    running = carried(lab.connect.url)
+    httpx.put(f"{lab.connect.url}/connectors/outbox-source/pause").raise_for_status()
+    await_true(lambda: carried(lab.connect.url).level == Level.WRONG, "it is paused")
+    paused = carried(lab.connect.url)
+
+    assert (missing.level, missing.do) == (Level.WRONG, "orders-service connectors apply outbox-source")
+    assert (running.level, running.seen) == (Level.FINE, "RUNNING")
+    assert "connector PAUSED" in paused.seen
+    assert paused.do.endswith("/connectors/outbox-source/resume")
 
 
 def test_with_cdc_the_relay_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:

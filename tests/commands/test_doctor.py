@@ -205,10 +205,12 @@ def test_what_waits_for_a_relay_beside_debezium_is_wrong(
 ) -> None:
     _record_long_ago(place, "orders")
     monkeypatch.setenv("EVENTS_VIA", "cdc")
+    monkeypatch.setenv("CONNECT_URL", f"http://127.0.0.1:{Ports.free().connect}")
 
-    told = doctor(1)
+    told = doctor(5)
 
     assert told["orders outbox"]["seen"].endswith("and EVENTS_VIA is cdc")
+    assert told["outbox-source"]["seen"].startswith("Kafka Connect does not answer at http://127.0.0.1:")
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
@@ -433,10 +435,13 @@ def test_a_binlog_that_debezium_cannot_use_is_wrong(
     place: Flow, lab: Lab, synced: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVENTS_VIA", "cdc")
+    monkeypatch.setenv("CONNECT_URL", lab.connect.url)
     with as_root(lab, "SET GLOBAL binlog_format = MIXED", "SET GLOBAL binlog_format = ROW"):
         told = doctor(1)
 
-    assert_only(told, "orders durability", "wrong", "^binlog_format=MIXED$", "binlog_format=ROW")
+    assert wrong(told) == ["orders durability", "outbox-source"]
+    assert told["orders durability"]["seen"] == "binlog_format=MIXED"
+    assert "binlog_format=ROW" in told["orders durability"]["do"]
 
 
 @on_real_servers

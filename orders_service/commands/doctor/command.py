@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import click
 
 from orders_service.api.server import PortTaken, assert_free
-from orders_service.commands.doctor import broker, databases
+from orders_service.commands.doctor import broker, connect, databases
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, wrong
 from orders_service.settings import Settings, SettingsError
 
@@ -56,6 +56,8 @@ def _examined() -> Iterator[tuple[str, Finding]]:
         yield from made(database.checks)
         database.close()
     yield from made(broker.Examined(settings).checks)
+    if settings.events_via == "cdc":
+        yield from made([Check(connect.CONNECTOR, lambda: connect.carried(settings.connect_url))])
 
 
 def _port(settings: Settings) -> Finding:
