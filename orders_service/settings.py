@@ -15,12 +15,14 @@ from sqlalchemy.exc import ArgumentError
 ON = ("on", "true", "yes", "1")
 OFF = ("off", "false", "no", "0")
 MARIADB_PORT = 3306
-DRIVERS = ("mariadb+pymysql", "sqlite")
+DRIVERS = {"mariadb+pymysql": "mariadb+pymysql://", "sqlite": "sqlite:///"}
 OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_key", "unix_socket")
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
 
 # What is allowed, in words: `config describe` tells it before, the error after.
-DATABASE_URL = f"a database URL that starts with {' or '.join(f'{driver}://' for driver in DRIVERS)}"
+DATABASE_URL = "a database URL"
+BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
+DATABASES = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
 TOPIC = "letters, digits, dots, hyphens and underscores, 249 at most"
 SERVERS = "host:port, or several parted by commas"
 HOST = "the name or the address of a host"
@@ -43,7 +45,7 @@ def _database_url(value: str) -> None:
     except (ArgumentError, ValueError) as error:
         raise ValidationError(f"must be {DATABASE_URL}") from error
     if url.drivername not in DRIVERS:
-        raise ValidationError(f"must be {DATABASE_URL}, not {url.drivername}://")
+        raise ValidationError(f"must {BEGINNING}, not {url.drivername}://")
     if not url.database:
         raise ValidationError("must name a database")
     if url.database == ":memory:":
@@ -152,13 +154,13 @@ class Settings:
 
     orders_database_url: str = _setting(
         "",
-        _text(f"{DATABASE_URL}; options: {', '.join(OPTIONS)}", _database_url),
+        _text(DATABASES, _database_url),
         "The orders database; SQLite in STATE_DIR unless set.",
         secret=_no_password,
     )
     catalog_database_url: str = _setting(
         "",
-        _text(f"{DATABASE_URL}; options: {', '.join(OPTIONS)}", _database_url),
+        _text(DATABASES, _database_url),
         "The catalog database; SQLite in STATE_DIR unless set.",
         secret=_no_password,
     )
