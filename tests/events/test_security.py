@@ -1,5 +1,6 @@
 """Kafka over TLS and with users: who is let in, and what the others are told. All with the real broker."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ import pytest
 from lab import LabError, Ports
 from lab.broker import Broker as Server
 from lab.java import properties
-from orders_service.events.broker import BrokerError, Outgoing, TopicSpec
+from lab.ports import is_free
+from orders_service.events.broker import BrokerError, Outgoing, Producer, Subscription, TopicSpec
 from orders_service.events.kafka import KafkaBroker, Security
 from orders_service.settings import Settings
 from orders_service.workers.broker import broker
@@ -41,6 +43,10 @@ class SecureServer(Server):
 
     def door(self, protocol: str) -> str:
         return f"127.0.0.1:{self._doors[protocol]}"
+
+    def answers(self) -> bool:
+        """The doors open one after the other."""
+        return super().answers() and not any(map(is_free, self._doors.values()))
 
     def _properties(self, data: Path) -> str:
         doors = ",".join(f"{name}://127.0.0.1:{port}" for name, port in self._doors.items())
@@ -167,6 +173,45 @@ def test_who_is_let_in_sends_and_receives(
         assert [record.value for record in reader.poll(seconds=5)] == [b"v"]
 
     assert [record.value for record in records] == [b"v"]
+
+
+def test_over_tls_too_everything_ends_while_a_server_hangs_and_goes_on_after(
+    server: SecureServer, authority: Authority
+) -> None:
+    kafka = secure(server, authority)
+    kafka.create_topics(["hangs"], TopicSpec(partitions=1))
+    with closing(kafka.producer()) as producer, closing(kafka.subscribe("hangs", ["hangs"])) as member:
+        receive(member, producer, b"1")
+        server.signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            deliveries = producer.send([Outgoing("hangs", b"k", b"lost")])
+            assert producer.wait(deliveries, seconds=SECONDS)
+            with pytest.raises(BrokerError):
+                kafka.describe_topics()
+            took = time.monotonic() - began
+        finally:
+            server.signal(signal.SIGCONT)
+
+        receive(member, producer, b"2")
+
+    assert deliveries[0].error
+    assert took < SECONDS
+
+
+def receive(member: Subscription, producer: Producer, value: bytes) -> None:
+    """Send until it arrives."""
+    until = time.monotonic() + SECONDS
+    while True:
+        assert time.monotonic() < until, "nothing has arrived"
+        producer.wait(producer.send([Outgoing("hangs", b"k", value)]), seconds=SECONDS)
+        try:
+            records = member.poll(seconds=1)
+        except BrokerError:
+            continue
+        member.acknowledge(records)
+        if value in [record.value for record in records]:
+            return
 
 
 def test_a_wrong_password_is_told(server: SecureServer, authority: Authority) -> None:
