@@ -178,6 +178,19 @@ def test_an_error_of_the_database_loses_nothing_and_buries_nothing(reception: Re
     assert reception.dead() == []
 
 
+def test_a_crash_before_the_commit_brings_the_records_again(reception: Reception) -> None:
+    reception.send(order("a"))
+
+    def crash(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
+        raise OSError("as good as a crash: nothing is committed")
+
+    with pytest.raises(OSError, match="crash"):
+        reception.consume(crash).step()
+
+    assert reception.consume(write_a_row).step()
+    assert reception.applied() == ["a"]
+
+
 def test_a_crash_after_the_commit_brings_the_records_again(reception: Reception) -> None:
     def on_events(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
         known = set(session.scalars(select(Lease.lane)))

@@ -105,18 +105,20 @@ MUTATIONS = (
 def main() -> None:
     """Run each mutation that was named, or all; print the table of the docs."""
     wanted = sys.argv[1:]
-    rows, survived = [], []
+    table, survived = [], []
     for mutation in MUTATIONS:
         if wanted and not any(word in mutation.name for word in wanted):
             continue
+        noticed = []
         for test in mutation.tests:
             began = time.monotonic()
             red = caught_by(mutation, test)
             seconds = time.monotonic() - began
             print(f"{mutation.name}: {test}: {', '.join(red) or 'NOT NOTICED'} ({seconds:.0f} s)", flush=True)
-            rows.append(f"| {mutation.name} | {'<br>'.join(f'`{name}`' for name in red) or '**none**'} |")
+            noticed += [f"`{name}`" for name in red]
             survived += [] if red else [f"{mutation.name}: {test}"]
-    print("\n| taken out | red |\n|---|---|\n" + "\n".join(rows))
+        table.append(f"| {mutation.name} | `{mutation.file}` | {', '.join(noticed) or '**none**'} |")
+    print("\n| taken out | of | red |\n|---|---|---|\n" + "\n".join(table))
     sys.exit(f"not noticed: {'; '.join(survived)}" if survived else 0)
 
 
