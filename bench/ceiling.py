@@ -27,4 +27,4 @@ class Ceiling(Server):
 if __name__ == "__main__":
     settings = Settings.read()
     logs.configure(settings.log_level)
-    Ceiling(settings, "gevent", {}).run()
+    Ceiling(settings, {}, greenlets=True).run()

@@ -66,7 +66,7 @@ producer = kafka.KafkaProducer(
 def place(user_id: str) -> ResponseReturnValue:
     """Place an order."""
     try:
-        body: dict[str, Any] = OrderRequest().load(request.get_json())  # type: ignore[assignment]
+        body: dict[str, Any] = OrderRequest().load(request.get_json())
     except ValidationError as error:
         return jsonify(error.messages), 422
     if body["qty"] * body["unitPrice"] > 2**31 - 1:

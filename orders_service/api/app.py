@@ -24,7 +24,7 @@ class Json(DefaultJSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_APPEND_NEWLINE)
-        return self._app.response_class(body, mimetype=self.mimetype)
+        return Response(body, mimetype=self.mimetype)
 
 
 def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: None) -> Flask:
@@ -34,7 +34,7 @@ def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: Non
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config.update(
-        MAX_CONTENT_LENGTH=BODY_MAX + 1,  # One more is read of a body that does not tell its length.
+        MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
         OUTBOX=wiring.orders_outbox(settings),
         SQLALCHEMY_BINDS={

@@ -2,9 +2,9 @@
 
 A durable transaction costs about the same whether it holds one order or sixty. So a request does not commit
 its order by itself: it queues, and one committer at a time takes all who wait, places them in one transaction
-and tells each what came of it. Who comes meanwhile is the next group. The committer lives while somebody waits.
+and tells each what came of it. Who comes meanwhile is the next group. It lives while somebody waits.
 
-Before it takes a group it *gathers*: with greenlets it lets the event loop read every request that has come in,
+Before it takes a group it *gathers*: with greenlets it lets the event loop read all requests that have come,
 which makes groups of dozens out of groups of three. Threads need no such thing; they queue while it commits.
 The same code serves both: where gevent has made a process's locks and threads its own, it has made these.
 """

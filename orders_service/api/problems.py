@@ -101,7 +101,7 @@ def _http(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     detail = error.description
     if isinstance(error, RequestEntityTooLarge):
-        detail = f"The body may have {current_app.config['MAX_CONTENT_LENGTH'] - 1} bytes at most."
+        detail = f"The body may have {current_app.config['MAX_CONTENT_LENGTH']} bytes at most."
     response = problem(error.code or 500, error.name.lower().replace(" ", "-"), error.name, detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":

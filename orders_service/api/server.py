@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import gevent
 from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from orders_service import logs
 from orders_service.api.app import create_app
+from orders_service.api.greenlets import GreenletWorker, gather
 from orders_service.api.problems import problem
 from orders_service.settings import Settings
 
@@ -36,9 +36,11 @@ class PortTaken(click.ClickException):
 class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn, told what to do by our settings instead of a file. *hooks* are gunicorn's own."""
 
-    def __init__(self, settings: Settings, kind: str, hooks: Mapping[str, Callable[..., None]]) -> None:
+    def __init__(
+        self, settings: Settings, hooks: Mapping[str, Callable[..., None]], *, greenlets: bool
+    ) -> None:
         self._settings = settings
-        self._kind = kind
+        self._greenlets = greenlets
         self._hooks = hooks
         super().__init__()
 
@@ -47,7 +49,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         shared_memory = Path("/dev/shm")
         options: dict[str, Any] = {
             "bind": f"[{settings.api_host}]:{settings.api_port}",  # Brackets, for an IPv6 address has colons.
-            "worker_class": self._kind,
+            "worker_class": GreenletWorker if self._greenlets else "gthread",
             "workers": settings.api_workers,
             "threads": settings.api_threads,
             "timeout": STALL_SECONDS,
@@ -63,7 +65,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app = create_app(self._settings, gather=gevent.idle if self._kind == "gevent" else lambda: None)
+        app = create_app(self._settings, gather=gather if self._greenlets else lambda: None)
         app.register_error_handler(ParseException, _on_broken_chunks)
         gc.collect()
         gc.freeze()  # What is loaded stays; the collector need not look at it again and again.
@@ -75,10 +77,10 @@ def _on_broken_chunks(error: Exception) -> Response:
     return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
 
 
-def serve(settings: Settings, kind: str, **hooks: Callable[..., None]) -> None:
-    """Serve until told to stop. Does not return."""
+def serve(settings: Settings, *, greenlets: bool, **hooks: Callable[..., None]) -> None:
+    """Serve until told to stop. Does not return. With *greenlets* a process has no real threads."""
     assert_free(settings.api_host, settings.api_port)
-    Server(settings, kind, hooks).run()
+    Server(settings, hooks, greenlets=greenlets).run()
 
 
 def assert_free(host: str, port: int) -> None:
@@ -99,4 +101,4 @@ def main() -> None:
     """Serve orders and catalog over HTTP until told to stop."""
     settings = Settings.read()
     logs.configure(settings.log_level)
-    serve(settings, "gevent")
+    serve(settings, greenlets=True)

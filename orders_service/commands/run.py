@@ -59,7 +59,7 @@ def _serve(settings: Settings, started: float) -> None:
         workers.stop()
 
     try:
-        server.serve(settings, "gthread", post_worker_init=post_worker_init, worker_exit=worker_exit)
+        server.serve(settings, greenlets=False, post_worker_init=post_worker_init, worker_exit=worker_exit)
     finally:
         if os.getpid() == this:
             click.echo(f"\nStopped. What there is stays in {settings.state_dir}.")

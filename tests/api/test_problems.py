@@ -119,9 +119,11 @@ def test_a_query_does_not_matter(api: Api, query: str) -> None:
 def test_a_fault_of_ours_is_logged_once_and_told_without_details(
     own_api: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
-    @event.listens_for(own_api.engine(), "before_cursor_execute")
     def on_query(*_: object) -> None:
         raise ZeroDivisionError("a secret")
+
+    for engine in own_api.orders_engines:
+        event.listen(engine, "before_cursor_execute", on_query)
 
     responses = [own_api.get(ORDERS), own_api.place(), own_api.cancel("x")]
 
@@ -129,7 +131,8 @@ def test_a_fault_of_ours_is_logged_once_and_told_without_details(
     for response in responses:
         assert_problem(response, 500, "internal-server-error")
         assert "secret" not in response.text
-    event.remove(own_api.engine(), "before_cursor_execute", on_query)
+    for engine in own_api.orders_engines:
+        event.remove(engine, "before_cursor_execute", on_query)
     assert own_api.get(ORDERS).json == []
 
 

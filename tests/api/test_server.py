@@ -194,6 +194,6 @@ def test_who_waits_for_100_continue_is_answered(server: Address) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"])
 def test_it_listens_where_it_is_told(host: str) -> None:
-    server = Server(Settings.read({"API_HOST": host, "API_PORT": "8123"}), "gevent", {})
+    server = Server(Settings.read({"API_HOST": host, "API_PORT": "8123"}), {}, greenlets=True)
 
     assert server.cfg.address == [(host, 8123)]
