@@ -15,6 +15,7 @@ from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer
 from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import health
+from orders_service.api.metrics import metrics
 from orders_service.api.orders import orders
 from orders_service.settings import Settings
 
@@ -48,7 +49,7 @@ def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: Non
         app.extensions["committer"] = Committer(db.engines[COMMITTER], app.config["OUTBOX"], gather=gather)
     problems.init_app(app)
     app.before_request(refuse_broken_path)
-    for blueprint in (orders, catalog, health):
+    for blueprint in (orders, catalog, health, metrics):
         app.register_blueprint(blueprint)
     return app
 
