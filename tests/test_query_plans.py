@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from lab import Lab
 from orders_service.catalog.product import Product, Reservation, State
-from orders_service.database import utc_now
+from orders_service.commands.doctor.databases import Examined
+from orders_service.database import DatabaseName, utc_now
 from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order
+from orders_service.settings import Settings
 from tests.databases import Databases
 from tests.deployment import databases_in
 from tests.flow_kit import BERLIN, Flow
@@ -184,3 +186,18 @@ def test_what_is_asked_over_http_goes_by_indexes(flow: Flow, path: str) -> None:
         assert flow.api.get(path).status_code == 200
 
     assert_indexed(plans)
+
+
+@pytest.mark.parametrize("name", ["orders", "catalog"])
+def test_the_doctor_goes_by_indexes(databases: Databases, name: DatabaseName) -> None:
+    examined = Examined(name, Settings.read(databases.environment))
+
+    with explained() as plans:
+        for check in examined.checks:
+            check.look()
+    examined.close()
+
+    # It looks at each product, and at the newest events by their number: here these are all there are.
+    meant = [plan for plan in plans if plan[1]["table"] == "catalog" or "outbox.error IS NOT" in plan[0]]
+    assert len(meant) == {"orders": 1, "catalog": 2}[name]
+    assert_indexed([plan for plan in plans if plan not in meant])
