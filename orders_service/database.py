@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -22,6 +23,7 @@ from sqlalchemy.engine import Connection, CursorResult, ExceptionContext, make_u
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import PoolResetState
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -109,12 +111,12 @@ def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> st
 
 
 def open_engine(
-    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, tidy: bool = True
+    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, ping: bool = True
 ) -> Engine:
     """An engine whose every wait has an end. *pool_size* is the number of threads that use it.
 
-    With *read_seconds* None a statement may last: DDL on a large table does. Without *tidy* a connection is
-    neither tried before it is used nor rolled back after: for whoever does both by himself.
+    With *read_seconds* None a statement may last: DDL on a large table does. Without *ping* a connection is
+    not tried before it is used: for whoever does again what a lost one may not have done.
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
@@ -128,8 +130,8 @@ def open_engine(
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         pool_timeout=POOL_SECONDS,
-        pool_pre_ping=tidy,
-        pool_reset_on_return="rollback" if tidy else None,
+        pool_pre_ping=ping,
+        pool_reset_on_return=None,  # `on_reset` does it, and asks the server nothing where nothing is open.
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
@@ -144,6 +146,11 @@ def open_engine(
     def on_error(context: ExceptionContext) -> None:
         if _code(context.original_exception) in DENIED:
             context.is_disconnect = True
+
+    @event.listens_for(engine, "reset")
+    def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
+        if not state.terminate_only and connection.server_status & SERVER_STATUS_IN_TRANS:
+            connection.rollback()
 
     return engine
 
