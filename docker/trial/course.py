@@ -23,7 +23,6 @@ ORDERS = 50
 DELIVERY = 400  # So that most of the crowd's orders are confirmed, and in the end some are not.
 SINK_SECONDS = 60
 IN_SYNC_SECONDS = 60
-ELSEWHERE = ["--file", "docker/compose.yaml", "--file", "docker/kafka-elsewhere.yaml"]
 LIMIT_SECONDS = 1200  # Of everything; three times what it takes where nothing is in the cache yet.
 
 
@@ -67,8 +66,7 @@ def try_all(profiles: list[str]) -> list[str]:
         _images(docker) as stand_ins,
     ):
         _build(docker)
-        with step("docker/kafka-elsewhere.yaml"):
-            run([*docker.compose, *ELSEWHERE, "config", "--quiet"], env=docker.env)
+        _check_files(docker)
         for profile in profiles:
             with step(f"profile {profile}"), stack(docker, profile, secrets, scale="api=2") as one:
                 posture.check(one)
@@ -225,6 +223,18 @@ def _build(docker: Engine) -> None:
     say(f"image {IMAGE} built in {time.monotonic() - began:.0f} s, {size / 1e6:.0f} MB")
     with step("looking into the image"):
         posture.check_image(docker, IMAGE)
+
+
+def _check_files(docker: Engine) -> None:
+    """Compose understands its files in every way that they are put together, and warns of nothing."""
+    profiles = [f"--env-file docker/{profile}.env" for profile in PROFILES if profile != "default"]
+    ways = ["", *profiles, "--file docker/kafka-elsewhere.yaml"]
+    for way in ways:
+        with step(f"docker compose {way} config"):
+            words = [*docker.compose, "--file", "docker/compose.yaml", *way.split(), "config", "--quiet"]
+            if found := run(["sh", "-c", 'exec "$@" 2>&1', "sh", *words], env=docker.env):
+                raise TrialError(found)
+    say(f"docker compose config finds nothing, in each of {len(ways)} ways to put its files together")
 
 
 def _too_long(*_: object) -> None:

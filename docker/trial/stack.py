@@ -110,7 +110,7 @@ def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterato
             one.compose("up", "--wait", "--wait-timeout", str(UP_SECONDS), "--scale", scale)
         say(f"{profile}: up and healthy in {time.monotonic() - began:.0f} s")
         yield one
-    except BaseException:
+    except Exception:
         _show_logs(one)
         raise
     finally:
@@ -126,7 +126,7 @@ def _check_limits(one: Stack) -> None:
     total = sum(int(service["mem_limit"]) * service.get("scale", 1) for service in services.values())
     if one.profile == "default" and total >= LIMIT_BYTES:
         raise TrialError(f"the memory limits add up to {total / 2**20:.0f} MiB")
-    say(f"{one.profile}: compose.yaml is valid, its memory limits add up to {total / 2**20:.0f} MiB")
+    say(f"{one.profile}: the memory limits add up to {total / 2**20:.0f} MiB")
 
 
 def make_secrets(folder: Path) -> None:
