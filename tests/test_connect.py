@@ -16,7 +16,7 @@ from orders_service.commands.doctor.connect import carried
 from orders_service.commands.doctor.finding import Level
 from orders_service.connect import FOLDER, PLACEHOLDER, Connect
 from orders_service.events.broker import Outgoing, Record, TopicSpec
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.workers import orders_relay
 from tests.databases import Databases
 from tests.deployment import await_true

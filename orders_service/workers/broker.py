@@ -4,7 +4,8 @@ from pathlib import Path
 
 from orders_service.events.broker import Broker, TopicSpec
 from orders_service.events.embedded import EmbeddedBroker
-from orders_service.events.kafka import KafkaBroker, Security
+from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.kafka.client import Security
 from orders_service.settings import Settings
 
 BROKER_FILE = "broker.db"

@@ -25,7 +25,7 @@ from orders_service.commands.doctor.databases import Examined
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made
 from orders_service.database import utc_now
 from orders_service.events.broker import Outgoing, TopicSpec
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka.broker import KafkaBroker
 from tests.databases import Databases
 from tests.deployment import deployed
 from tests.flow_kit import BERLIN, Flow

@@ -31,7 +31,7 @@ from orders_service.events.broker import (
     TopicSpec,
 )
 from orders_service.events.embedded import EmbeddedBroker
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka.broker import KafkaBroker
 
 SECONDS = 30.0  # Within these everything must have happened.
 KOREAN = "주문이 접수되었습니다".encode()

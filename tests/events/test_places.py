@@ -11,7 +11,7 @@ from kafka import TopicPartition
 from lab import Lab
 from orders_service.events.broker import Outgoing, Record, Subscription, TopicSpec
 from orders_service.events.errors import EventsGone, InstanceTaken
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka.broker import KafkaBroker
 
 pytestmark = pytest.mark.real
 

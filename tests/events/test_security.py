@@ -15,7 +15,8 @@ from lab.broker import Broker as Server
 from lab.java import properties
 from lab.ports import is_free
 from orders_service.events.broker import BrokerError, Outgoing, Producer, Subscription, TopicSpec
-from orders_service.events.kafka import KafkaBroker, Security
+from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.kafka.client import Security
 from orders_service.settings import Settings
 from orders_service.workers.broker import broker
 from tests.certificates import Authority

@@ -19,7 +19,7 @@ from lab import Lab
 from orders_service.catalog.product import Product, Reservation, Supply
 from orders_service.database import utc_now
 from orders_service.events.broker import Outgoing, Producer
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders.order import Order
 from tests.databases import Databases

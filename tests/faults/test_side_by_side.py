@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from orders_service.catalog.product import Product
 from orders_service.events.broker import Outgoing, TopicSpec
-from orders_service.events.kafka import KafkaBroker
+from orders_service.events.kafka.broker import KafkaBroker
 from tests.deployment import await_true
 from tests.faults import course_way, history
 from tests.faults.stage import Stage

@@ -1,0 +1,1 @@
+"""(5) The real broker, through kafka-python. The one folder that knows that library."""

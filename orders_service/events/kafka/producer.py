@@ -1,0 +1,156 @@
+"""What is sent, and what became of it."""
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import kafka
+from kafka.errors import (
+    InvalidRecordError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+
+from orders_service.events.broker import BrokerError, Delivery, Outgoing, RecordRefused, TopicMissing
+from orders_service.events.kafka.client import (
+    CLOSE_SECONDS,
+    DELIVERY_SECONDS,
+    GIVE_UP_SECONDS,
+    METADATA_SECONDS,
+    REQUEST_SECONDS,
+    Servers,
+    connect,
+    end,
+    ms,
+)
+
+BATCH_BYTES = 65_536
+# What blames the record. Anything else is infrastructure: time-outs, rights, replicas, topics.
+RECORD_ERRORS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
+
+
+@dataclass
+class Sent(Delivery):
+    """A delivery on its way. Its outcome comes with *future*, by the monotonic time *until* or never."""
+
+    topic: str = ""
+    future: Any = None
+    until: float = 0.0
+    alone: bool = False
+
+
+class KafkaProducer:
+    """An idempotent producer. Its client is replaced after any failure in which that had a part.
+
+    For the client such a failure can be the end: it then fails all other records, with the first one's error.
+    """
+
+    def __init__(self, servers: Servers, max_request_bytes: int) -> None:
+        self._servers = servers
+        self._max_request_bytes = max_request_bytes
+        self._client: Any = None
+        self._suspect: set[str] = set()
+
+    def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
+        topics = {record.topic for record in records}
+        if self._suspect.isdisjoint(topics):
+            return self._hand_over(records)
+        # The broker refused a record, and the client blamed all that were on their way. So one by one.
+        deliveries: list[Delivery] = []
+        for record in records:
+            deliveries += self._hand_over([record], alone=True)
+            self.wait(deliveries[-1:], seconds=GIVE_UP_SECONDS)
+            if deliveries[-1].error and not deliveries[-1].for_good:
+                return deliveries + [Delivery(error=deliveries[-1].error) for _ in records[len(deliveries) :]]
+        self._suspect -= topics
+        return deliveries
+
+    def wait(self, deliveries: Sequence[Delivery], *, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        for delivery in deliveries:
+            if isinstance(delivery, Sent) and delivery.open:
+                self._settle(delivery, deadline)
+        if any(delivery.open for delivery in deliveries):
+            return False
+        if any(isinstance(delivery, Sent) and delivery.error for delivery in deliveries):
+            self.close()
+        return True
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client:
+            end(lambda: _close_producer(client))
+
+    def _hand_over(self, records: Sequence[Outgoing], *, alone: bool = False) -> list[Delivery]:
+        deliveries: list[Delivery] = []
+        try:
+            client = self._knowing(records[0].topic) if records else None
+            for record in records:
+                deliveries.append(_send(client, record, alone=alone))
+        except BrokerError as error:
+            deliveries += [Delivery(error=error) for _ in records[len(deliveries) :]]
+        return deliveries
+
+    def _knowing(self, topic: str) -> Any:
+        """The client, once it knows the partitions of *topic*."""
+        if self._client is None:
+            self._client = connect(
+                kafka.KafkaProducer,
+                self._servers,
+                acks="all",
+                enable_idempotence=True,
+                batch_size=BATCH_BYTES,
+                max_request_size=self._max_request_bytes,
+                max_block_ms=ms(METADATA_SECONDS),
+                request_timeout_ms=ms(REQUEST_SECONDS),
+                delivery_timeout_ms=ms(DELIVERY_SECONDS),
+            )
+        try:
+            self._client.partitions_for(topic)
+        except (KafkaError, ValueError) as error:
+            silence = self._client.metrics()["producer-metrics"]["metadata-age"]
+            self.close()  # It would ask for this topic ten times a second, for as long as it lives.
+            if isinstance(error, KafkaTimeoutError) and silence < METADATA_SECONDS:
+                raise TopicMissing(topic) from error
+            raise BrokerError(str(error)) from error
+        return self._client
+
+    def _settle(self, sent: Sent, deadline: float) -> None:
+        patience = min(deadline, sent.until) - time.monotonic()
+        with suppress(Exception):  # Whatever it is, it is the record's outcome, and read below.
+            sent.future.get(timeout=max(0.0, patience))
+        if sent.future.succeeded():
+            sent.acknowledged = True
+        elif sent.future.failed():
+            refused = isinstance(sent.future.exception, RECORD_ERRORS)
+            sent.for_good = refused and sent.alone
+            sent.error = (RecordRefused if sent.for_good else BrokerError)(str(sent.future.exception))
+            if refused and not sent.alone:
+                self._suspect.add(sent.topic)
+        elif sent.until <= deadline:
+            sent.error = BrokerError(f"no answer within {GIVE_UP_SECONDS} s")
+
+
+def _send(client: Any, record: Outgoing, *, alone: bool) -> Delivery:
+    if record.key is None and record.value is None:
+        return Delivery(error=RecordRefused("neither key nor value"), for_good=True)
+    try:
+        future = client.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
+    except (MessageSizeTooLargeError, TypeError) as error:
+        return Delivery(error=RecordRefused(str(error)), for_good=True)
+    except (KafkaError, ValueError) as error:
+        raise BrokerError(str(error)) from error
+    if future.failed():
+        raise BrokerError(str(future.exception))
+    return Sent(topic=record.topic, future=future, until=time.monotonic() + GIVE_UP_SECONDS, alone=alone)
+
+
+def _close_producer(client: Any) -> None:
+    """Close it whatever is on its way. Its own `close` gives up then, and leaves its thread behind."""
+    client._sender.force_close()
+    client._sender.join()
+    client.close(timeout=CLOSE_SECONDS)
