@@ -18,7 +18,7 @@ from orders_service.orders.service import Placement
 from tests.databases import Databases
 from tests.deployment import Deployment, await_true
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(240)]
 
 ORDERS = 10_000
 COLUMNS = "order_id, user_id, product_id, qty, unit_price, total_price"

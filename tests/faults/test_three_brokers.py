@@ -11,7 +11,7 @@ from lab import Lab, Ports
 from tests.databases import Databases
 from tests.deployment import assert_orders_and_reservations_agree, await_true, deployed
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(240)]
 
 ORDERS = 1000
 
