@@ -91,7 +91,7 @@ def test_consumers_join_and_leave_under_load(stage: Stage) -> None:
             for word in stage.chance.sample(more, len(more)):
                 stage.stop(word)
                 stage.await_accepted(customers, 20)
-        stage.await_answer(seconds=10)
+        stage.await_answer(seconds=30)
 
     stage.settle()
 
