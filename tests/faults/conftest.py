@@ -3,6 +3,7 @@
 import os
 import random
 import secrets
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -84,6 +85,9 @@ def stage(
     """The deployment, whole. After a test that failed there is a new one."""
     if stages and not stages[-1].sound:
         stages.pop().close()
+        for server in lab.servers:
+            server.signal(signal.SIGCONT)
+            server.start()
     if not stages:
         stages.append(Stage(lab, tmp_path_factory.mktemp("stage"), random.Random(f"{SEED} {next(NUMBERS)}")))
         stages[-1].open()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import kafka
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -82,14 +82,10 @@ class Stage:
         now = utc_now()
         with Session(self.databases.catalog) as session:
             for name, stock in zip(names, stocks, strict=True):
-                session.execute(
-                    insert(Product).values(
-                        product_id=name, product_name=name, stock=stock, unit_price=1, created_at=now
-                    )
+                session.add(
+                    Product(product_id=name, product_name=name, stock=stock, unit_price=1, created_at=now)
                 )
-                session.execute(
-                    insert(Supply).values(product_id=name, qty=stock, note="opening", created_at=now)
-                )
+                session.add(Supply(product_id=name, qty=stock, note="opening", created_at=now))
             session.commit()
         return names
 
