@@ -35,7 +35,7 @@ faults: .venv/dev  ## Kill, freeze and cut every part of it under load, and judg
 	$(BIN)/pytest -m faults --timeout 300
 
 audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks name
-	@$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock requirements-lab.lock docker/trial/tools.lock
+	@$(BIN)/python .ci/audit.py requirements*.lock docker/trial/tools.lock
 
 soak: .venv/dev  ## Break one thing after the other for MINUTES, under 300 orders a second
 	$(BIN)/python -m tests.faults.soak $(MINUTES)
