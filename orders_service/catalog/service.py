@@ -12,6 +12,8 @@ from orders_service.catalog.product import Product, Reason, Reservation, State, 
 from orders_service.events.contract import Event, OrderEvent, StockRejected, StockReserved
 from orders_service.events.errors import Conflicting
 
+RESERVE = insert(Reservation.__table__)  # type: ignore[arg-type]
+
 
 @dataclass
 class Decision:
@@ -79,7 +81,7 @@ class Ledger:
             made = [
                 {**vars(decision), "created_at": now, "updated_at": now} for decision in self._made.values()
             ]
-            session.execute(insert(Reservation), made)
+            session.connection().execute(RESERVE, made)
         if self._released:
             session.execute(
                 update(Reservation)

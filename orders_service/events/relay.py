@@ -1,9 +1,10 @@
 """(4) From the outbox to the broker, oldest first."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Row, func, select, update
@@ -18,8 +19,24 @@ from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
+BATCHES = 10  # Of one lane in one step; then it is another's turn.
 PURGE_SECONDS = 60  # How often an idle relay looks for what is old enough to be deleted.
 REST_SECONDS = (0.2, 10.0)  # A lane whose topic failed rests this long at first, and at most.
+
+Rows = Sequence[Row[Any]]
+COLUMNS = (
+    OutboxRow.seq,
+    OutboxRow.id,
+    OutboxRow.specversion,
+    OutboxRow.source,
+    OutboxRow.type,
+    OutboxRow.aggregateid,
+    OutboxRow.time,
+    OutboxRow.topic,
+    OutboxRow.key,
+    OutboxRow.payload,
+    OutboxRow.traceparent,
+)
 
 log = structlog.get_logger()
 
@@ -97,19 +114,25 @@ class Relay:
         lane = self._lanes.setdefault(name, Lane())
         if time.monotonic() < lane.rests_until or not self._hold(session, name):
             return False
-        rows = self._fetch(session, name)
-        crash_points.at("relay.fetched")
-        deliveries = self._producer.send([_outgoing(row) for row in rows])
-        crash_points.at("relay.sent")
-        while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):
-            self._hold(session, name)
-        crash_points.at("relay.acknowledged")
-        self._mark(session, rows, deliveries)
-        crash_points.at("relay.marked")
-        failed = next((d.error for d in deliveries if d.error and not d.for_good), None)
+        batches = self._batches(session, name)
+        busy = rows = next(batches)
+        deliveries = self._send(rows)
+        failed = None
+        while rows:
+            # One batch is on its way at a time. Meanwhile the last one is marked, and the next one fetched.
+            ahead = next(batches, [])
+            while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):
+                self._hold(session, name)
+            crash_points.at("relay.acknowledged")
+            failed = next((d.error for d in deliveries if d.error and not d.for_good), None)
+            go_on = failed is None and self._hold(session, name)
+            sent, following = deliveries, self._send(ahead) if go_on else []
+            self._mark(session, rows, sent)
+            crash_points.at("relay.marked")
+            rows, deliveries = ahead if go_on else [], following
         if failed is None:
             lane.failures = 0
-            return bool(rows)
+            return bool(busy)
         lane.failures += 1
         pause = rest(lane.failures, shortest=REST_SECONDS[0], longest=REST_SECONDS[1])
         lane.rests_until = time.monotonic() + pause
@@ -124,18 +147,35 @@ class Relay:
             lane.held_until = now + self._lease_seconds if mine else 0.0
         return lane.held_until > now
 
-    def _fetch(self, session: Session, name: str) -> list[Row[tuple[object, ...]]]:
-        """The oldest pending rows, an order at most once: its next event waits for this one's outcome."""
-        table = OutboxRow.__table__
-        rows = session.execute(
-            select(table).where(table.c.lane == name).order_by(table.c.seq).limit(BATCH)
-        ).all()
-        session.rollback()
-        return list({row.aggregateid: row for row in reversed(rows)}.values())[::-1]
+    def _batches(self, session: Session, name: str) -> Iterator[Rows]:
+        """The oldest pending rows, then those that come next while the last batch is on its way.
 
-    def _mark(
-        self, session: Session, rows: Sequence[Row[tuple[object, ...]]], sent: Sequence[Delivery]
-    ) -> None:
+        In all of them an order is at most once: its next event waits for this one's outcome.
+        """
+        pending = select(*COLUMNS).where(OutboxRow.lane == name).order_by(OutboxRow.seq).limit(BATCH)
+        rows: list[Any] = []
+        orders: set[str] = set()
+        for _ in range(BATCHES):
+            # From the oldest on each time: one that was recorded before others may be committed after them.
+            on_their_way = [row.seq for row in rows]
+            found = session.execute(pending.where(OutboxRow.seq.not_in(on_their_way))).all()
+            session.rollback()
+            rows = []
+            for row in found:
+                if row.aggregateid not in orders:
+                    orders.add(row.aggregateid)
+                    rows.append(row)
+            yield rows
+            if len(found) < BATCH:
+                return
+
+    def _send(self, rows: Rows) -> list[Delivery]:
+        crash_points.at("relay.fetched")
+        deliveries = self._producer.send([_outgoing(row) for row in rows])
+        crash_points.at("relay.sent")
+        return deliveries
+
+    def _mark(self, session: Session, rows: Rows, sent: Sequence[Delivery]) -> None:
         acknowledged = [row.seq for row, delivery in zip(rows, sent, strict=True) if delivery.acknowledged]
         if acknowledged:
             session.execute(
@@ -160,7 +200,7 @@ class Relay:
         session.commit()
 
 
-def _outgoing(row: Row[tuple[object, ...]]) -> Outgoing:
+def _outgoing(row: Row[Any]) -> Outgoing:
     attributes = {
         "id": row.id,
         "source": row.source,

@@ -4,6 +4,7 @@ import faulthandler
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Protocol
 
@@ -12,7 +13,8 @@ import structlog
 from orders_service.events.errors import Stopped
 from orders_service.events.rest import rest
 
-REST_SECONDS = (0.005, 0.1)  # After recent work, and at most.
+REST_SECONDS = (0.003, 0.025)  # After recent work, and at most.
+REST_PART = 0.01  # Of the time that there has been nothing to do.
 BACK_OFF_SECONDS = (0.1, 10.0)  # After a first failure, and at most.
 WATCHDOG_SECONDS = 120  # Longer than every wait in a step together.
 WATCHDOG_EXIT = 4
@@ -72,7 +74,7 @@ def turn(worker: Worker, name: str, stop: threading.Event) -> None:
 
 
 def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) -> None:
-    pause, failures = REST_SECONDS[0], 0
+    failures, worked = 0, time.monotonic()
     while not stop.is_set():
         watchdog.beat()
         try:
@@ -95,9 +97,11 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
         if failures:
             log.info("recovered", worker=name, failures=failures)
         failures = 0
-        pause = REST_SECONDS[0] if busy else min(pause * 1.5, REST_SECONDS[1])
-        if not busy:
-            stop.wait(pause)
+        now = time.monotonic()
+        if busy:
+            worked = now
+        else:
+            stop.wait(min(max(REST_SECONDS[0], REST_PART * (now - worked)), REST_SECONDS[1]))
 
 
 def _close(worker: Worker, name: str) -> None:

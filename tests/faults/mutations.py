@@ -79,9 +79,9 @@ MUTATIONS = (
     Mutation(
         "a row is marked before its acknowledgement",
         "orders_service/events/relay.py",
-        "        while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):\n"
-        "            self._hold(session, name)\n",
-        "        for delivery in deliveries:\n            delivery.acknowledged = True\n",
+        "            while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):\n"
+        "                self._hold(session, name)\n",
+        "            for delivery in deliveries:\n                delivery.acknowledged = True\n",
         [
             "tests/events/test_relay.py",
             "tests/faults/test_kafka.py::test_the_broker_is_killed",
