@@ -41,8 +41,16 @@ def place(user_id: str) -> ResponseReturnValue:
 
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
-    """The user's orders, oldest first."""
-    return jsonify([schemas.order(order) for order in service.all_of(reading(Order), user_id)])
+    """The user's orders, oldest first: all, or a page of `limit` after the order `after`."""
+    limit = schemas.load_limit(request.args.get("limit"))
+    most = None if limit is None else limit + 1  # One more tells whether there is a next page.
+    found = service.all_of(reading(Order), user_id, after=request.args.get("after"), most=most)
+    page = found[:limit]
+    response = jsonify([schemas.order(order) for order in page])
+    if len(page) < len(found):
+        here = f"{orders.url_prefix}/{quote(user_id)}/orders"
+        response.headers["Link"] = f'<{here}?limit={limit}&after={page[-1].order_id}>; rel="next"'
+    return response
 
 
 @orders.get("/<user_id>/orders/<order_id>")

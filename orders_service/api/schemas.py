@@ -16,6 +16,7 @@ PRODUCT_ID_MAX = 120
 USER_ID_MAX = 255
 QTY_MAX = 10_000
 UNIT_PRICE_MAX = 100_000_000
+PAGE_MAX = 1000
 TOTAL_PRICE_MAX = 2**31 - 1  # The course's Java and the sink's schema are 32-bit.
 
 
@@ -86,6 +87,16 @@ def load_user_id(user_id: str) -> str:
         return USER_ID.deserialize(user_id) or ""
     except ValidationError as error:
         raise InvalidFields({"userId": error.messages[0]}, in_path=frozenset({"userId"})) from error
+
+
+def load_limit(limit: str | None) -> int | None:
+    """The checked size of a page, None for all there is; raises `InvalidFields`."""
+    if limit is None:
+        return None
+    if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:9]) <= PAGE_MAX:
+        text = f"must be a whole number from 1 to {PAGE_MAX}"
+        raise InvalidFields({"limit": text}, in_path=frozenset({"limit"}))
+    return int(limit)
 
 
 def placed(order: Placement) -> dict[str, Any]:

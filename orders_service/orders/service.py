@@ -166,9 +166,17 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
     return order
 
 
-def all_of(session: Session, user_id: str) -> Sequence[Order]:
-    """The customer's orders, oldest first."""
-    return session.scalars(select(Order).where(Order.user_id == user_id).order_by(Order.id)).all()
+def all_of(
+    session: Session, user_id: str, *, after: str | None = None, most: int | None = None
+) -> Sequence[Order]:
+    """The customer's orders, oldest first: all of them, or those *after* an order, *most* at most.
+
+    Raises `OrderNotFound` for an order after which nothing can come.
+    """
+    query = select(Order).where(Order.user_id == user_id).order_by(Order.id).limit(most)
+    if after is not None:
+        query = query.where(Order.id > get(session, user_id, after).id)
+    return session.scalars(query).all()
 
 
 def oldest_pending(session: Session) -> Order | None:

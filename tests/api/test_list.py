@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from orders_service.database import utc_now
 from orders_service.orders.order import Order, Status
-from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, at_once
+from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, assert_problem, at_once
 
 
 def test_a_user_without_orders_has_an_empty_list(api: Api) -> None:
@@ -77,6 +77,60 @@ def test_looking_writes_nothing_and_waits_for_no_writer(api: Api) -> None:
         assert [order["orderId"] for order in listed.json or []] == [order_id]
         assert shown.status_code == 200
         writer.rollback()
+
+
+def test_a_page_ends_where_the_next_begins(api: Api) -> None:
+    ids = [api.placed() for _ in range(5)]
+    api.placed("lee")
+
+    pages, path = [], f"{ORDERS}?limit=2"
+    while path:
+        response = api.get(path)
+        pages.append([order["orderId"] for order in response.json or []])
+        path = response.headers.get("Link", "").partition(">")[0].lstrip("<")
+
+    assert pages == [ids[:2], ids[2:4], ids[4:]]
+
+
+def test_the_last_full_page_has_no_next(api: Api) -> None:
+    ids = [api.placed() for _ in range(2)]
+
+    response = api.get(f"{ORDERS}?limit=2")
+
+    assert [order["orderId"] for order in response.json or []] == ids
+    assert "Link" not in response.headers
+
+
+def test_the_next_page_of_a_user_with_an_odd_name_is_found(api: Api) -> None:
+    for _ in range(2):
+        api.placed("k%3Fm%20é%26")
+
+    link = api.get("/order-service/k%3Fm%20é%26/orders?limit=1").headers["Link"]
+
+    assert len(api.get(link.partition(">")[0].lstrip("<")).json or []) == 1
+
+
+def test_without_a_limit_all_that_come_after_are_listed(api: Api) -> None:
+    ids = [api.placed() for _ in range(3)]
+
+    response = api.get(f"{ORDERS}?after={ids[0]}")
+
+    assert [order["orderId"] for order in response.json or []] == ids[1:]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1001", "two", "", "1.0", " 1", "٣", "9" * 5000])
+def test_a_limit_that_is_none_is_refused(api: Api, limit: str) -> None:
+    response = api.get(f"{ORDERS}?limit={quote(limit)}")
+
+    assert_problem(response, 422, "invalid-fields", fields=("limit",))
+
+
+def test_after_anothers_order_nothing_can_come(api: Api) -> None:
+    order_id = api.placed("lee")
+
+    response = api.get(f"{ORDERS}?limit=2&after={order_id}")
+
+    assert_problem(response, 404, "order-not-found")
 
 
 def _row(order_id: str, now: datetime) -> dict[str, object]:
