@@ -1,0 +1,142 @@
+"""How many statements a group, a relay's batch and a consumer's batch cost: for 200 as many as for ten.
+
+Each is a round trip, or several. Whoever adds one changes a number here, and says in the commit why.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+from orders_service.database import in_transaction, utc_now
+from orders_service.orders import service
+from orders_service.orders.service import Placement
+from orders_service.wiring import orders_outbox
+from orders_service.workers.loop import Worker
+from tests.flow_kit import BERLIN, TOKYO, Flow
+
+SIZES = (10, 200)
+
+
+@contextmanager
+def statements(*engines: Engine) -> Iterator[list[str]]:
+    """What the databases are asked meanwhile. An INSERT of many rows is one, an UPDATE of many is many."""
+    asked: list[str] = []
+
+    def on_statement(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
+        verb, _, rest = statement.partition(" ")
+        words = rest.replace("INTO ", "").split()
+        asked.extend([f"{verb} {words[0]}"] * (len(parameters) if many and verb != "INSERT" else 1))
+
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", on_statement)
+    yield asked
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", on_statement)
+
+
+def wanted(number: int, *, keyed: bool = False) -> Placement:
+    return Placement(
+        order_id=service.order_id("kim", f"key-{number}" if keyed else None),
+        user_id="kim",
+        product_id=(BERLIN, TOKYO)[number % 2],
+        qty=1,
+        unit_price=1,
+        keyed=keyed,
+    )
+
+
+def place(flow: Flow, group: list[Placement]) -> None:
+    """Place a group, as the committer does."""
+    with Session(flow.databases.orders) as session:
+        outbox = orders_outbox(flow.settings)
+        in_transaction(session, lambda s: service.place(s, group, outbox=outbox, clock=utc_now))
+
+
+def stepping(worker: Any) -> tuple[Engine, Worker]:
+    """A worker and its engine."""
+    with worker._sessions() as session:
+        return session.get_bind(), worker
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_group_is_two_inserts(flow: Flow, size: int) -> None:
+    with statements(flow.databases.orders) as asked:
+        place(flow, [wanted(number) for number in range(size)])
+
+    assert without_transactions(asked) == ["INSERT orders", "INSERT outbox"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_group_with_keys_is_one_look_and_two_inserts(flow: Flow, size: int) -> None:
+    place(flow, [wanted(number, keyed=True) for number in range(0, size, 2)])
+
+    with statements(flow.databases.orders) as asked:
+        place(flow, [wanted(number, keyed=True) for number in range(size)])
+
+    assert len(without_transactions(asked)) == 3
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_relays_batch_is_fetched_by_one_statement_and_marked_by_one(flow: Flow, size: int) -> None:
+    engine, relay = stepping(flow.orders_relay)
+    place(flow, [wanted(0)])
+    relay.step()
+    place(flow, [wanted(number) for number in range(size)])
+
+    with statements(engine) as asked:
+        relay.step()
+
+    assert without_transactions(asked) == [
+        "SELECT min(outbox.lane)",  # Which lane comes first,
+        "SELECT min(outbox.lane)",  # and none after it.
+        "SELECT outbox.seq,",
+        "UPDATE outbox",
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_consumers_batch_has_a_statement_for_each_table_and_product(flow: Flow, size: int) -> None:
+    engine, consumer = stepping(flow.stock_consumer)
+    place(flow, [wanted(0), wanted(1)])
+    flow.run()
+    place(flow, [wanted(number) for number in range(size)])
+    while flow.orders_relay.step():
+        pass
+
+    with statements(engine) as asked:
+        consumer.step()
+
+    assert without_transactions(asked) == [
+        "SELECT catalog.product_id,",  # Locked,
+        "SELECT reservations.order_id,",
+        "INSERT reservations",
+        "UPDATE catalog",  # once for each product
+        "UPDATE catalog",
+        "INSERT outbox",
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_batch_of_answers_is_one_update(flow: Flow, size: int) -> None:
+    engine, consumer = stepping(flow.status_consumer)
+    flow.sql("catalog", "UPDATE catalog SET stock = 1000")  # Else some answers would be refusals.
+    place(flow, [wanted(number) for number in range(50)])  # So many that each partition has had one.
+    flow.run()
+    place(flow, [wanted(number) for number in range(size)])
+    for worker in flow.workers[:3]:
+        while worker.step():
+            pass
+
+    with statements(engine) as asked:
+        consumer.step()
+
+    assert without_transactions(asked) == ["UPDATE orders"]
+
+
+def without_transactions(asked: list[str]) -> list[str]:
+    """Less what only SQLite is told aloud."""
+    return [statement for statement in asked if not statement.startswith(("BEGIN", "COMMIT"))]
