@@ -1,5 +1,6 @@
 """What clients send and get: the course's JSON, with a status added."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
@@ -93,7 +94,7 @@ def load_limit(limit: str | None) -> int | None:
     """The checked size of a page, None for all there is; raises `InvalidFields`."""
     if limit is None:
         return None
-    if not limit.isascii() or not limit.isdecimal() or not 1 <= int(limit[:9]) <= PAGE_MAX:
+    if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= PAGE_MAX:
         text = f"must be a whole number from 1 to {PAGE_MAX}"
         raise InvalidFields({"limit": text}, in_path=frozenset({"limit"}))
     return int(limit)
