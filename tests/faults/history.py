@@ -92,8 +92,7 @@ def read(
             supplied[product] += qty
         letters = select(*DeadLetter.__table__.columns)
         dead = [*orders.execute(letters), *catalog.execute(letters)]
-        spoilt = {(letter.topic, letter.partition, letter.offset) for letter in dead}
-        return History(
+        history = History(
             told=told,
             orders={row.order_id: row for row in orders.execute(select(*Order.__table__.columns))},
             reservations={
@@ -102,14 +101,17 @@ def read(
             stock={row.product_id: row.stock for row in catalog.execute(select(*Product.__table__.columns))},
             supplied=supplied,
             outbox=[*orders.execute(select(*outbox)), *catalog.execute(select(*outbox))],
-            facts=[
-                f for record in records(servers, topics) if (f := _fact(record)) and f.place not in spoilt
-            ],
+            facts=[],
             dead=dead,
             poison=poison,
             reordered=reordered,
             foreign=foreign,
         )
+    # With no transaction open: MariaDB ends one that is idle for long.
+    spoilt = {(letter.topic, letter.partition, letter.offset) for letter in dead}
+    facts = (_fact(record) for record in records(servers, topics))
+    history.facts = [fact for fact in facts if fact and fact.place not in spoilt]
+    return history
 
 
 def records(servers: str, topics: Sequence[str]) -> list[Record]:
