@@ -1,6 +1,7 @@
 """POST an order: from one customer at a time, and from 64 at once."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.processes import Process
@@ -42,6 +43,19 @@ def subjects(stage: Stage) -> list[Subject]:
         Subject(name, *stage.serve(name, command, API_WORKERS=str(WORKERS)))
         for name, command in commands.items()
     ]
+
+
+def rates(
+    stage: Stage, takers: Sequence[Subject], *, connections: int, rounds: int, seconds: int, replays: int = 0
+) -> dict[str, list[dict[str, float]]]:
+    """All subjects in turn, several times."""
+    found: dict[str, list[dict[str, float]]] = {subject.name: [] for subject in takers}
+    for _ in range(rounds):
+        for subject in takers:
+            found[subject.name].append(
+                post(stage, subject, connections=connections, seconds=seconds, replays=replays)
+            )
+    return found
 
 
 def post(

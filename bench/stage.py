@@ -1,6 +1,8 @@
 """The servers of a lab with the service's tables, and what is measured on them."""
 
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +47,11 @@ class Stage:
         process.start(lambda: _listens(port))
         return process, f"http://127.0.0.1:{port}"
 
+    def word(self, *words: str, **settings: str) -> None:
+        """Run a word to its end."""
+        environment = os.environ | self.environment | settings
+        subprocess.run(ours(*words), env=environment, check=True, capture_output=True, timeout=60)
+
     def empty(self) -> None:
         """Forget every order; the products have plenty in stock."""
         with self.lab.mariadb.connect() as connection, connection.cursor() as cursor:
@@ -52,6 +59,28 @@ class Stage:
                 for table in tables:
                     cursor.execute(f"TRUNCATE {database}.{table}")
             cursor.execute("UPDATE catalog.catalog SET stock = 1000000000")
+
+    def fill_orders(self, rows: int, *, each: int) -> None:
+        """So many orders, of customers who have *each* so many of them."""
+        self.sql(
+            "INSERT INTO orders.orders (product_id, qty, unit_price, total_price, user_id, order_id,"
+            " created_at, status, version, updated_at) SELECT 'CATALOG-001', 1, 1500, 1500,"
+            f" CONCAT('user-', seq % {rows // each}), UUID(), NOW(6), 'CONFIRMED', 2, NOW(6)"
+            f" FROM orders.seq_1_to_{rows}"
+        )
+        self.sql("ANALYZE TABLE orders.orders")
+
+    def fill_outbox(self, rows: int) -> None:
+        """So many events that wait for the relay."""
+        topic = self.settings.catalog_topic
+        self.sql(
+            "INSERT INTO orders.outbox (id, specversion, source, type, aggregatetype, aggregateid, time,"
+            " topic, `key`, payload, created_at, lane) SELECT UUID(), '1.0', '/order-service', 'order.placed.v1',"
+            f" 'order', CONCAT('order-', seq), '2026-11-24T07:06:15.292000Z', '{topic}',"
+            " CONCAT('CATALOG-', LPAD(seq % 100, 3, '0')),"
+            """ CONCAT('{"productId":"CATALOG-001","qty":1,"unitPrice":1500,"totalPrice":1500,"orderId":"',"""
+            f""" 'order-', seq, '","userId":"user-1"}}'), NOW(6), '{topic}' FROM orders.seq_1_to_{rows}"""
+        )
 
     def sql(self, statement: str) -> tuple[tuple[object, ...], ...]:
         """Ask the server as its root."""
@@ -85,10 +114,7 @@ def stage(folder: Path) -> Iterator[Stage]:
             engine = wiring.engine(url)
             migrations.upgrade(engine, name)
             engine.dispose()
-        process = found.run("topics", ours("topics", "create"))
-        process.start()
-        assert process.handle is not None
-        process.handle.wait(60)
+        found.word("topics", "create")
         try:
             yield found
         finally:
@@ -103,3 +129,8 @@ def ours(*words: str) -> list[str]:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def percentile(values: Sequence[float], part: int) -> float:
+    """The value that *part* of a hundred do not exceed."""
+    return sorted(values)[min(len(values) - 1, len(values) * part // 100)]

@@ -31,7 +31,7 @@ def load(url: str, script: str, *, connections: int, seconds: int, replays: int 
     *replays* of a hundred orders are sent with a key that was used before.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / script), url]
-    environment = os.environ | {"REPLAYS": str(replays)}
+    environment = os.environ | {"REPLAYS": str(replays), "REPORT": str(HERE / "report.lua")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return Load(**json.loads(done.stdout.splitlines()[-1]))
 

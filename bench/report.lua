@@ -1,4 +1,4 @@
--- Reads whatever the command line names.
+-- What a load met with, as one line of JSON. Latencies in milliseconds.
 function done(summary, latency, _)
   local failed = summary.errors.connect + summary.errors.read + summary.errors.write
     + summary.errors.status + summary.errors.timeout

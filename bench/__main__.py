@@ -1,0 +1,137 @@
+"""`python -m bench`: every measure, all subjects interleaved; one table, and the same as JSON."""
+
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bench import consuming, posting, reading, relaying, starting, wrk
+from bench.stage import Stage, stage
+from bench.targets import verdicts
+from bench.whole import Whole
+
+OUT = Path("var/bench.json")
+
+Rounds = dict[str, list[dict[str, float]]]
+Found = dict[str, dict[str, dict[str, float]]]
+
+
+def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str, Rounds]]]:
+    """What is measured, by the word that chooses it."""
+    return {
+        "post": lambda on: _post(on, rounds, seconds),
+        "get": lambda on: {"GET a page of 20": reading.pages(on, rounds=rounds, seconds=seconds)},
+        "relay": lambda on: {
+            "relay, a backlog": relaying.backlog(on, rounds=rounds),
+            "relay, idle": relaying.idle(on, rounds=1),
+        },
+        "consumer": lambda on: {"consumer, a backlog": consuming.backlog(on, rounds=rounds)},
+        "whole": lambda on: _whole(on, rounds),
+        "start": lambda on: _start(on, rounds),
+    }
+
+
+def _post(on: Stage, rounds: int, seconds: int) -> dict[str, Rounds]:
+    takers = posting.subjects(on)
+    few = [taker for taker in takers if taker.name == "ours"]
+    found = {
+        f"POST, {connections} connections": posting.rates(
+            on, takers, connections=connections, rounds=rounds, seconds=seconds
+        )
+        for connections in (64, 1)
+    }
+    found["POST, 64 connections, 10 % replays"] = posting.rates(
+        on, few, connections=64, rounds=rounds, seconds=seconds, replays=10
+    )
+    for taker in takers:
+        taker.process.stop()
+    return found
+
+
+def _whole(on: Stage, rounds: int) -> dict[str, Rounds]:
+    whole = Whole(on)
+    found = {
+        "POST to stock visible, idle": {"ours": [whole.idle() for _ in range(rounds)]},
+        "500 orders/s for 60 s": {"ours": [whole.constant(seconds=60)]},
+        "megabytes after it": {name: [{"megabytes": value}] for name, value in whole.memory().items()},
+    }
+    whole.stop()
+    return found
+
+
+def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
+    return {
+        "--help": {"ours": [starting.help_word(on) for _ in range(rounds)]},
+        "run, from nothing to ready": {"ours": [starting.run_word(on) for _ in range(rounds)]},
+    }
+
+
+@click.command()
+@click.option("--rounds", default=3, show_default=True, help="How often each subject is measured.")
+@click.option("--seconds", default=8, show_default=True, help="How long a load lasts.")
+@click.option("--only", default="", help="Some of: post, get, relay, consumer, whole, start; by commas.")
+@click.option("--out", default=OUT, type=click.Path(path_type=Path), show_default=True)
+def main(rounds: int, seconds: int, only: str, out: Path) -> None:
+    """Measure what it costs, side by side with what you could pick instead."""
+    if not wrk.is_installed():
+        raise click.ClickException("the bench needs wrk: apt-get install wrk, or brew install wrk")
+    chosen = measures(rounds, seconds)
+    wanted = only.split(",") if only else list(chosen)
+    if unknown := set(wanted) - chosen.keys():
+        raise click.ClickException(f"there is no {min(unknown)}; there are {', '.join(chosen)}")
+    found: Found = {}
+    busy, began = _others(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, stage(Path(folder)) as on:
+        for word in wanted:
+            for title, subjects in chosen[word](on).items():
+                found[title] = {name: medians(several) for name, several in subjects.items()}
+                click.echo("\n".join(table(title, found[title])))
+    checks = verdicts(found)
+    for check in checks:
+        click.echo(check.line)
+    click.echo(f"\nLoad of the machine before and after: {busy:.1f}, {_others():.1f}")
+    about = {
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "rounds": rounds,
+        "seconds": seconds,
+        "load_before": busy,
+        "took_seconds": round(time.monotonic() - began),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    targets = [vars(check) for check in checks]
+    out.write_text(json.dumps({"about": about, "medians": found, "targets": targets}, indent=2) + "\n")
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each metric."""
+    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
+def table(title: str, subjects: dict[str, dict[str, float]]) -> list[str]:
+    """A table in Markdown, the ratio of the rates to the first subject's beside them."""
+    names = list(next(iter(subjects.values())))
+    lines = ["", f"| {title} | {' | '.join(name.replace('_', ' ') for name in names)} |"]
+    lines.append("|---" * (len(names) + 1) + "|")
+    for subject, found in subjects.items():
+        lines.append(f"| {subject} | {' | '.join(_shown(found[name]) for name in names)} |")
+    return lines
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _others() -> float:
+    return os.getloadavg()[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The stock consumer on a backlog, beside one that reads, changes and writes for each record."""
+
+import json
+import sys
+import time
+from uuid import uuid4
+
+from bench.processes import Process
+from bench.relaying import await_change
+from bench.stage import Stage, ours
+from orders_service.events import envelope
+from orders_service.events.broker import Outgoing
+from orders_service.events.contract import OrderPlaced
+from orders_service.workers.broker import broker
+
+BACKLOG = 40_000
+PRODUCTS = 3
+CHUNK = 1000
+SECONDS = 8  # Who is not done by then is counted until then.
+STOCK = 1_000_000_000
+
+
+def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Reservations a second from a backlog of orders: for several products, and all for one."""
+    for topic, products in (("bench-several", PRODUCTS), ("bench-one", 1)):
+        _produce(stage, topic, products)
+    rmw = [sys.executable, "-m", "bench.peers.catalog_rmw"]
+    subjects = {
+        "stock-consumer": (ours("stock-consumer"), "bench-several"),
+        "stock-consumer, one product": (ours("stock-consumer"), "bench-one"),
+        "catalog-rmw": (rmw, "bench-several"),
+    }
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
+    for _ in range(rounds):
+        for name, (command, topic) in subjects.items():
+            stage.empty()
+            process = stage.run(name, command, CATALOG_TOPIC=topic, STOCK_GROUP=f"bench-{uuid4().hex}")
+            process.start()
+            found[name].append(_measure(stage, process))
+            process.stop()
+    return found
+
+
+def _measure(stage: Stage, process: Process) -> dict[str, float]:
+    def taken() -> int:
+        ((stock,),) = stage.sql("SELECT sum(stock) FROM catalog.catalog")
+        return PRODUCTS * STOCK - int(str(stock))
+
+    first = await_change(taken, 0)
+    before, began = process.cpu(), time.monotonic()
+    while (done := taken()) < BACKLOG and time.monotonic() - began < SECONDS:
+        time.sleep(0.02)
+    spent, seconds = process.cpu() - before, time.monotonic() - began
+    return {"rate": (done - first) / seconds, "cpu_ms": spent / (done - first) * 1000}
+
+
+def _produce(stage: Stage, topic: str, products: int) -> None:
+    stage.word("topics", "create", CATALOG_TOPIC=topic)
+    producer = broker(stage.settings).producer()
+    for start in range(0, BACKLOG, CHUNK):
+        records = [_record(topic, number, products) for number in range(start, start + CHUNK)]
+        producer.wait(producer.send(records), seconds=30)
+    producer.close()
+
+
+def _record(topic: str, number: int, products: int) -> Outgoing:
+    event = OrderPlaced(
+        order_id=f"{topic}-{number}",
+        product_id=f"CATALOG-{number % products + 1:03d}",
+        qty=1,
+        unit_price=1500,
+        total_price=1500,
+        user_id="kim",
+    )
+    attributes = {
+        "id": event.id,
+        "source": "/order-service",
+        "specversion": "1.0",
+        "type": event.type,
+        "time": "2026-11-24T07:06:15.292000Z",
+        "subject": event.order_id,
+    }
+    value = json.dumps(event.data(), separators=(",", ":")).encode()
+    return Outgoing(topic, event.key.encode(), value, envelope.write(attributes, None))

@@ -1,0 +1,35 @@
+"""GET a page of 20: out of a thousand orders, and out of half a million."""
+
+from bench.processes import Process
+from bench.stage import Stage, ours
+from bench.wrk import load
+
+PAGE = 20
+SMALL, LARGE = 1_000, 500_000
+CONNECTIONS = 16
+
+
+def pages(stage: Stage, *, rounds: int, seconds: int) -> dict[str, list[dict[str, float]]]:
+    """The rates of pages, as the table grows; for each size all rounds, since filling it takes long."""
+    process, url = stage.serve("api", ours("api"))
+    found = {}
+    for rows in (SMALL, LARGE):
+        stage.empty()
+        stage.fill_orders(rows, each=PAGE)
+        found[f"of {rows:,}"] = [_page(process, url, seconds=seconds) for _ in range(rounds)]
+    stage.empty()
+    process.stop()
+    return found
+
+
+def _page(process: Process, url: str, *, seconds: int) -> dict[str, float]:
+    path = f"{url}/order-service/user-7/orders?limit={PAGE}"
+    before = process.cpu()
+    met = load(path, "report.lua", connections=CONNECTIONS, seconds=seconds)
+    return {
+        "rate": met.rate,
+        "p50_ms": met.p50,
+        "p99_ms": met.p99,
+        "cpu_ms": (process.cpu() - before) / met.requests * 1000,
+        "failed": met.failed,
+    }

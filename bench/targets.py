@@ -1,0 +1,96 @@
+"""What the numbers must show: ratios of one run, so that a busy machine is unfair to all alike."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Found = Mapping[str, Mapping[str, Mapping[str, float]]]
+MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
+PAGES, RELAY, RESTING = "GET a page of 20", "relay, a backlog", "relay, idle"
+CONSUMER, IDLE, MINUTE = "consumer, a backlog", "POST to stock visible, idle", "500 orders/s for 60 s"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A target, and what was found."""
+
+    what: str
+    target: str
+    found: float
+    reached: bool
+
+    @property
+    def line(self) -> str:
+        return f"{'reached' if self.reached else 'MISSED '}  {self.what}: {self.found:.3g} ({self.target})"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A number made of the medians, and its bound."""
+
+    what: str
+    value: Callable[[Found], float]
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, found: Found) -> Check:
+        value = self.value(found)
+        reached = (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        bound = f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
+        return Check(self.what, bound, value, reached)
+
+
+def _ratio(measure: str, metric: str, one: str, other: str) -> Callable[[Found], float]:
+    return lambda found: found[measure][one][metric] / found[measure][other][metric]
+
+
+def _plain(measure: str, subject: str, metric: str) -> Callable[[Found], float]:
+    return lambda found: found[measure][subject][metric]
+
+
+TARGETS = (
+    Target("POST at 64, FastAPI's rate", _ratio(MANY, "rate", "ours", "fastapi+asyncmy"), least=1.5),
+    Target("POST at 64, the tutorial's rate", _ratio(MANY, "rate", "ours", "flask-orm"), least=10),
+    Target("POST at 64, our rate without a database", _ratio(MANY, "rate", "ours", "ceiling"), least=0.7),
+    Target("POST at 64, p99 in ms", _plain(MANY, "ours", "p99_ms"), most=40),
+    Target("POST at 64, FastAPI's CPU", _ratio(MANY, "cpu_ms", "ours", "fastapi+asyncmy"), most=0.9),
+    Target("POST at 1, FastAPI's p50", _ratio(ONE, "p50_ms", "ours", "fastapi+asyncmy"), most=1.4),
+    Target(
+        "POST with 10 % replays, the rate without",
+        lambda found: found[REPLAYS]["ours"]["rate"] / found[MANY]["ours"]["rate"],
+        least=0.85,
+    ),
+    Target("GET of 500,000, the rate of 1,000", _ratio(PAGES, "rate", "of 500,000", "of 1,000"), least=0.9),
+    Target("relay, events a second", _plain(RELAY, "orders-relay", "rate"), least=15_000),
+    Target("relay, commit to acknowledged, p50 in ms", _plain(RESTING, "orders-relay", "p50_ms"), most=8),
+    Target("relay, per cent of a core at rest", _plain(RESTING, "orders-relay", "rest_percent"), most=3),
+    Target("consumer, reservations a second", _plain(CONSUMER, "stock-consumer", "rate"), least=12_000),
+    Target(
+        "consumer, all on one product", _plain(CONSUMER, "stock-consumer, one product", "rate"), least=12_000
+    ),
+    Target(
+        "consumer, the tutorial's rate", _ratio(CONSUMER, "rate", "stock-consumer", "catalog-rmw"), least=8
+    ),
+    Target("POST to stock visible, p50 in ms", _plain(IDLE, "ours", "p50_ms"), most=12),
+    Target("POST to stock visible, p99 in ms", _plain(IDLE, "ours", "p99_ms"), most=40),
+    Target("500/s, POST to answered, p99 in ms", _plain(MINUTE, "ours", "p99_ms"), most=250),
+    Target("500/s, orders pending at the end", _plain(MINUTE, "ours", "backlog"), most=250),
+    Target("--help, seconds", _plain("--help", "ours", "seconds"), most=0.3),
+    Target("run, seconds", _plain("run, from nothing to ready", "ours", "seconds"), most=3),
+    Target("run, megabytes", _plain("run, from nothing to ready", "ours", "megabytes"), most=150),
+    Target(
+        "largest worker, megabytes",
+        lambda found: max(one["megabytes"] for one in found["megabytes after it"].values()),
+        most=80,
+    ),
+)
+
+
+def verdicts(found: Found) -> list[Check]:
+    """Each target that can be judged by what was measured."""
+    checks = []
+    for target in TARGETS:
+        try:
+            checks.append(target.check(found))
+        except KeyError:  # This run did not measure it.
+            continue
+    return checks
