@@ -67,9 +67,7 @@ TARGETS = (
     Target(
         "consumer, all on one product", _plain(CONSUMER, "stock-consumer, one product", "rate"), least=12_000
     ),
-    Target(
-        "consumer, the tutorial's rate", _ratio(CONSUMER, "rate", "stock-consumer", "catalog-rmw"), least=8
-    ),
+    Target("consumer, the peer's rate", _ratio(CONSUMER, "rate", "stock-consumer", "catalog-rmw"), least=8),
     Target("POST to stock visible, p50 in ms", _plain(IDLE, "ours", "p50_ms"), most=12),
     Target("POST to stock visible, p99 in ms", _plain(IDLE, "ours", "p99_ms"), most=40),
     Target("500/s, POST to answered, p99 in ms", _plain(MINUTE, "ours", "p99_ms"), most=250),

@@ -119,9 +119,9 @@ class Consumer:
 
 def read(record: Record) -> Event | None:
     """The event of a record, with its trace; None for a type that is not ours. Raises `Unreadable`."""
-    headers = envelope.read(record.headers)
-    traceparent = envelope.valid_traceparent(headers.get("traceparent"))
-    return contract.read(headers.get("ce_type"), record.value, traceparent)
+    type_ = envelope.header(record.headers, "ce_type")
+    traceparent = envelope.valid_traceparent(envelope.header(record.headers, "traceparent"))
+    return contract.read(type_, record.value, traceparent)
 
 
 def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused]]:

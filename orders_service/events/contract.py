@@ -232,7 +232,8 @@ def read(type_: str | None, value: bytes | None, traceparent: str | None = None)
     data = _object(value)
     if type_ is None:
         type_ = (OrderCancelled if _integer(data, "qty", -INT_MAX, INT_MAX) < 0 else OrderPlaced).type
-    return replace(BY_TYPE[type_].from_data(data), traceparent=traceparent)
+    event = BY_TYPE[type_].from_data(data)
+    return event if traceparent is None else replace(event, traceparent=traceparent)
 
 
 def _object(value: bytes | None) -> Data:

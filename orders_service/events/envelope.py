@@ -23,6 +23,12 @@ def read(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     return {name: (value or b"").decode(errors="replace") for name, value in headers}
 
 
+def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:
+    """One header, the last of its name."""
+    found = [value for each, value in headers if each == name]
+    return (found[-1] or b"").decode(errors="replace") if found else None
+
+
 def valid_traceparent(value: str | None) -> str | None:
     """*value* if it has the form of W3C Trace Context, else None."""
     return value if value and TRACEPARENT.fullmatch(value) else None

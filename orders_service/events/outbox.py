@@ -4,14 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import insert
+from sqlalchemy import insert, literal_column
 from sqlalchemy.orm import Session
 
 from orders_service.database import Clock, utc_now
 from orders_service.events.contract import Event, Topics
 from orders_service.events.tables import OutboxRow
 
-RECORD = insert(OutboxRow.__table__)  # type: ignore[arg-type]
+# What every row has is said once, in the statement: each value of each row costs the driver its time.
+RECORD = insert(OutboxRow).values(
+    specversion=literal_column("'1.0'"), aggregatetype=literal_column("'order'")
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,7 @@ class Outbox:
         """
         now = self.clock()
         same = {
-            "specversion": "1.0",
             "source": self.source,
-            "aggregatetype": "order",
             "time": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "created_at": now,
         }
