@@ -32,9 +32,10 @@ def purge(session: Session, *, before: datetime) -> Iterator[int]:
             OutboxRow.lane.is_(None),
             OutboxRow.error.is_(None),
         )
-        if count := changed(session, done):
-            yield count
+        count = changed(session, done)
         session.commit()
+        if count:
+            yield count
         if chunk[-1].created_at >= before:
             return
         last = chunk[-1].seq

@@ -1,7 +1,7 @@
 """(4) From the outbox to the broker, oldest first."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,8 +19,9 @@ from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
-BATCHES = 10  # Of one lane in one step; then it is another's turn.
-PURGE_SECONDS = 60  # How often an idle relay looks for what is old enough to be deleted.
+PATIENCE_SECONDS = 0.05  # For a lane's batch, where other lanes wait too.
+CLOSE_SECONDS = 3.0  # For what is still on its way in the end.
+PURGE_SECONDS = 60  # How often a relay looks for what is old enough to be deleted.
 REST_SECONDS = (0.2, 10.0)  # A lane whose topic failed rests this long at first, and at most.
 
 Rows = Sequence[Row[Any]]
@@ -48,6 +49,8 @@ class Lane:
     held_until: float = 0.0
     rests_until: float = 0.0
     failures: int = 0
+    rows: Rows = ()  # They are on their way,
+    deliveries: Sequence[Delivery] = ()  # each with one of these.
 
 
 class Relay:
@@ -73,29 +76,37 @@ class Relay:
         self._lanes: dict[str, Lane] = {}
 
     def step(self) -> bool:
-        """Publish the oldest pending events of every lane. True if there may be more.
+        """Take every lane with pending events a batch further, oldest first. True if there may be more.
 
+        A lane whose topic keeps it waiting is looked at again by the next step: it holds up no other.
         A crash after sending and before marking sends them again; handlers do not mind.
         """
         with self._sessions() as session:
-            busy = [self._relay(session, lane) for lane in self._pending_lanes(session)]
-            if not any(busy):
+            under_way = [name for name, lane in self._lanes.items() if lane.rows]
+            names = list(dict.fromkeys([*self._pending_lanes(session), *under_way]))
+            patience = self._lease_seconds / 3 if len(names) == 1 else PATIENCE_SECONDS
+            busy = [self._relay(session, name, patience) for name in names]
+            if time.monotonic() >= self._purge_at:
                 self._purge(session)
             return any(busy)
 
     def close(self) -> None:
-        """Release the lanes and let the producer go."""
+        """Mark what arrives yet, release the lanes and let the producer go."""
         try:
             with self._sessions() as session:
+                for lane in self._lanes.values():
+                    self._producer.wait(lane.deliveries, seconds=CLOSE_SECONDS)
+                    self._mark(session, lane.rows, lane.deliveries)
                 leases.release(session, owner=self._owner)
         finally:
             self._producer.close()
 
     def _purge(self, session: Session) -> None:
-        if time.monotonic() >= self._purge_at:
+        """One chunk, so that events go out in between; when there is none, no more for a while."""
+        if rows := next(purge(session, before=self._clock() - self._keep), 0):
+            log.info("published events purged", rows=rows)
+        else:
             self._purge_at = time.monotonic() + PURGE_SECONDS
-            if rows := sum(purge(session, before=self._clock() - self._keep)):
-                log.info("published events purged", rows=rows)
 
     def _pending_lanes(self, session: Session) -> list[str]:
         """Each lane that has pending rows: one step in the index (lane, seq) per lane, one when idle."""
@@ -110,29 +121,29 @@ class Relay:
                 return found
             found.append(lane)
 
-    def _relay(self, session: Session, name: str) -> bool:
+    def _relay(self, session: Session, name: str, patience: float) -> bool:
         lane = self._lanes.setdefault(name, Lane())
-        if time.monotonic() < lane.rests_until or not self._hold(session, name):
-            return False
-        batches = self._batches(session, name)
-        busy = rows = next(batches)
-        deliveries = self._send(rows)
-        failed = None
-        while rows:
-            # One batch is on its way at a time. Meanwhile the last one is marked, and the next one fetched.
-            ahead = next(batches, [])
-            while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):
-                self._hold(session, name)
-            crash_points.at("relay.acknowledged")
-            failed = next((d.error for d in deliveries if d.error and not d.for_good), None)
-            go_on = failed is None and self._hold(session, name)
-            sent, following = deliveries, self._send(ahead) if go_on else []
-            self._mark(session, rows, sent)
-            crash_points.at("relay.marked")
-            rows, deliveries = ahead if go_on else [], following
+        if not lane.rows:
+            if time.monotonic() < lane.rests_until or not self._hold(session, name):
+                return False
+            self._send(lane, self._fetch(session, name))
+            if not lane.rows:
+                return False
+        # One batch is on its way at a time. Meanwhile the next one is fetched, and then the last one marked.
+        ahead = self._fetch(session, name, but=lane.rows) if len(lane.rows) == BATCH else []
+        if not self._producer.wait(lane.deliveries, seconds=patience):
+            self._hold(session, name)
+            return True
+        crash_points.at("relay.acknowledged")
+        rows, sent = lane.rows, lane.deliveries
+        failed = next((d.error for d in sent if d.error and not d.for_good), None)
+        go_on = failed is None and self._hold(session, name)
+        self._send(lane, ahead if go_on else [])
+        self._mark(session, rows, sent)
+        crash_points.at("relay.marked")
         if failed is None:
             lane.failures = 0
-            return bool(busy)
+            return True
         lane.failures += 1
         pause = rest(lane.failures, shortest=REST_SECONDS[0], longest=REST_SECONDS[1])
         lane.rests_until = time.monotonic() + pause
@@ -147,33 +158,25 @@ class Relay:
             lane.held_until = now + self._lease_seconds if mine else 0.0
         return lane.held_until > now
 
-    def _batches(self, session: Session, name: str) -> Iterator[Rows]:
-        """The oldest pending rows, then those that come next while the last batch is on its way.
+    def _fetch(self, session: Session, name: str, *, but: Rows = ()) -> Rows:
+        """The oldest pending rows, less those on their way, an order at most once.
 
-        In all of them an order is at most once: its next event waits for this one's outcome.
+        An order's next event waits for this one's outcome: else it could arrive first.
         """
-        pending = select(*COLUMNS).where(OutboxRow.lane == name).order_by(OutboxRow.seq).limit(BATCH)
-        rows: list[Any] = []
-        orders: set[str] = set()
-        for _ in range(BATCHES):
-            # From the oldest on each time: one that was recorded before others may be committed after them.
-            on_their_way = [row.seq for row in rows]
-            found = session.execute(pending.where(OutboxRow.seq.not_in(on_their_way))).all()
-            session.rollback()
-            rows = []
-            for row in found:
-                if row.aggregateid not in orders:
-                    orders.add(row.aggregateid)
-                    rows.append(row)
-            yield rows
-            if len(found) < BATCH:
-                return
+        # From the oldest on each time: one that was recorded before others may be committed after them.
+        on_their_way = [row.seq for row in but]
+        pending = select(*COLUMNS).where(OutboxRow.lane == name, OutboxRow.seq.not_in(on_their_way))
+        found = session.execute(pending.order_by(OutboxRow.seq).limit(BATCH)).all()
+        session.rollback()
+        first: dict[str, Any] = {}
+        for row in found:
+            first.setdefault(row.aggregateid, row)
+        return list(first.values())
 
-    def _send(self, rows: Rows) -> list[Delivery]:
+    def _send(self, lane: Lane, rows: Rows) -> None:
         crash_points.at("relay.fetched")
-        deliveries = self._producer.send([_outgoing(row) for row in rows])
+        lane.rows, lane.deliveries = rows, self._producer.send([_outgoing(row) for row in rows])
         crash_points.at("relay.sent")
-        return deliveries
 
     def _mark(self, session: Session, rows: Rows, sent: Sequence[Delivery]) -> None:
         acknowledged = [row.seq for row, delivery in zip(rows, sent, strict=True) if delivery.acknowledged]

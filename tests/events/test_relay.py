@@ -1,6 +1,7 @@
 """From the outbox to the broker: oldest first, each lane by itself, sent before marked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service.database import database_now, utc_now
 from orders_service.events import leases
-from orders_service.events.broker import Record, TopicSpec
+from orders_service.events.broker import Delivery, Outgoing, Producer, Record, TopicSpec
 from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, StockReserved, Topics
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.outbox import Outbox
+from orders_service.events.purge import CHUNK
 from orders_service.events.relay import Relay
 from orders_service.events.tables import Lease, OutboxRow
 from tests.databases import Databases
@@ -69,6 +71,12 @@ def reserved(order_id: str = "o1") -> StockReserved:
     return StockReserved(order_id=order_id, product_id="CATALOG-001", qty=1)
 
 
+def event_of(record: Record) -> tuple[str, str]:
+    """Which order's, and of what type."""
+    headers = dict(record.headers)
+    return (headers["ce_subject"] or b"").decode(), (headers["ce_type"] or b"").decode()
+
+
 def test_events_go_out_oldest_first_and_are_marked(post: Post) -> None:
     post.record(*(placed(f"o{n}") for n in range(5)))
 
@@ -104,11 +112,83 @@ def test_an_order_is_in_a_batch_once_so_that_its_events_stay_in_order(post: Post
     post.record(placed("o1"), cancelled("o1"), placed("o2"))
 
     relay.step()
-    first = [dict(record.headers)["ce_type"] for record in post.log()]
+    first = [event_of(record) for record in post.log()]
     relay.step()
 
-    assert first == [b"order.placed.v1", b"order.placed.v1"]
-    assert [dict(record.headers)["ce_type"] for record in post.log()][2:] == [b"order.cancelled.v1"]
+    assert first == [("o1", "order.placed.v1"), ("o2", "order.placed.v1")]
+    assert [event_of(record) for record in post.log()][2:] == [("o1", "order.cancelled.v1")]
+
+
+class Slow(Producer):
+    """A producer to whose records on one topic nothing happens until it is told."""
+
+    def __init__(self, producer: Producer, topic: str) -> None:
+        self.stuck = True
+        self._producer = producer
+        self._topic = topic
+        self._held: list[tuple[Sequence[Outgoing], list[Delivery]]] = []
+
+    def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
+        if not records or records[0].topic != self._topic:
+            return self._producer.send(records)
+        self._held.append((records, [Delivery() for _ in records]))
+        return self._held[-1][1]
+
+    def wait(self, deliveries: Sequence[Delivery], *, seconds: float) -> bool:
+        while self._held and not self.stuck:
+            records, held = self._held.pop()
+            for delivery, done in zip(held, self._producer.send(records), strict=True):
+                delivery.acknowledged = done.acknowledged
+        return not any(delivery.open for delivery in deliveries)
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+def test_a_topic_that_does_not_answer_holds_up_no_other(post: Post) -> None:
+    post.broker.create_topics([STOCK], TopicSpec(partitions=1))
+    slow = Slow(post.broker.producer(), CATALOG)
+    relay = Relay(post.sessions, slow, owner="a")
+    post.relays.append(relay)
+    post.record(placed("o1"), reserved("o2"))
+
+    relay.step()
+    post.record(reserved("o3"))
+    relay.step()
+    while_stuck = len(post.log(CATALOG)), len(post.log(STOCK))
+    slow.stuck = False
+    relay.step()
+
+    assert while_stuck == (0, 2)
+    assert len(post.log(CATALOG)) == 1
+    assert all(row.published_at for row in post.rows())
+
+
+def test_what_is_acknowledged_while_it_stops_is_marked(post: Post) -> None:
+    slow = Slow(post.broker.producer(), CATALOG)
+    relay = Relay(post.sessions, slow, owner="a", lease_seconds=0.1)
+    post.record(placed("o1"))
+    relay.step()
+    slow.stuck = False
+
+    relay.close()
+
+    assert post.rows()[0].published_at
+
+
+def test_a_busy_relay_purges_too_a_chunk_at_a_time(post: Post) -> None:
+    long_ago = utc_now() - timedelta(days=30)
+    post.record(*(placed(f"old-{n}") for n in range(CHUNK + 1)))
+    with post.sessions.begin() as session:
+        session.execute(update(OutboxRow).values(lane=None, published_at=long_ago, created_at=long_ago))
+    relay = post.relay()
+    left = []
+    for n in range(2):
+        post.record(placed(f"new-{n}"))
+        assert relay.step()
+        left.append(len(post.rows()))
+
+    assert left == [2, 2]
 
 
 def test_a_topic_that_is_missing_starves_no_other_and_keeps_its_events(post: Post) -> None:
