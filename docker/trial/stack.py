@@ -16,7 +16,7 @@ PROJECT = "orders-try"
 IMAGE = "orders-service:try"
 LIMIT_BYTES = 2 * 1024**3
 UP_SECONDS = 180
-HEALTHY_SECONDS = 90
+HEALTHY_SECONDS = 180
 KILLED = 137  # The exit code of a process that did not end within its grace period.
 
 
