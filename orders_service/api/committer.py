@@ -86,7 +86,9 @@ class Committer:
             self._give_up(mine)
         if isinstance(mine.outcome, Placed):
             return mine.outcome
-        raise mine.outcome or Overdue(f"no commit within {database.COMMIT_SECONDS} s")
+        if mine.outcome is None:
+            raise Overdue(f"no commit within {database.COMMIT_SECONDS} s")
+        raise mine.outcome.with_traceback(None)  # A whole group shares it.
 
     def _give_up(self, mine: Waiting) -> None:
         """Leave the queue. Who has left it before is being placed."""
@@ -95,8 +97,12 @@ class Committer:
                 self._queue.remove(mine)
 
     def _work(self) -> None:
-        while group := self._next():
-            self._commit(group)
+        try:
+            while group := self._next():
+                self._commit(group)
+        except BaseException:
+            self._at_work = False  # The next order starts another committer.
+            raise
 
     def _next(self) -> list[Waiting]:
         """Those who wait now; none, and the committer ends."""
