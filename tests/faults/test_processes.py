@@ -1,16 +1,19 @@
 """Processes are told to stop, or their clocks are moved, while customers order and change their minds."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
+import httpx
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from lab import Ports
 from orders_service.events.tables import OutboxRow
-from tests.deployment import PROCESSES
+from tests.deployment import PROCESSES, await_true
 from tests.faults.customers import Customer
 from tests.faults.stage import Stage
 from tests.faults.test_killed import RELAYS
@@ -64,21 +67,41 @@ def test_customers_cancel_while_the_catalog_confirms(stage: Stage) -> None:
 
 def test_twins_of_one_key_are_one_order(stage: Stage) -> None:
     (product,) = stage.products(TWINS)
+    second = str(Ports.free().connect)
+    stage.deployment.start("api#2", API_PORT=second)
+    apis = [stage.deployment.api, httpx.Client(base_url=f"http://127.0.0.1:{second}")]
+    await_true(lambda: answers(apis[1]), "the second API answers")
 
     for number in range(TWINS):
         customer = Customer(f"{product}-{number}", product, 1, key="k", repeats=True, cancels=False)
-        barrier = Barrier(2)
-
-        def place(_: int, customer: Customer = customer, barrier: Barrier = barrier) -> str:
-            barrier.wait()
-            placed = stage.deployment.place(customer.name, customer.product, customer.qty, key=customer.key)
-            return str(placed["orderId"])
-
-        with ThreadPoolExecutor(2) as pool:
-            customer.order_ids += pool.map(place, range(2))
+        twins = place_at_once(apis, customer)
+        assert [twin.status_code for twin in twins] == [201, 201], [twin.text for twin in twins]
+        customer.order_ids = [twin.json()["orderId"] for twin in twins]
         stage.told.append(customer)
 
+    apis[1].close()
     stage.settle()
+
+
+def place_at_once(apis: Sequence[httpx.Client], customer: Customer) -> list[httpx.Response]:
+    """The customer's order, sent to every API in the same moment."""
+    together = Barrier(len(apis))
+    asked = {"productId": customer.product, "qty": customer.qty, "unitPrice": 1}
+
+    def place(api: httpx.Client) -> httpx.Response:
+        together.wait()
+        headers = {"Idempotency-Key": customer.key or ""}
+        return api.post(f"/order-service/{customer.name}/orders", json=asked, headers=headers)
+
+    with ThreadPoolExecutor(len(apis)) as pool:
+        return [*pool.map(place, apis)]
+
+
+def answers(api: httpx.Client) -> bool:
+    try:
+        return api.get("/livez").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_several_relays_send_nothing_twice(stage: Stage) -> None:
