@@ -16,7 +16,15 @@ from orders_service import migrations, wiring
 from orders_service.catalog import service as catalog
 from orders_service.catalog.product import CatalogBase
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
-from orders_service.database import Clock, DatabaseName, database_now, is_disturbance, utc_now
+from orders_service.database import (
+    DENIED,
+    Clock,
+    DatabaseName,
+    database_now,
+    error_code,
+    is_disturbance,
+    utc_now,
+)
 from orders_service.events import care, dead_letters, leases
 from orders_service.events.tables import EventsBase
 from orders_service.orders import service as orders
@@ -123,7 +131,7 @@ class Examined:
                     with self._session(read_only=False) as session:
                         session.execute(statement)
                 except DBAPIError as error:
-                    if is_disturbance(error):
+                    if error_code(error) not in DENIED and is_disturbance(error):
                         return away(str(error.orig), "look again: another holds the database for long")
                     user, database = self._url.username, self._url.database
                     grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {user}"
