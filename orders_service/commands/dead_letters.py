@@ -13,9 +13,9 @@ from orders_service import wiring
 from orders_service.catalog.handlers import on_order_discarded
 from orders_service.database import in_transaction, utc_now
 from orders_service.events import dead_letters
-from orders_service.events.consumer import Handler, Received, read
+from orders_service.events.consumer import Handler, Received, is_of_a_record, read, verdict_on
 from orders_service.events.dead_letters import place_of
-from orders_service.events.errors import RecordError, Unreadable
+from orders_service.events.errors import Unreadable
 from orders_service.events.tables import DeadLetter
 from orders_service.orders.handlers import on_stock_answered
 from orders_service.settings import Settings
@@ -113,9 +113,12 @@ def _resolve(
             work = partial(_apply, letter=letter, handler=handlers[name], resolution=resolution)
             try:
                 in_transaction(session, work)
-            except RecordError as error:
+            except Exception as error:
+                if not is_of_a_record(error):
+                    raise
                 failed += 1
-                click.echo(f"{label}: {error.reason} again: {error}")
+                verdict = verdict_on(error)
+                click.echo(f"{label}: not {resolution}, {verdict.reason}: {verdict}")
             else:
                 click.echo(f"{label}: {resolution}")
     if not found:

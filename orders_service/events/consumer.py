@@ -88,7 +88,7 @@ class Consumer:
             try:
                 return self._commit(session, events, unreadable)
             except Exception as error:
-                if not _is_of_a_record(error):
+                if not is_of_a_record(error):
                     raise
                 log.warning("batch refused, its records are tried one by one", error=str(error))
             dead = self._commit(session, [], unreadable)
@@ -111,9 +111,9 @@ class Consumer:
             try:
                 return self._commit(session, [received], [])
             except Exception as error:
-                if not _is_of_a_record(error):
+                if not is_of_a_record(error):
                     raise
-                verdict = _verdict(error)
+                verdict = verdict_on(error)
         return self._commit(session, [], [(received.record, verdict)])
 
 
@@ -138,14 +138,15 @@ def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused]]:
     return events, unreadable
 
 
-def _is_of_a_record(error: Exception) -> bool:
+def is_of_a_record(error: Exception) -> bool:
     """Whether the error comes from what the records hold, and not from what we run on."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError) or error_code(error) in DATA_ERRORS
     return not isinstance(error, SQLAlchemyError | OSError | MemoryError | Stopped)
 
 
-def _verdict(error: Exception) -> RecordError:
+def verdict_on(error: Exception) -> RecordError:
+    """Why a record that raised this is given up on."""
     if isinstance(error, RecordError):
         return error
     verdict = DataRefused if isinstance(error, DBAPIError) else HandlerFailed

@@ -16,7 +16,7 @@ from orders_service.events.care import requeue_since
 from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
 from orders_service.events.tables import OutboxRow
-from tests.flow_kit import BERLIN, Flow
+from tests.flow_kit import BERLIN, TOKYO, Flow
 
 TOPIC = "example-catalog-topic"
 
@@ -64,8 +64,27 @@ def test_a_letter_that_still_cannot_be_read_stays(flow: Flow, operator: CliRunne
     result = operator.invoke(dead_letters.main, ["replay", "--all"])
 
     assert result.exit_code == 1
-    assert "unreadable again" in result.output
+    assert "not replayed, unreadable: " in result.output
     assert flow.dead_letters()[0].resolution is None
+
+
+def test_a_letter_whose_handler_still_fails_stays_and_the_rest_is_replayed(
+    flow: Flow, operator: CliRunner
+) -> None:
+    send(flow, order("a", product=BERLIN), order("b", product=TOKYO))
+    flow.run()
+    flow.sql("catalog", "UPDATE catalog SET product_id = REPLACE(product_id, 'CATALOG', 'GONE')")
+    send(flow, order("a", -1, product=BERLIN), order("b", -1, product=TOKYO))
+    flow.run()
+    flow.sql("catalog", f"UPDATE catalog SET product_id = '{TOKYO}' WHERE product_id = 'GONE-002'")
+
+    result = operator.invoke(dead_letters.main, ["replay", "--all"])
+
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == 1
+    assert "not replayed, handler-failed: KeyError: 'CATALOG-001'" in result.output
+    assert "Error: 1 of 2 stay as they are" in result.output
+    assert [letter.resolution for letter in flow.dead_letters()] == [None, "replayed"]
 
 
 def test_a_replayed_letter_is_applied_once_and_says_by_whom(flow: Flow, operator: CliRunner) -> None:
