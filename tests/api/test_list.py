@@ -118,7 +118,9 @@ def test_without_a_limit_all_that_come_after_are_listed(api: Api) -> None:
     assert [order["orderId"] for order in response.json or []] == ids[1:]
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "1001", "two", "", "1.0", " 1", "٣", "00009999", "9" * 5000])
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "1001", "two", "", "1.0", " 1", "٣", "0000000019999", "9" * 5000]
+)
 def test_a_limit_that_is_none_is_refused(api: Api, limit: str) -> None:
     response = api.get(f"{ORDERS}?limit={quote(limit)}")
 

@@ -1,6 +1,7 @@
 """What was given up on can be seen, replayed, discarded; what was lost can be sent again."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner, Result
@@ -15,6 +16,7 @@ from orders_service.events.broker import Outgoing
 from orders_service.events.care import requeue_since
 from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
+from orders_service.events.purge import purge
 from orders_service.events.tables import OutboxRow
 from tests.flow_kit import BERLIN, TOKYO, Flow
 
@@ -259,3 +261,13 @@ def test_old_published_events_are_purged_and_no_others(flow: Flow, operator: Cli
 
     with Session(flow.databases.orders) as session:
         assert list(session.scalars(select(OutboxRow.seq).order_by(OutboxRow.seq))) == [1, 2, 4]
+
+
+def test_whoever_stops_a_purge_keeps_what_was_purged(flow: Flow) -> None:
+    flow.place()
+    flow.run()
+
+    with Session(flow.databases.orders) as session:
+        next(purge(session, before=utc_now() + timedelta(days=1)))
+
+    assert flow.outbox() == []
