@@ -3,13 +3,17 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import MetaData, String, inspect
+from sqlalchemy import Engine, MetaData, String, event, func, inspect, select
+from sqlalchemy.orm import Session
 
 from orders_service import migrations
 from orders_service.catalog.product import CatalogBase
@@ -19,16 +23,52 @@ from orders_service.orders.order import OrdersBase
 from tests.databases import Databases
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
+OPENING = {"orders": 0, "catalog": 3}  # So many rows stand in a new database.
+
+
+class Killed(BaseException):
+    """In the place of a process that ends there and then."""
+
+
+def differences(engine: Engine, name: DatabaseName) -> list[object]:
+    """What the models say, and the tables do not."""
+    models = [EventsBase.metadata, MODELS[name]]  # Alembic takes several; its types do not say so.
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), cast(MetaData, models)))
+
+
+def drop_everything(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for table in inspect(connection).get_table_names():
+            connection.exec_driver_sql(f"DROP TABLE {table}")
+    engine.dispose()
+
+
+@contextmanager
+def killed_before(engine: Engine, step: int) -> Iterator[None]:
+    """Let what writes to *engine* be killed before its statement number *step*, or before its commit."""
+    steps = count(1)
+
+    def on_statement(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.split()[0] in ("CREATE", "INSERT", "UPDATE"):
+            on_commit()
+
+    def on_commit(*_: Any) -> None:
+        if next(steps) == step:
+            raise Killed
+
+    event.listen(engine, "before_cursor_execute", on_statement)
+    event.listen(engine, "commit", on_commit)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", on_statement)
+        event.remove(engine, "commit", on_commit)
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
 def test_the_migrations_make_what_the_models_say(databases: Databases, name: DatabaseName) -> None:
-    models = [EventsBase.metadata, MODELS[name]]  # Alembic takes several; its types do not say so.
-
-    with databases.engines[name].connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection), cast(MetaData, models))
-
-    assert differences == []
+    assert differences(databases.engines[name], name) == []
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
@@ -56,10 +96,7 @@ def test_migrating_twice_changes_nothing(databases: Databases) -> None:
 
 def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path) -> None:
     for engine in databases.engines.values():
-        with engine.begin() as connection:
-            for table in inspect(connection).get_table_names():
-                connection.exec_driver_sql(f"DROP TABLE {table}")
-        engine.dispose()
+        drop_everything(engine)
 
     running = [
         subprocess.Popen(
@@ -77,3 +114,25 @@ def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path)
     assert sum("catalog: catalog_0001 applied" in text for text in said) == 1
     assert [process.returncode for process in running] == [0, 0, 0]
     assert already in said
+
+
+@pytest.mark.parametrize("name", ["orders", "catalog"])
+def test_a_migration_killed_anywhere_can_be_repeated(databases: Databases, name: DatabaseName) -> None:
+    engine = databases.engines[name]
+    for step in count(1):
+        drop_everything(engine)
+        try:
+            with killed_before(engine, step):
+                migrations.upgrade(engine, name)
+        except Killed:
+            migrations.upgrade(engine, name)
+        else:
+            break
+
+        assert differences(engine, name) == [], step
+        with Session(engine) as session:
+            assert (
+                session.scalar(select(func.count()).select_from(MODELS[name].tables[name])) == OPENING[name]
+            )
+
+    assert step > 10

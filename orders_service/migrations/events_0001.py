@@ -34,16 +34,18 @@ def create_events_tables() -> None:
         sa.Column("lane", exact(249)),
         sa.Column("error", sa.String(512)),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_outbox")),
+        if_not_exists=True,
         **TABLE,
     )
-    op.create_index(op.f("ix_outbox_lane_seq"), "outbox", ["lane", "seq"])
-    op.create_index(op.f("ix_outbox_id"), "outbox", ["id"])
+    op.create_index(op.f("ix_outbox_lane_seq"), "outbox", ["lane", "seq"], if_not_exists=True)
+    op.create_index(op.f("ix_outbox_id"), "outbox", ["id"], if_not_exists=True)
     op.create_table(
         "leases",
         sa.Column("lane", exact(249), nullable=False),
         sa.Column("owner", exact(128), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("lane", name=op.f("pk_leases")),
+        if_not_exists=True,
         **TABLE,
     )
     op.create_table(
@@ -65,5 +67,6 @@ def create_events_tables() -> None:
         sa.PrimaryKeyConstraint(
             "topic", "partition", "offset", "record_timestamp", name=op.f("pk_dead_letters")
         ),
+        if_not_exists=True,
         **TABLE,
     )

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.CheckConstraint("stock >= 0", name=op.f("ck_catalog_stock")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_catalog")),
         sa.UniqueConstraint("product_id", name=op.f("uq_catalog_product_id")),
+        if_not_exists=True,
         **TABLE,
     )
     op.create_table(
@@ -43,9 +44,15 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_reservations")),
+        if_not_exists=True,
         **TABLE,
     )
-    op.create_index(op.f("ix_reservations_product_id_state"), "reservations", ["product_id", "state"])
+    op.create_index(
+        op.f("ix_reservations_product_id_state"),
+        "reservations",
+        ["product_id", "state"],
+        if_not_exists=True,
+    )
     supplies = op.create_table(
         "supplies",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),
@@ -54,9 +61,10 @@ def upgrade() -> None:
         sa.Column("note", sa.String(255), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_supplies")),
+        if_not_exists=True,
         **TABLE,
     )
-    op.create_index(op.f("ix_supplies_product_id"), "supplies", ["product_id"])
+    op.create_index(op.f("ix_supplies_product_id"), "supplies", ["product_id"], if_not_exists=True)
     create_events_tables()
     now = datetime.now(UTC)
     op.bulk_insert(

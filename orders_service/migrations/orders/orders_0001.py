@@ -28,8 +28,9 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
         sa.UniqueConstraint("order_id", name=op.f("uq_orders_order_id")),
+        if_not_exists=True,
         **TABLE,
     )
-    op.create_index(op.f("ix_orders_user_id_id"), "orders", ["user_id", "id"])
-    op.create_index(op.f("ix_orders_status_id"), "orders", ["status", "id"])
+    op.create_index(op.f("ix_orders_user_id_id"), "orders", ["user_id", "id"], if_not_exists=True)
+    op.create_index(op.f("ix_orders_status_id"), "orders", ["status", "id"], if_not_exists=True)
     create_events_tables()
