@@ -81,7 +81,7 @@ class Committer:
             self._queue.append(mine)
             idle, self._at_work = not self._at_work, True
         if idle:
-            threading.Thread(target=self._work, name="committer", daemon=True).start()
+            self._start()
         if not mine.answered.acquire(timeout=database.COMMIT_SECONDS):
             self._give_up(mine)
         if isinstance(mine.outcome, Placed):
@@ -89,6 +89,13 @@ class Committer:
         if mine.outcome is None:
             raise Overdue(f"no commit within {database.COMMIT_SECONDS} s")
         raise mine.outcome.with_traceback(None)  # A whole group shares it.
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="committer", daemon=True).start()
+        except RuntimeError:  # There is no thread to be had. Whoever comes next tries again.
+            self._at_work = False
+            log.exception("no committer")
 
     def _give_up(self, mine: Waiting) -> None:
         """Leave the queue. Who has left it before is being placed."""

@@ -2,10 +2,11 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,8 +74,14 @@ class Address:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
-    """`orders-service api` on embedded databases."""
-    folder: Path = tmp_path_factory.mktemp("server")
+    """`orders-service api` on embedded databases, for many tests."""
+    with serving(tmp_path_factory.mktemp("server")) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[Address, "subprocess.Popen[bytes]"]]:
+    """`orders-service api` on embedded databases in *folder*."""
     port = Ports.free().connect
     urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in ("orders", "catalog")}
     environment = os.environ | urls | {"API_PORT": str(port), "API_WORKERS": "1", "BROKER": "embedded"}
@@ -85,7 +92,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     address = Address(port)
     try:
         await_true(lambda: address.answers, "the API listens", log=folder / "api.log")
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(20)
@@ -190,6 +197,36 @@ def test_who_waits_for_100_continue_is_answered(server: Address) -> None:
 
     assert answer.status == 100
     assert b" 201 " in answer.body.split(b"\r\n")[0]
+
+
+def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_path: Path) -> None:
+    with serving(tmp_path) as (address, process), sqlite3.connect(tmp_path / "orders.db") as writer:
+        quiet = socket.create_connection(("127.0.0.1", address.port))
+        quiet.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert quiet.recv(4096).startswith(b"HTTP/1.1 200")
+        writer.execute("BEGIN IMMEDIATE")
+        asking = socket.create_connection(("127.0.0.1", address.port), timeout=15)
+        asking.sendall(sized(BODY).replace(b"Connection: close\r\n", b""))
+        await_true(lambda: not _unread(address.port), "the request is read")
+
+        process.terminate()
+        writer.rollback()
+
+        assert Answer.of(asking.recv(4096)).status == 201
+        assert quiet.recv(4096) == b""
+        assert process.wait(5) == 0
+        asking.close()
+        quiet.close()
+
+
+def _unread(port: int) -> bool:
+    """Whether bytes wait for the server on any of its connections."""
+    listed = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    sockets = (line.split() for line in listed)
+    return any(
+        int(one[1].partition(":")[2], 16) == port and one[4].partition(":")[2] != "00000000"
+        for one in sockets
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"])
