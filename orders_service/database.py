@@ -113,7 +113,7 @@ def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> st
 def open_engine(
     url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, ping: bool = True
 ) -> Engine:
-    """An engine whose every wait has an end. *pool_size* is the number of threads that use it.
+    """An engine whose every wait has an end, of *pool_size* connections at most.
 
     With *read_seconds* None a statement may last: DDL on a large table does. Without *ping* a connection is
     not tried before it is used: for whoever does again what a lost one may not have done.
@@ -129,6 +129,7 @@ def open_engine(
         url,
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
+        max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_pre_ping=ping,
         pool_reset_on_return=None,  # `on_reset` does it, and asks the server nothing where nothing is open.
@@ -157,7 +158,11 @@ def open_engine(
 
 def _open_sqlite(url: str, pool_size: int) -> Engine:
     engine = create_engine(
-        url, pool_size=pool_size, pool_timeout=POOL_SECONDS, connect_args={"timeout": LOCK_SECONDS}
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        connect_args={"timeout": LOCK_SECONDS},
     )
 
     @event.listens_for(engine, "connect")

@@ -196,7 +196,11 @@ class Settings:
     api_host: str = _setting("127.0.0.1", _text(HOST, _host), "The address that the API listens on.")
     api_port: int = _setting(8000, _whole(1, 65535), "The port that the API listens on.")
     api_workers: int = _setting(2, _whole(1, 64), "Processes of the API.")
-    api_threads: int = _setting(8, _whole(1, 256), "Threads of each process of the API.")
+    api_threads: int = _setting(
+        8,
+        _whole(1, 256),
+        "Connections of each process of the API to each database; with `run` its threads, too.",
+    )
     state_dir: str = _setting("var/run", _text(), "The folder of the embedded databases and log.")
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "The least that is logged."
