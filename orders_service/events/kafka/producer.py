@@ -29,6 +29,7 @@ from orders_service.events.kafka.client import (
 )
 
 BATCH_BYTES = 65_536
+ALONE_SECONDS = 5.0  # After so long of sending one by one the rest waits for another time.
 # What blames the record. Anything else is infrastructure: time-outs, rights, replicas, topics.
 RECORD_ERRORS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
 
@@ -61,11 +62,15 @@ class KafkaProducer:
             return self._hand_over(records)
         # The broker refused a record, and the client blamed all that were on their way. So one by one.
         deliveries: list[Delivery] = []
+        enough = time.monotonic() + ALONE_SECONDS
         for record in records:
             deliveries += self._hand_over([record], alone=True)
             self.wait(deliveries[-1:], seconds=GIVE_UP_SECONDS)
-            if deliveries[-1].error and not deliveries[-1].for_good:
-                return deliveries + [Delivery(error=deliveries[-1].error) for _ in records[len(deliveries) :]]
+            error = None if deliveries[-1].for_good else deliveries[-1].error
+            if error is None and time.monotonic() > enough:
+                error = BrokerError("sent one by one, and this one not yet")
+            if error:
+                return deliveries + [Delivery(error=error) for _ in records[len(deliveries) :]]
         self._suspect -= topics
         return deliveries
 
@@ -92,6 +97,7 @@ class KafkaProducer:
             for record in records:
                 deliveries.append(_send(client, record, alone=alone))
         except BrokerError as error:
+            self.close()  # It may have ended by itself, and would refuse all that comes.
             deliveries += [Delivery(error=error) for _ in records[len(deliveries) :]]
         return deliveries
 
