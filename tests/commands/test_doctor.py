@@ -278,6 +278,13 @@ def test_topics_that_differ_from_the_settings_are_told(place: Flow, monkeypatch:
 
 
 @pytest.mark.usefixtures("synced")
+def test_partitions_that_were_added_are_well(place: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOPIC_PARTITIONS", "2")
+
+    assert wrong(doctor(0)) == []
+
+
+@pytest.mark.usefixtures("synced")
 def test_a_topic_that_is_missing_is_wrong(place: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERS_SINK_TOPIC", "orders")
 
@@ -583,6 +590,16 @@ def test_a_topic_that_keeps_longer_than_the_outbox_is_wrong(log: Log) -> None:
 
     assert told["retention"]["level"] == "wrong"
     assert told["retention"]["seen"] == f"{log.topic} keeps 20 days, the outbox 14"
+
+
+@pytest.mark.real
+def test_a_topic_that_keeps_for_ever_keeps_longer_than_the_outbox(log: Log) -> None:
+    log.configure(retention_ms="-1")
+
+    told = doctor(5)
+
+    assert told["retention"]["level"] == "wrong"
+    assert told["retention"]["seen"] == f"{log.topic} keeps for ever, the outbox 14"
 
 
 @pytest.mark.real

@@ -50,7 +50,7 @@ class Examined:
         return fine(f"Kafka, {where}, {count} topic{'s' * (count != 1)}")
 
     def topics(self) -> Finding:
-        """Whether they are there, and as the settings say. What is larger than asked for is left alone."""
+        """Whether they are there, and as the settings say. More partitions than asked for are well."""
         if missing := [name for name in self._names if name not in self._topics]:
             return wrong(f"{', '.join(missing)} missing", CREATE)
         spec = topic_spec(self.settings)
@@ -68,7 +68,7 @@ class Examined:
             f"{topic.name}: {name} is {_value(topic, name)}, not {value}"
             for topic in self._ours
             for name, value in wanted.items()
-            if _value(topic, name) != value
+            if _value(topic, name) != value and not (name == "partitions" and topic.partitions > value)
         ]
         if differ:
             return warning("; ".join(differ), "change the topics with Kafka's tools, or the settings TOPIC_…")
@@ -96,9 +96,12 @@ class Examined:
     def retention(self) -> Finding:
         """What a topic has dropped can be sent again only while the outbox still has it."""
         keep = self.settings.outbox_keep_days
-        long = [t for t in self._ours if _value(t, "retention.ms") >= keep * DAY]
+        kept = {t.name: _value(t, "retention.ms") / DAY for t in self._ours}
+        long = {name: days for name, days in kept.items() if days < 0 or days >= keep}
         if long:
-            seen = ", ".join(f"{t.name} keeps {_value(t, 'retention.ms') / DAY:g} days" for t in long)
+            seen = ", ".join(
+                f"{name} keeps {'for ever' if days < 0 else f'{days:g} days'}" for name, days in long.items()
+            )
             return wrong(
                 f"{seen}, the outbox {keep}", "set OUTBOX_KEEP_DAYS higher, or the topics' retention lower"
             )
