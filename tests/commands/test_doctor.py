@@ -381,6 +381,15 @@ def test_a_check_that_hangs_is_given_up_and_the_next_is_made(monkeypatch: pytest
     assert found[0][1].seen.startswith("no answer within ")
 
 
+def test_a_fault_of_a_check_is_no_server_that_is_away() -> None:
+    faulty = Check("faulty", lambda: fine(str(int("many"))))
+
+    found = list(made([faulty, Check("next", lambda: fine("well"))]))
+
+    assert [finding.level for _, finding in found] == [Level.WRONG, Level.FINE]
+    assert found[0][1].seen == "ValueError: invalid literal for int() with base 10: 'many'"
+
+
 def _record_long_ago(place: Flow, name: str) -> None:
     """An event that waits since long, of an order that is answered."""
     place.place()

@@ -80,10 +80,8 @@ def _bounded(check: Check) -> Finding:
     def look() -> None:
         try:
             found.append(check.look())
-        except SQLAlchemyError as error:
-            found.append(away(_line(getattr(error, "orig", None) or error)))
-        except (BrokerError, OSError) as error:
-            found.append(away(_line(error)))
+        except Exception as error:
+            found.append(_of(error))
 
     looking = threading.Thread(target=look, name=f"doctor {check.name}", daemon=True)
     looking.start()
@@ -91,5 +89,9 @@ def _bounded(check: Check) -> Finding:
     return found[0] if found else away(f"no answer within {SECONDS:.0f} s")
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+def _of(error: Exception) -> Finding:
+    """What an error says of whom was asked, or of the check itself."""
+    seen = " ".join(str(getattr(error, "orig", None) or error).split())
+    if isinstance(error, SQLAlchemyError | BrokerError | OSError):
+        return away(seen)
+    return wrong(f"{type(error).__name__}: {seen}", "report it: the check itself has a fault")
