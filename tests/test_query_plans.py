@@ -147,6 +147,11 @@ def assert_indexed(plans: list[tuple[str, Plan]]) -> None:
         assert not badly or int(plan["rows"] or 0) <= FEW, f"{statement}\n{plan}"
 
 
+def is_in_the_index(plan: Plan) -> bool:
+    """Whether no row is fetched."""
+    return "Using index" in plan["Extra"].split("; ")
+
+
 def test_the_whole_road_goes_by_indexes(flow: Flow) -> None:
     with explained() as plans:
         for n in range(20):
@@ -187,6 +192,19 @@ def test_what_is_asked_over_http_goes_by_indexes(flow: Flow, path: str) -> None:
         assert flow.api.get(path).status_code == 200
 
     assert_indexed(plans)
+
+
+def test_what_waits_is_counted_in_the_index(flow: Flow) -> None:
+    for _ in range(50):
+        flow.place()
+
+    with explained() as plans:
+        assert flow.api.get("/metrics").status_code == 200
+    flow.run()
+
+    counted = [plan for statement, plan in plans if "group by" in statement.lower() and plan["id"] > 1]
+    assert len(counted) == 2, plans
+    assert all(is_in_the_index(plan) for plan in counted), counted
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
