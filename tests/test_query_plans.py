@@ -207,6 +207,17 @@ def test_what_waits_is_counted_in_the_index(flow: Flow) -> None:
     assert all(is_in_the_index(plan) for plan in counted), counted
 
 
+def test_reserved_pieces_are_added_up_in_the_index(databases: Databases) -> None:
+    examined = Examined("catalog", Settings.read(databases.environment))
+
+    with explained() as plans:
+        examined.ledger()
+    examined.close()
+
+    (reserved,) = (plan for _, plan in plans if plan["table"] == "reservations")
+    assert is_in_the_index(reserved), reserved
+
+
 @pytest.mark.parametrize("name", ["orders", "catalog"])
 def test_the_doctor_goes_by_indexes(databases: Databases, name: DatabaseName) -> None:
     examined = Examined(name, Settings.read(databases.environment))

@@ -51,7 +51,7 @@ class Reservation(CatalogBase):
     """The catalog's one decision about an order. Its key is what makes every handler safe to repeat."""
 
     __tablename__ = "reservations"
-    __table_args__ = (Index(None, "product_id", "state"),)
+    __table_args__ = (Index(None, "product_id", "state", "qty"),)
 
     order_id: Mapped[str] = mapped_column(exact(255), primary_key=True)
     product_id: Mapped[str] = mapped_column(exact(120))

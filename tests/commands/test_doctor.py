@@ -480,6 +480,19 @@ def test_a_right_that_is_missing_is_named(
 
 
 @on_real_servers
+def test_what_the_database_takes_too_long_for_is_no_server_that_is_away(databases: Databases) -> None:
+    def ask() -> Finding:
+        with databases.catalog.connect() as connection:
+            connection.execute(text("SET STATEMENT max_statement_time = 0.1 FOR SELECT SLEEP(5)"))
+        return fine("told")
+
+    ((_, found),) = made([Check("slow", ask)])
+
+    assert found.level == Level.WARNING
+    assert found.seen.startswith("takes too long to tell: ")
+
+
+@on_real_servers
 def test_a_password_that_is_wrong_is_told_and_not_shown(
     place: Flow, synced: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

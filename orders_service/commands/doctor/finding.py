@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from orders_service.database import error_code
 from orders_service.events.broker import BrokerError
 
 SECONDS = 15.0  # For one check. Its own time-outs are shorter; a name that nobody resolves has none.
+TOO_LONG = 1969  # MariaDB ended a statement after `max_statement_time`.
 
 
 class Level(StrEnum):
@@ -92,6 +94,8 @@ def _bounded(check: Check) -> Finding:
 def _of(error: Exception) -> Finding:
     """What an error says of whom was asked, or of the check itself."""
     seen = " ".join(str(getattr(error, "orig", None) or error).split())
+    if isinstance(error, DBAPIError) and error_code(error) == TOO_LONG:
+        return warning(f"takes too long to tell: {seen}", "look again when the database has less to do")
     if isinstance(error, SQLAlchemyError | BrokerError | OSError):
         return away(seen)
     return wrong(f"{type(error).__name__}: {seen}", "report it: the check itself has a fault")

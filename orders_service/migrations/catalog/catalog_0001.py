@@ -48,9 +48,9 @@ def upgrade() -> None:
         **TABLE,
     )
     op.create_index(
-        op.f("ix_reservations_product_id_state"),
+        op.f("ix_reservations_product_id_state_qty"),
         "reservations",
-        ["product_id", "state"],
+        ["product_id", "state", "qty"],
         if_not_exists=True,
     )
     supplies = op.create_table(
