@@ -67,10 +67,9 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
     pending = database == "catalog" or settings.events_via == "relay"
     with wiring.sessions(wiring.urls(settings)[database])() as session:
         if since is None:
-            count = care.requeue_set_aside(session)
+            count = care.requeue_set_aside(session, pending=pending)
         else:
             count = care.requeue_since(session, since.replace(tzinfo=utc_now().tzinfo), pending=pending)
-        session.commit()
     click.echo(f"{count} events of {database} go out again")
 
 
@@ -90,7 +89,7 @@ def resend(seconds: int) -> None:
 
 @main.command()
 def purge() -> None:
-    """Delete what was published longer ago than OUTBOX_KEEP_DAYS. The relays do it by themselves."""
+    """Delete what was published longer ago than OUTBOX_KEEP_DAYS. The workers do it by themselves."""
     settings = Settings.read()
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
     for name, url in wiring.urls(settings).items():

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, func, insert, inspect, select, update
+from sqlalchemy import Row, delete, func, insert, inspect, select
 from sqlalchemy.orm import Session
 
-from orders_service.database import changed
 from orders_service.events.tables import OutboxRow
 
 CHUNK = 1000
+EVENT = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
 
 
 @dataclass(frozen=True)
@@ -66,38 +66,42 @@ def set_aside(session: Session) -> Sequence[OutboxRow]:
     ).all()
 
 
-def requeue_set_aside(session: Session) -> int:
-    """Let the relay try again what was set aside; how many events."""
-    return changed(
-        session,
-        update(OutboxRow).where(OutboxRow.error.is_not(None)).values(lane=OutboxRow.topic, error=None),
-    )
+def requeue_set_aside(session: Session, *, pending: bool) -> int:
+    """Let what was set aside go out again; how many events. Commits."""
+    rows = set_aside(session)
+    _record_again(session, rows, pending=pending)
+    session.execute(delete(OutboxRow).where(OutboxRow.seq.in_([row.seq for row in rows])))
+    session.commit()
+    return len(rows)
 
 
 def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
     """Record again, in the same order, every event recorded *since*: for a log or a binlog that was lost.
 
-    As new rows with the same event ids, so that change data capture sees them. What is still pending, too:
-    a relay may have it in hand, acknowledged by the log that was lost. Commits each chunk.
+    What is still pending, too: a relay may have it in hand, acknowledged by the log that was lost. Commits
+    each chunk.
     """
-    names = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
     end = session.scalar(select(func.max(OutboxRow.seq))) or 0
     last, count = -1, 0
-    while True:
-        rows = session.scalars(
-            select(OutboxRow)
-            .where(OutboxRow.seq > last, OutboxRow.seq <= end, OutboxRow.created_at >= since)
-            .order_by(OutboxRow.seq)
-            .limit(CHUNK)
-        ).all()
-        if not rows:
-            return count
-        copies = [
-            {name: getattr(row, name) for name in names}
-            | {"lane": row.topic if pending else None, "published_at": None, "error": None}
-            for row in rows
-        ]
-        session.execute(insert(OutboxRow), copies)
-        last, count = rows[-1].seq, count + len(copies)
+    while rows := session.scalars(
+        select(OutboxRow)
+        .where(OutboxRow.seq > last, OutboxRow.seq <= end, OutboxRow.created_at >= since)
+        .order_by(OutboxRow.seq)
+        .limit(CHUNK)
+    ).all():
+        _record_again(session, rows, pending=pending)
+        last, count = rows[-1].seq, count + len(rows)
         session.commit()
         session.expunge_all()
+    return count
+
+
+def _record_again(session: Session, rows: Sequence[OutboxRow], *, pending: bool) -> None:
+    """As new rows with the same event ids, which alone are what change data capture sees."""
+    copies = [
+        {name: getattr(row, name) for name in EVENT}
+        | {"lane": row.topic if pending else None, "published_at": None, "error": None}
+        for row in rows
+    ]
+    if copies:
+        session.execute(insert(OutboxRow), copies)

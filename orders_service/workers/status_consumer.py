@@ -1,5 +1,7 @@
 """The process that confirms or rejects orders as the catalog answers."""
 
+from datetime import timedelta
+
 import click
 
 from orders_service import logs, wiring
@@ -8,17 +10,23 @@ from orders_service.orders.handlers import on_stock_answered
 from orders_service.settings import Settings
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
+from orders_service.workers.loop import Worker
+from orders_service.workers.purging import Purging
 
 
-def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False) -> Consumer:
-    """The consumer of the catalog's answers."""
-    return Consumer(
-        wiring.sessions(settings.orders_database_url),
+def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False) -> Worker:
+    """The consumer of the catalog's answers. Where no relay purges the orders' outbox, it does."""
+    sessions = wiring.sessions(settings.orders_database_url)
+    consumer = Consumer(
+        sessions,
         broker(settings, skip_gap=skip_gap).subscribe(settings.status_group, [settings.stock_topic]),
         on_stock_answered,
         group=settings.status_group,
         poll_seconds=poll_seconds,
     )
+    if settings.events_via == "relay":
+        return consumer
+    return Purging(consumer, sessions, keep=timedelta(days=settings.outbox_keep_days))
 
 
 @click.command("status-consumer")

@@ -1,7 +1,9 @@
 """What was given up on can be seen, replayed, discarded; what was lost can be sent again."""
 
 import json
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,6 +20,7 @@ from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
 from orders_service.events.purge import purge
 from orders_service.events.tables import OutboxRow
+from tests.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO, Flow
 
 TOPIC = "example-catalog-topic"
@@ -200,6 +203,22 @@ def test_what_was_refused_can_go_out_again(flow: Flow, operator: CliRunner) -> N
     assert flow.status(order_id) == "CONFIRMED"
 
 
+def test_what_was_refused_is_a_new_row_for_debezium(
+    flow: Flow, operator: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.place()
+    flow.sql("orders", "UPDATE outbox SET lane = NULL, error = 'too large'")
+    (refused,) = flow.outbox()
+    monkeypatch.setenv("EVENTS_VIA", "cdc")
+
+    output = assert_ok(operator.invoke(outbox.main, ["requeue", "--set-aside"]))
+
+    (row,) = flow.outbox()
+    assert output == "1 events of orders go out again\n"
+    assert row.seq > refused.seq
+    assert (row.id, row.lane, row.error) == (refused.id, None, None)
+
+
 def test_everything_since_a_time_can_go_out_again_and_changes_nothing(
     flow: Flow, operator: CliRunner
 ) -> None:
@@ -271,3 +290,14 @@ def test_whoever_stops_a_purge_keeps_what_was_purged(flow: Flow) -> None:
         next(purge(session, before=utc_now() + timedelta(days=1)))
 
     assert flow.outbox() == []
+
+
+def test_without_a_relay_a_consumer_purges(databases: Databases, tmp_path: Path) -> None:
+    with closing(Flow(databases, tmp_path, EVENTS_VIA="cdc")) as flow:
+        flow.place()
+        flow.place()
+        flow.sql("orders", "UPDATE outbox SET created_at = '2026-01-01 00:00:00' WHERE seq = 1")
+
+        flow.status_consumer.step()
+
+        assert [row.seq for row in flow.outbox()] == [2]
