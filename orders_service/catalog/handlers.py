@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from orders_service.catalog.errors import ReleaseDue
 from orders_service.catalog.service import Ledger
 from orders_service.database import Clock, utc_now
 from orders_service.events.consumer import Received
@@ -42,10 +43,20 @@ def on_order_events(
 def on_order_discarded(
     session: Session, received: Sequence[Received], *, outbox: Outbox, clock: Clock = utc_now
 ) -> Sequence[Refused]:
-    """Answer placed orders whose events are given up on: *rejected, discarded*."""
-    placed = [r.event for r in received if isinstance(r.event, OrderPlaced)]
-    ledger = Ledger(session, placed, check_price=False)
-    answers = [answer for event in placed if (answer := ledger.discard(event))]
+    """Answer placed orders whose events are given up on: *rejected, discarded*.
+
+    Returns the cancellations that still have something to do: they can only be replayed.
+    """
+    mine = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
+    ledger = Ledger(session, [event for event, _ in mine], check_price=False)
+    answers: list[Event] = []
+    refused: list[Refused] = []
+    for event, record in mine:
+        if isinstance(event, OrderPlaced):
+            answers += filter(None, [ledger.discard(event)])
+        elif ledger.is_due(event):
+            text = f"order {event.order_id} may hold {event.qty} × {event.product_id}: replay it"
+            refused.append((record, ReleaseDue(text)))
     ledger.write(session, clock())
     outbox.record(session, answers)
-    return []
+    return refused

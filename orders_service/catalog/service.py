@@ -75,6 +75,14 @@ class Ledger:
             return None
         return _answer(event, self._make(event, State.REJECTED, Reason.DISCARDED))
 
+    def is_due(self, event: OrderEvent) -> bool:
+        """Whether a cancellation has pieces to give back, or to keep from being set aside later."""
+        decision = self._decisions.get(event.order_id)
+        return decision is None or (
+            decision.state == State.RESERVED
+            and (event.product_id, event.qty) == (decision.product_id, decision.qty)
+        )
+
     def write(self, session: Session, now: datetime) -> None:
         """Write down what was decided: one statement for each table, one for each product that changed."""
         if self._made:

@@ -84,7 +84,10 @@ def replay(place: str | None, everything: bool, reason: str | None, dry_run: boo
 @main.command()
 @_choice
 def discard(place: str | None, everything: bool, reason: str | None, dry_run: bool) -> None:
-    """Give dead letters up. A placed order that can be read is answered *rejected, discarded*."""
+    """Give dead letters up. A placed order that can be read is answered *rejected, discarded*.
+
+    A cancellation that has pieces to give back is not given up: replay it.
+    """
     handlers: dict[str, Handler] = {
         "catalog": partial(on_order_discarded, outbox=wiring.catalog_outbox(Settings.read())),
         "orders": lambda *_: [],

@@ -128,6 +128,40 @@ def test_a_discarded_order_is_answered_rejected_and_placed_again_it_stays_so(
     assert flow.stock(BERLIN) == 100
 
 
+def test_a_cancellation_that_has_pieces_to_give_back_is_not_discarded(
+    flow: Flow, operator: CliRunner
+) -> None:
+    send(flow, order("a", 5))
+    flow.run()
+    flow.sql("catalog", f"UPDATE catalog SET product_id = 'GONE' WHERE product_id = '{BERLIN}'")
+    send(flow, order("a", -5), order("never placed", -1))
+    flow.run()
+    flow.sql("catalog", f"UPDATE catalog SET product_id = '{BERLIN}' WHERE product_id = 'GONE'")
+
+    refused = operator.invoke(dead_letters.main, ["discard", "--all"])
+    assert_ok(operator.invoke(dead_letters.main, ["replay", "--all"]))
+
+    assert refused.exit_code == 1
+    assert f"not discarded, release-due: order a may hold 5 × {BERLIN}: replay it" in refused.output
+    assert flow.stock(BERLIN) == 100
+    flow.assert_stock_adds_up()
+
+
+@pytest.mark.parametrize("state", ["RELEASED", "REJECTED", "VOID"])
+def test_a_cancellation_that_has_nothing_to_give_back_is_discarded(
+    flow: Flow, operator: CliRunner, state: str
+) -> None:
+    send(flow, order("a", 5))
+    flow.run()
+    flow.sql("catalog", f"UPDATE reservations SET state = '{state}', qty = 6")
+    send(flow, order("a", -5))
+    flow.run()
+
+    assert_ok(operator.invoke(dead_letters.main, ["discard", "--all"]))
+
+    assert flow.dead_letters()[0].resolution == "discarded"
+
+
 def test_a_dry_run_does_nothing(flow: Flow, operator: CliRunner) -> None:
     send(flow, b"nonsense")
     flow.run()
