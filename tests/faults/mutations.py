@@ -79,9 +79,10 @@ MUTATIONS = (
     Mutation(
         "a row is marked before its acknowledgement",
         "orders_service/events/relay.py",
-        "            while not self._producer.wait(deliveries, seconds=self._lease_seconds / 3):\n"
-        "                self._hold(session, name)\n",
-        "            for delivery in deliveries:\n                delivery.acknowledged = True\n",
+        "        if not self._producer.wait(lane.deliveries, seconds=patience):\n"
+        "            self._hold(session, name)\n"
+        "            return True\n",
+        "        for delivery in lane.deliveries:\n            delivery.acknowledged = True\n",
         [
             "tests/events/test_relay.py",
             "tests/faults/test_kafka.py::test_the_broker_is_killed",
