@@ -70,6 +70,24 @@ def test_a_group_is_two_inserts(flow: Flow, size: int) -> None:
     assert without_transactions(asked) == ["INSERT orders", "INSERT outbox"]
 
 
+def test_of_many_rows_the_driver_makes_one_statement(flow: Flow) -> None:
+    if flow.databases.orders.dialect.name == "sqlite":
+        pytest.skip("SQLite takes rows one by one; there is no round trip to save")
+
+    def inserts() -> int:
+        with flow.databases.orders.connect() as connection:
+            return int(connection.exec_driver_sql("SHOW GLOBAL STATUS LIKE 'Com_insert'").one()[1])
+
+    before = inserts()
+    place(flow, [wanted(number) for number in range(60)])
+    placed = inserts()
+    flow.run()
+
+    assert placed - before == 2
+    # A lease for each lane, the reservations, the catalog's outbox.
+    assert inserts() - placed == 4
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_group_with_keys_is_one_look_and_two_inserts(flow: Flow, size: int) -> None:
     place(flow, [wanted(number, keyed=True) for number in range(0, size, 2)])

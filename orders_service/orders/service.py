@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, literal_column, null, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from orders_service.database import Clock, changed
@@ -16,7 +16,7 @@ from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 
 CHUNK = 1000
-PLACE = insert(Order).values(status=literal_column("'PENDING'"), reason=null(), version=literal_column("1"))
+PLACE = insert(Order.__table__)  # type: ignore[arg-type]
 KEYS = uuid.UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
 
@@ -191,7 +191,13 @@ def _by_id(session: Session, order_ids: Sequence[str]) -> Sequence[Order]:
 
 
 def _row(placement: Placement, now: datetime) -> dict[str, Any]:
-    return _facts(placement) | {"created_at": now, "updated_at": now}
+    return _facts(placement) | {
+        "created_at": now,
+        "status": "PENDING",
+        "reason": None,
+        "version": 1,
+        "updated_at": now,
+    }
 
 
 def _asks_the_same(placement: Placement, order: Order | Placement) -> bool:
