@@ -14,7 +14,7 @@ import click
 
 from bench import consuming, posting, reading, relaying, starting, wrk
 from bench.stage import Stage, stage
-from bench.targets import verdicts
+from bench.targets import Check, verdicts
 from bench.whole import Whole
 
 OUT = Path("var/bench.json")
@@ -77,9 +77,19 @@ def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
 @click.option("--rounds", default=3, show_default=True, help="How often each subject is measured.")
 @click.option("--seconds", default=8, show_default=True, help="How long a load lasts.")
 @click.option("--only", default="", help="Some of: post, get, relay, consumer, whole, start; by commas.")
+@click.option(
+    "--show", type=click.Path(path_type=Path, exists=True), help="Only print what a run has written."
+)
 @click.option("--out", default=OUT, type=click.Path(path_type=Path), show_default=True)
-def main(rounds: int, seconds: int, only: str, out: Path) -> None:
-    """Measure what it costs, side by side with what you could pick instead."""
+def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> None:
+    """Measure what it costs, side by side with what you could pick instead. The tables are Markdown."""
+    if show is not None:
+        written = json.loads(show.read_text())
+        for title, subjects in written["medians"].items():
+            click.echo("\n".join(table(title, subjects)))
+        for check in written["targets"]:
+            click.echo(Check(**check).line)
+        return
     if not wrk.is_installed():
         raise click.ClickException("the bench needs wrk: apt-get install wrk, or brew install wrk")
     chosen = measures(rounds, seconds)
@@ -87,7 +97,7 @@ def main(rounds: int, seconds: int, only: str, out: Path) -> None:
     if unknown := set(wanted) - chosen.keys():
         raise click.ClickException(f"there is no {min(unknown)}; there are {', '.join(chosen)}")
     found: Found = {}
-    busy, began = _others(), time.monotonic()
+    busy, began = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stage(Path(folder)) as on:
         for word in wanted:
             for title, subjects in chosen[word](on).items():
@@ -96,7 +106,7 @@ def main(rounds: int, seconds: int, only: str, out: Path) -> None:
     checks = verdicts(found)
     for check in checks:
         click.echo(check.line)
-    click.echo(f"\nLoad of the machine before and after: {busy:.1f}, {_others():.1f}")
+    click.echo(f"\nLoad of the machine before and after: {busy:.1f}, {os.getloadavg()[0]:.1f}")
     about = {
         "python": platform.python_version(),
         "processors": os.cpu_count(),
@@ -116,7 +126,7 @@ def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 
 def table(title: str, subjects: dict[str, dict[str, float]]) -> list[str]:
-    """A table in Markdown, the ratio of the rates to the first subject's beside them."""
+    """A table in Markdown."""
     names = list(next(iter(subjects.values())))
     lines = ["", f"| {title} | {' | '.join(name.replace('_', ' ') for name in names)} |"]
     lines.append("|---" * (len(names) + 1) + "|")
@@ -127,10 +137,6 @@ def table(title: str, subjects: dict[str, dict[str, float]]) -> list[str]:
 
 def _shown(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _others() -> float:
-    return os.getloadavg()[0]
 
 
 if __name__ == "__main__":

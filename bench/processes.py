@@ -74,12 +74,6 @@ def cpu(pid: int) -> float:
 
 
 def memory(pid: int) -> int:
-    """Resident bytes."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def others(mine: Sequence[int]) -> float:
-    """Seconds of processor time that the whole machine has used, less that of *mine*."""
-    busy = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
-    whole = sum(int(ticks) for position, ticks in enumerate(busy[:8]) if position not in (3, 4)) / TICKS
-    return whole - sum(cpu(pid) for pid in mine)
+    """Resident bytes; of what processes share, each its part."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
