@@ -1,6 +1,7 @@
 """Dead letters in a row stop the consumer: that many are hardly the records' fault."""
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,10 +11,18 @@ from orders_service.events.errors import TooManyDeadLetters
 from orders_service.events.tables import DeadLetter
 
 IN_A_ROW = 20
+WITHIN = (
+    1000  # Offsets. More than a batch has: the run that stopped the consumer may be anywhere in the last.
+)
 
 
 class Breaker:
-    """Counts each partition's dead letters in a row. They are in a table, so the count survives a restart."""
+    """Finds each partition's runs of dead letters, wherever in a batch they are.
+
+    The records behind such a run are applied and acknowledged with it. So after a restart the offsets before
+    the first record are looked up in the table: a run stops the consumer again until enough of it was
+    replayed or discarded.
+    """
 
     def __init__(self, group: str) -> None:
         self._group = group
@@ -26,39 +35,43 @@ class Breaker:
             if self._runs.get(place, (-1, 0))[0] != first.offset:
                 self._runs[place] = first.offset, self._run_in_table(session, first)
         session.rollback()
-        self._check()
 
     def after(self, records: Sequence[Record], dead: Collection[Record]) -> None:
-        """Count on; raise `TooManyDeadLetters` when a run has become too long."""
+        """Count on; raise `TooManyDeadLetters` if a run has become too long, though it may have ended."""
         gone = {(record.topic, record.partition, record.offset) for record in dead}
+        longest: dict[tuple[str, int], int] = {}
         for record in records:
             place = record.topic, record.partition
             run = self._runs[place][1] + 1 if (*place, record.offset) in gone else 0
             self._runs[place] = record.offset + 1, run
-        self._check()
-
-    def _check(self) -> None:
-        for (topic, partition), (_, run) in self._runs.items():
-            if run >= IN_A_ROW:
-                raise TooManyDeadLetters(topic, partition, run)
+            longest[place] = max(run, longest.get(place, 0))
+        for place, run in longest.items():
+            _check(place, run)
 
     def _run_in_table(self, session: Session, record: Record) -> int:
+        """The run that ends right before *record*."""
+        place = record.topic, record.partition
         offsets = session.scalars(
             select(DeadLetter.offset)
             .where(
                 DeadLetter.topic == record.topic,
                 DeadLetter.partition == record.partition,
-                DeadLetter.offset < record.offset,
+                DeadLetter.offset.between(record.offset - WITHIN, record.offset - 1),
                 DeadLetter.consumer_group == self._group,
                 DeadLetter.resolution.is_(None),
             )
-            .order_by(DeadLetter.offset.desc())
-            .limit(IN_A_ROW)
+            .order_by(DeadLetter.offset)
         )
-        expected = (record.offset - back for back in range(1, IN_A_ROW + 1))
         run = 0
-        for offset, wanted in zip(offsets, expected, strict=False):
-            if offset != wanted:
-                break
+        for offset, following in pairwise([*offsets, record.offset]):
             run += 1
+            if following != offset + 1:
+                _check(place, run)
+                run = 0
+        _check(place, run)
         return run
+
+
+def _check(place: tuple[str, int], run: int) -> None:
+    if run >= IN_A_ROW:
+        raise TooManyDeadLetters(*place, run)

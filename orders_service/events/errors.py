@@ -51,7 +51,7 @@ class TooManyDeadLetters(Stopped):
 
     def __init__(self, topic: str, partition: int, count: int) -> None:
         super().__init__(
-            f"the last {count} records of {topic}-{partition} are dead letters: too many in a row."
+            f"{count} records of {topic}-{partition} are dead letters: too many in a row."
             " Look at them: `orders-service dead-letters list`; mend the cause; then"
             " `dead-letters replay --all` or `dead-letters discard --all`, and start the consumer again"
         )

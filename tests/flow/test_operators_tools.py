@@ -182,6 +182,23 @@ def test_too_many_dead_letters_in_a_row_stop_the_consumer(flow: Flow) -> None:
     assert flow.stock() == 99
 
 
+def test_they_stop_it_though_good_records_follow_in_the_batch(flow: Flow, operator: CliRunner) -> None:
+    send(flow, *[b"nonsense"] * IN_A_ROW, *[order(str(n)) for n in range(5)])
+
+    with pytest.raises(TooManyDeadLetters, match="20 records"):
+        flow.stock_consumer.step()
+    send(flow, order("later"))
+    flow.restart_stock_consumer()
+    with pytest.raises(TooManyDeadLetters, match="20 records"):
+        flow.stock_consumer.step()
+    assert flow.stock() == 95
+
+    assert_ok(operator.invoke(dead_letters.main, ["discard", "--all"]))
+    flow.restart_stock_consumer()
+    flow.run()
+    assert flow.stock() == 94
+
+
 def test_one_less_in_a_row_does_not(flow: Flow) -> None:
     send(flow, *[b"nonsense"] * (IN_A_ROW - 1), order("a"), *[b"nonsense"] * (IN_A_ROW - 1), order("b"))
 
