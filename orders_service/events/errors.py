@@ -69,6 +69,19 @@ class EventsGone(Stopped):
         )
 
 
+class BeyondReading(Stopped):
+    """The log holds something that is not even a record to our client: compressed otherwise, or damaged."""
+
+    def __init__(self, topic: str, partition: int, group: str, offset: int, problem: str) -> None:
+        super().__init__(
+            f"{topic}-{partition}@{offset} cannot be read: {problem}. Look at it: `kafka-console-consumer"
+            f" --topic {topic} --partition {partition} --offset {offset}`; set the topic's compression.type"
+            " to uncompressed; move the group behind the producer's batch: `kafka-consumer-groups --group"
+            f" {group} --topic {topic}:{partition} --reset-offsets --to-offset OFFSET --execute`; start the"
+            " consumer again, and have sent again what it passed over"
+        )
+
+
 class InstanceTaken(Stopped):
     """Another process joined the group under this one's name."""
 

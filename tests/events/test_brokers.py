@@ -602,6 +602,7 @@ def test_topics_are_created_as_they_are_asked_for(broker: Broker) -> None:
     (found,) = [one for one in broker.describe_topics() if one.name == topic]
     assert (found.partitions, found.replication, found.in_sync) == (4, 1, 1)
     assert found.settings == {
+        "compression.type": "uncompressed",
         "max.message.bytes": "50000",
         "min.insync.replicas": "1",
         "retention.ms": "259200000",

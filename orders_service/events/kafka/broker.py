@@ -29,7 +29,7 @@ from orders_service.events.kafka.client import (
 from orders_service.events.kafka.producer import KafkaProducer
 from orders_service.events.kafka.reading import KafkaReader, KafkaSubscription
 
-SETTINGS = ("max.message.bytes", "min.insync.replicas", "retention.ms")
+SETTINGS = ("compression.type", "max.message.bytes", "min.insync.replicas", "retention.ms")
 
 
 class KafkaBroker:
@@ -72,6 +72,8 @@ class KafkaBroker:
                 "max.message.bytes": str(spec.max_message_bytes),
                 "min.insync.replicas": str(spec.min_insync_replicas),
                 "retention.ms": str(spec.retention_days * 86_400_000),
+                # The broker unpacks what any producer sends: the library reads only gzip.
+                "compression.type": "uncompressed",
             },
         }
         created = []

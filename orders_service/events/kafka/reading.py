@@ -10,17 +10,19 @@ from kafka import OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import (
     CommitFailedError,
+    CorruptRecordError,
     FencedInstanceIdError,
     KafkaError,
     LogTruncationError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     RetriableError,
+    UnsupportedCodecError,
 )
 from kafka.structs import MemberState
 
 from orders_service.events.broker import BrokerError, Record, TopicMissing
-from orders_service.events.errors import EventsGone, InstanceTaken
+from orders_service.events.errors import BeyondReading, EventsGone, InstanceTaken
 from orders_service.events.kafka.client import (
     CLOSE_SECONDS,
     COMMIT_SECONDS,
@@ -40,6 +42,8 @@ from orders_service.events.kafka.client import (
 BATCH = 500
 # A partition that was never read by the group; one whose log no longer has what comes next.
 PLACE_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError)
+# A batch that the library cannot take apart: its codec, its checksum, a header's name that is not UTF-8.
+UNREADABLE = (CorruptRecordError, UnsupportedCodecError)
 
 log = structlog.get_logger()
 
@@ -120,6 +124,8 @@ class KafkaSubscription:
             if isinstance(error.__cause__, PLACE_ERRORS):
                 self._find_place(error.__cause__)
                 return []
+            if isinstance(error.__cause__, UNREADABLE):
+                self._name_unreadable(error.__cause__)
             if not isinstance(error.__cause__, RetriableError):
                 self.close()  # The library remembers some errors for as long as a client lives.
             if isinstance(error.__cause__, FencedInstanceIdError):
@@ -133,6 +139,17 @@ class KafkaSubscription:
             self.close()
             raise BrokerError(f"group {self._group} could not be joined in {STALL_SECONDS:.0f} s")
         return records
+
+    def _name_unreadable(self, problem: KafkaError) -> None:
+        """Raise `BeyondReading` with the place where the library gave up.
+
+        No dead letter: the library reads a batch whole, so past one bad record are good ones it cannot see.
+        """
+        if at := self._consumer._fetcher._next_partition_records:
+            topic, partition = at.topic_partition
+            raise BeyondReading(
+                topic, partition, self._group, at.next_fetch_offset, str(problem)
+            ) from problem
 
     def _find_place(self, lost: KafkaError) -> None:
         """Read on from where a partition begins: it is new to the group, or its log is not what it was.
