@@ -15,6 +15,7 @@ from .ports import HOST, Ports
 from .server import Server
 
 HEAP = "384m"
+OFFSETS_KEEP_MINUTES = 365 * 24 * 60
 # Request 18 (ApiVersions), version 0, correlation id 1, client id "lab": what every client asks first.
 HELLO = struct.pack(">ihhih3s", 13, 18, 0, 1, 3, b"lab")
 
@@ -96,6 +97,8 @@ class Broker(Server):
             "broker.session.timeout.ms": 4000,
             "broker.heartbeat.interval.ms": 500,
             "group.initial.rebalance.delay.ms": 0,
+            # A group that was away for longer than the log keeps anything must not be taken for a new one.
+            "offsets.retention.minutes": OFFSETS_KEEP_MINUTES,
             "offsets.topic.num.partitions": 4,
             "offsets.topic.replication.factor": copies,
             "transaction.state.log.num.partitions": 4,

@@ -158,3 +158,9 @@ def test_nothing_but_the_service_goes_into_the_image(unwanted: str) -> None:
 
     assert "*" in ignore
     assert unwanted not in let_in
+
+
+def test_kafka_remembers_a_group_for_longer_than_the_outbox_keeps_anything() -> None:
+    (minutes,) = re.findall(r"KAFKA_OFFSETS_RETENTION_MINUTES: (\d+)", COMPOSE)
+
+    assert int(minutes) > Settings.outbox_keep_days * 24 * 60

@@ -7,11 +7,13 @@ from contextlib import closing
 import kafka
 import pytest
 from kafka import TopicPartition
+from kafka.admin import ConfigResource
 
 from lab import Lab
 from orders_service.events.broker import Outgoing, Record, Subscription, TopicSpec
 from orders_service.events.errors import EventsGone, InstanceTaken
 from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.settings import Settings
 
 pytestmark = pytest.mark.real
 
@@ -105,6 +107,15 @@ def test_a_new_group_begins_where_the_log_does(log: Log) -> None:
     log.trim(before=7)
 
     assert log.read(3) == [7, 8, 9]
+
+
+def test_a_group_that_is_away_is_remembered_for_longer_than_the_outbox_keeps_anything(log: Log) -> None:
+    with closing(kafka.KafkaAdminClient(bootstrap_servers=log.servers)) as admin:
+        asked = ConfigResource("BROKER", "1", configs=["offsets.retention.minutes"])
+        (answer,) = admin.describe_configs([asked], config_filter="all")["broker"].values()
+
+    days = int(answer["offsets.retention.minutes"]["value"]) / (24 * 60)
+    assert days > Settings.outbox_keep_days
 
 
 def test_a_log_shorter_than_what_was_read_is_read_from_its_beginning(log: Log) -> None:
