@@ -28,6 +28,7 @@ WORDS = {
     "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
     "outbox": ("orders_service.commands.outbox:main", "Look at what waits to be relayed; send again."),
     "dead-letters": ("orders_service.commands.dead_letters:main", "List, show, replay or discard them."),
+    "catalog": ("orders_service.commands.catalog:main", "Bring products and pieces into the catalog."),
     "connectors": ("orders_service.commands.connectors:main", "Apply Kafka Connect's connectors from files."),
     "doctor": ("orders_service.commands.doctor.command:main", "Say what is wrong, and what to do."),
     "config": ("orders_service.commands.config:main", "Show the settings in force."),

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from orders_service.catalog.errors import ProductNotFound
+from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
 from orders_service.catalog.product import Product, Reason, Reservation, State, Supply
 from orders_service.events.contract import Event, OrderEvent, StockRejected, StockReserved
 from orders_service.events.errors import Conflicting
@@ -139,6 +139,41 @@ def product(session: Session, product_id: str) -> Product:
     if found is None:
         raise ProductNotFound(product_id)
     return found
+
+
+def supply(
+    session: Session,
+    product_id: str,
+    qty: int,
+    *,
+    note: str,
+    now: datetime,
+    name: str | None = None,
+    unit_price: int | None = None,
+) -> bool:
+    """Add pieces to the stock and to the supplies, once for each *note*; False if they are there already.
+
+    A product is new with its *name* and *unit_price*. Raises `ProductNotFound` without them, `ProductKnown`
+    with them for one that is there, and `SupplyDiffers` for other pieces under the same note.
+    """
+    stock = _lock(session, [product_id]).get(product_id)
+    known = select(Supply.qty).where(Supply.product_id == product_id, Supply.note == note)
+    earlier = session.scalar(known)
+    if earlier is not None:
+        if earlier != qty:
+            raise SupplyDiffers(earlier)
+        return False
+    if stock is None:
+        if name is None or unit_price is None:
+            raise ProductNotFound(product_id)
+        new = {"product_name": name, "unit_price": unit_price, "created_at": now}
+        session.execute(insert(Product).values(product_id=product_id, stock=qty, **new))
+    elif name is not None or unit_price is not None:
+        raise ProductKnown(product_id)
+    else:
+        session.execute(update(Product).where(Product.id == stock.row_id).values(stock=stock.pieces + qty))
+    session.execute(insert(Supply).values(product_id=product_id, qty=qty, note=note, created_at=now))
+    return True
 
 
 def imbalances(session: Session, limit: int) -> Sequence[Row[str, int, int, int]]:

@@ -1,0 +1,65 @@
+"""`catalog supply`: a product or a delivery comes into stock, and into the books."""
+
+from collections.abc import Callable
+
+import click
+from marshmallow import ValidationError
+from sqlalchemy.orm import Session
+
+from orders_service import wiring
+from orders_service.api.schemas import PRODUCT_ID_MAX, UNIT_PRICE_MAX, Name
+from orders_service.catalog import service
+from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
+from orders_service.database import in_transaction, utc_now
+from orders_service.settings import Settings
+
+TEXT_MAX = 255  # Of a name or a note.
+PIECES_MAX = 2**31 - 1
+
+
+@click.group("catalog")
+def main() -> None:
+    """Bring products and pieces into the catalog."""
+
+
+def _text(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A text that an order could name, too."""
+
+    def check(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+        try:
+            return None if value is None else Name(most).deserialize(value)
+        except ValidationError as error:
+            raise click.BadParameter(f"it {error.messages[0]}") from None
+
+    return check
+
+
+@main.command()
+@click.argument("product_id", metavar="PRODUCT", callback=_text(PRODUCT_ID_MAX))
+@click.argument("qty", type=click.IntRange(1, PIECES_MAX))
+@click.option("--note", required=True, callback=_text(TEXT_MAX), help="Tells this delivery from all others.")
+@click.option("--name", callback=_text(TEXT_MAX), help="Of a product that is new.")
+@click.option("--unit-price", type=click.IntRange(0, UNIT_PRICE_MAX), help="Of a product that is new.")
+def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: int | None) -> None:
+    """Add QTY pieces of PRODUCT to its stock and to what was supplied, once for each note: safe to repeat."""
+
+    def work(session: Session) -> tuple[bool, int]:
+        added = service.supply(
+            session, product_id, qty, note=note, name=name, unit_price=unit_price, now=utc_now()
+        )
+        return added, service.product(session, product_id).stock
+
+    with wiring.sessions(Settings.read().catalog_database_url)() as session:
+        try:
+            added, stock = in_transaction(session, work)
+        except ProductNotFound as error:
+            problem = f"there is no product {product_id}: to add it, say --name and --unit-price"
+            raise click.ClickException(problem) from error
+        except ProductKnown as error:
+            problem = f"there is a product {product_id} already: leave --name and --unit-price away"
+            raise click.ClickException(problem) from error
+        except SupplyDiffers as error:
+            problem = f"{error.qty} pieces came under this note, not {qty}: another delivery needs another"
+            raise click.ClickException(problem) from error
+    done = f"{qty} supplied" if added else "supplied under this note already"
+    click.echo(f"{product_id}: {done}, {stock} in stock")
