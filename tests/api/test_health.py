@@ -1,9 +1,12 @@
 """`/livez`, `/readyz` and the course's health checks, in every weather."""
 
+import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from orders_service.database import CONNECT_SECONDS
 from tests.api.kit import ORDERS, Api, assert_problem, member
 from tests.databases import Databases
 
@@ -49,6 +52,18 @@ def test_without_the_catalog_database_it_takes_orders(databases: Databases, away
     assert ready.json == {"status": "degraded", "checks": OK | {"catalogDatabase": "down"}}
     assert placed.status_code == 201
     assert_problem(catalog, 503, "database-unavailable")
+
+
+def test_a_catalog_that_swallows_what_is_sent_keeps_nobody_waiting(databases: Databases) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"mariadb+pymysql://kim:secret@127.0.0.1:{silent.getsockname()[1]}/silent"
+        with Api.on(databases, CATALOG_DATABASE_URL=url) as api:
+            began = time.monotonic()
+            response = api.get("/readyz")
+            took = time.monotonic() - began
+
+    assert (response.status_code, member(response, "checks")) == (200, OK | {"catalogDatabase": "down"})
+    assert took < CONNECT_SECONDS
 
 
 def test_without_a_broker_it_takes_orders(databases: Databases, closed_port: int) -> None:
