@@ -18,10 +18,14 @@ def main() -> None:
 def show() -> None:
     """Print every setting, passwords hidden; a star marks what the environment sets."""
     for name, value in Settings.read().show().items():
-        metadata = FIELDS[name.lower()].metadata
-        is_set = os.environ.get(name) or (metadata["secret"] and os.environ.get(f"{name}_FILE"))
-        star = "*" if is_set else " "
-        click.echo(f"{star} {f'{name}={value}':<64} # {metadata['about']}")
+        star = "*" if is_set(name) else " "
+        click.echo(f"{star} {f'{name}={value}':<64} # {FIELDS[name.lower()].metadata['about']}")
+
+
+def is_set(name: str) -> bool:
+    """Whether the environment sets it, or names its file."""
+    is_secret = FIELDS[name.lower()].metadata["secret"]
+    return bool(os.environ.get(name) or (is_secret and os.environ.get(f"{name}_FILE")))
 
 
 PAGE = """\

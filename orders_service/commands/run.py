@@ -15,9 +15,10 @@ import click
 
 from orders_service import logs, wiring
 from orders_service.api import server
+from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
 from orders_service.events.broker import BrokerError
-from orders_service.settings import FIELDS, Settings
+from orders_service.settings import Settings
 from orders_service.workers import catalog_relay, loop, orders_relay, status_consumer, stock_consumer
 from orders_service.workers.broker import broker, topic_spec
 
@@ -32,10 +33,11 @@ POLL_SECONDS = 0.2
 def main(reset: bool) -> None:
     """Run everything in one process until Ctrl-C. Not for production."""
     started = time.monotonic()
-    settings = replace(Settings.read(), api_workers=1)
+    given = Settings.read()
+    settings = replace(given, api_workers=1)
     logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
-    _tell_environment()
+    _tell_environment(given)
     server.assert_free(settings.api_host, settings.api_port)
     with _only_one(Path(settings.state_dir)):
         if reset:
@@ -136,15 +138,10 @@ def _is_ready(host: str, port: int) -> bool:
         connection.close()
 
 
-def _tell_environment() -> None:
-    shown = Settings.read().show()
-    given = [
-        n
-        for n in shown
-        if os.environ.get(n) or (FIELDS[n.lower()].metadata["secret"] and os.environ.get(f"{n}_FILE"))
-    ]
-    for name in given:
-        click.echo(f"  · {name}={shown[name]} (from the environment)")
+def _tell_environment(settings: Settings) -> None:
+    for name, value in settings.show().items():
+        if is_set(name):
+            click.echo(f"  · {name}={value} (from the environment)")
 
 
 @contextmanager
