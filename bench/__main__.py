@@ -6,9 +6,9 @@ import platform
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -97,26 +97,29 @@ def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> 
     if unknown := set(wanted) - chosen.keys():
         raise click.ClickException(f"there is no {min(unknown)}; there are {', '.join(chosen)}")
     found: Found = {}
-    busy, began = os.getloadavg()[0], time.monotonic()
+    about = {
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "load before": round(os.getloadavg()[0], 1),
+        "rounds": rounds,
+        "seconds": seconds,
+    }
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stage(Path(folder)) as on:
         for word in wanted:
             for title, subjects in chosen[word](on).items():
                 found[title] = {name: medians(several) for name, several in subjects.items()}
                 click.echo("\n".join(table(title, found[title])))
-    checks = verdicts(found)
-    for check in checks:
+            write(out, about, found)  # What has been measured is kept, whatever comes.
+    for check in verdicts(found):
         click.echo(check.line)
-    click.echo(f"\nLoad of the machine before and after: {busy:.1f}, {os.getloadavg()[0]:.1f}")
-    about = {
-        "python": platform.python_version(),
-        "processors": os.cpu_count(),
-        "rounds": rounds,
-        "seconds": seconds,
-        "load_before": busy,
-        "took_seconds": round(time.monotonic() - began),
-    }
+    load = f"{about['load before']}, now {os.getloadavg()[0]:.1f}"
+    click.echo(f"\n{out} has it all. Load of the machine: before {load}.")
+
+
+def write(out: Path, about: dict[str, Any], found: Found) -> None:
+    """Keep it as JSON."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    targets = [vars(check) for check in checks]
+    targets = [vars(check) for check in verdicts(found)]
     out.write_text(json.dumps({"about": about, "medians": found, "targets": targets}, indent=2) + "\n")
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from bench.processes import Process
 from bench.stage import Stage, ours, percentile
 
+TOPICS = {"CATALOG_TOPIC": "bench-whole", "STOCK_TOPIC": "bench-whole-answers"}  # Nothing else is in them.
 WORDS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 SINGLE = 100
 APART_SECONDS = 0.15
@@ -25,11 +26,12 @@ class Whole:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         stage.empty()
-        api, url = stage.serve("api", ours("api"))
+        stage.word("topics", "create", **TOPICS)
+        api, url = stage.serve("api", ours("api"), **TOPICS)
         self._address = urlsplit(url).netloc
         self.processes: dict[str, Process] = {"api": api}
         for word in WORDS:
-            self.processes[word] = stage.run(word, ours(word))
+            self.processes[word] = stage.run(word, ours(word), **TOPICS)
             self.processes[word].start()
         self._order(http.client.HTTPConnection(self._address))
         self._settle()
