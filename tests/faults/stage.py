@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from lab import Lab
 from orders_service.catalog.product import Product, Reservation, Supply
 from orders_service.database import utc_now
-from orders_service.events.broker import Outgoing, Producer
+from orders_service.events.broker import BrokerError, Outgoing, Producer
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders.order import Order
@@ -270,16 +270,35 @@ class Stage:
         return True
 
     def _is_at_rest(self) -> bool:
-        """Nothing is pending, and orders and reservations agree."""
-        pending = select(func.count()).where(OutboxRow.lane.is_not(None))
+        """Nothing is on its way, looked at in the way that an order takes, and all tables agree."""
+        catalog, stock = self.topics
+        return (
+            self._all_sent("orders")
+            and self._all_consumed("STOCK_GROUP", catalog)
+            and self._all_sent("catalog")
+            and self._all_consumed("STATUS_GROUP", stock)
+            and self._all_agree()
+        )
+
+    def _all_sent(self, database: str) -> bool:
+        with Session(self.databases.engines[database]) as session:
+            return not session.scalar(select(func.count()).where(OutboxRow.lane.is_not(None)))
+
+    def _all_consumed(self, group: str, topic: str) -> bool:
+        broker = KafkaBroker(self.lab.kafka.bootstrap)
+        try:
+            return broker.describe_group(self.deployment.environment[group], [topic]).lag == 0
+        except BrokerError:
+            return False
+
+    def _all_agree(self) -> bool:
+        """Each order is answered as it was decided."""
         with Session(self.databases.orders) as orders, Session(self.databases.catalog) as catalog:
-            if orders.scalar(pending) or catalog.scalar(pending):
-                return False
             status = dict(orders.execute(select(Order.order_id, Order.status)).all())
             state = dict(catalog.execute(select(Reservation.order_id, Reservation.state)).all())
-        if not state.keys() >= self.foreign:
-            return False
-        return all(state.get(id_) in history.AGREE.get(now, ()) for id_, now in status.items())
+        return state.keys() >= self.foreign and all(
+            state.get(id_) in history.AGREE.get(now, ()) for id_, now in status.items()
+        )
 
     def _tail(self, word: str) -> str:
         log = self.deployment.log(word)

@@ -38,9 +38,10 @@ def test_the_clock_of_every_other_process_is_moved_by_an_hour(stage: Stage, tmp_
     odd = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "CLOCK": str(tmp_path / "clock")}
     moved = ("orders-relay", "catalog-relay", "stock-consumer")
     stage.restart(*moved, **odd)
-    stage.deployment.start(*(f"{word}#2" for word in moved))
 
     with stage.ordering() as customers:
+        stage.await_answer(seconds=30)  # So the lanes are theirs before there is a second of each.
+        stage.deployment.start(*(f"{word}#2" for word in moved))
         for seconds in (HOUR, -HOUR):
             (tmp_path / "next").write_text(str(seconds))
             (tmp_path / "next").rename(odd["CLOCK"])
