@@ -203,7 +203,7 @@ def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_p
     with serving(tmp_path) as (address, process), sqlite3.connect(tmp_path / "orders.db") as writer:
         quiet = socket.create_connection(("127.0.0.1", address.port))
         quiet.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert quiet.recv(4096).startswith(b"HTTP/1.1 200")
+        assert _read_to(b'{"status":"alive"}\n', quiet).startswith(b"HTTP/1.1 200")
         writer.execute("BEGIN IMMEDIATE")
         asking = socket.create_connection(("127.0.0.1", address.port), timeout=15)
         asking.sendall(sized(BODY).replace(b"Connection: close\r\n", b""))
@@ -217,6 +217,16 @@ def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_p
         assert process.wait(5) == 0
         asking.close()
         quiet.close()
+
+
+def _read_to(end: bytes, connection: socket.socket) -> bytes:
+    """All that has come, up to *end*."""
+    read = b""
+    while not read.endswith(end):
+        more = connection.recv(4096)
+        assert more, f"hung up after {read!r}"
+        read += more
+    return read
 
 
 def _unread(port: int) -> bool:
