@@ -12,14 +12,15 @@ from sqlalchemy.orm import Session, sessionmaker
 from orders_service.database import utc_now
 from orders_service.events import dead_letters
 from orders_service.events.broker import Outgoing, TopicSpec
-from orders_service.events.consumer import Consumer, Handler, Received
+from orders_service.events.consumer import Consumer, Handler, Received, read
 from orders_service.events.contract import OrderPlaced
 from orders_service.events.dead_letters import Refused
 from orders_service.events.embedded import EmbeddedBroker
-from orders_service.events.errors import Conflicting
+from orders_service.events.errors import Conflicting, Unreadable
 from orders_service.events.tables import DeadLetter, Lease
 from tests.databases import Databases
 
+MIB = 1_048_576
 TOPIC, GROUP = "example-catalog-topic", "catalog-stock"
 
 
@@ -29,7 +30,7 @@ class Reception:
     def __init__(self, databases: Databases, path: Path) -> None:
         self.sessions = sessionmaker(databases.catalog)
         self.broker = EmbeddedBroker(path / "broker.db")
-        self.broker.create_topics([TOPIC], TopicSpec(partitions=1))
+        self.broker.create_topics([TOPIC], TopicSpec(partitions=1, max_message_bytes=64 * MIB))
         self.producer = self.broker.producer()
         self.consumer: Consumer | None = None
 
@@ -101,6 +102,35 @@ def test_an_unreadable_record_rests_whole_and_stops_nobody(reception: Reception,
     assert (letter.topic, letter.partition, letter.offset, letter.reason) == (TOPIC, 0, 1, "unreadable")
     assert (letter.key, letter.value, letter.headers) == (b"k", value, '[["h", "/wA="]]')
     assert reception.applied() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "header"),
+    [
+        (b" " * 20 * MIB, b""),
+        (b"\0" * 9 * MIB, b""),
+        (order("x") + b" " * 20 * MIB, b""),
+        (b"{}", b"x" * 20 * MIB),
+    ],
+    ids=["blanks", "zeros", "blanks behind", "a header"],
+)
+def test_a_record_larger_than_the_database_takes_is_kept_in_part_and_stops_nobody(
+    reception: Reception, value: bytes, header: bytes
+) -> None:
+    headers = (("ce_type", b"order.placed.v2"), ("h", header))
+    reception.send(value, headers=headers)
+    reception.send(order("a"))
+
+    reception.consume(write_a_row).step()
+
+    (letter,) = reception.dead()
+    assert len(letter.value or b"") <= MIB
+    assert (
+        f"the record has {1 + len(value) + sum(len(n) + len(v) for n, v in headers)} bytes" in letter.detail
+    )
+    assert reception.applied() == ["a"]
+    with pytest.raises(Unreadable):  # What is left of it is never taken for the whole.
+        read(dead_letters.record_of(letter))
 
 
 def test_an_unknown_type_is_skipped_and_an_unknown_version_is_not(reception: Reception) -> None:
