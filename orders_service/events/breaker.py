@@ -15,13 +15,15 @@ WITHIN = (
     1000  # Offsets. More than a batch has: the run that stopped the consumer may be anywhere in the last.
 )
 
+MARKER = 1  # The offset that the end of a producer's transaction takes.
+
 
 class Breaker:
     """Finds each partition's runs of dead letters, wherever in a batch they are.
 
     The records behind such a run are applied and acknowledged with it. So after a restart the offsets before
     the first record are looked up in the table: a run stops the consumer again until enough of it was
-    replayed or discarded.
+    replayed or discarded. The table cannot tell a transaction's end from a good record: there it ends a run.
     """
 
     def __init__(self, group: str) -> None:
@@ -32,7 +34,7 @@ class Breaker:
         """Raise `TooManyDeadLetters` where a run stands that nobody has replayed or discarded."""
         firsts = {(record.topic, record.partition): record for record in reversed(records)}
         for place, first in firsts.items():
-            if self._runs.get(place, (-1, 0))[0] != first.offset:
+            if not 0 <= first.offset - self._runs.get(place, (-2, 0))[0] <= MARKER:
                 self._runs[place] = first.offset, self._run_in_table(session, first)
         session.rollback()
 
