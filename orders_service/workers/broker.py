@@ -9,6 +9,7 @@ from orders_service.events.kafka.client import Security
 from orders_service.settings import Settings
 
 BROKER_FILE = "broker.db"
+REQUEST_BYTES = 4096  # What a request has beside its largest batch. The topic decides what is too large.
 
 
 def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
@@ -17,6 +18,7 @@ def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
         return KafkaBroker(
             settings.kafka_bootstrap_servers,
             security=_security(settings),
+            max_request_bytes=settings.topic_max_message_bytes + REQUEST_BYTES,
             instance=settings.consumer_instance or None,
             skip_gap=skip_gap,
         )

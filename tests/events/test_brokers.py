@@ -32,6 +32,8 @@ from orders_service.events.broker import (
 )
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.settings import Settings
+from orders_service.workers import broker as workers
 
 SECONDS = 30.0  # Within these everything must have happened.
 KOREAN = "주문이 접수되었습니다".encode()
@@ -455,6 +457,26 @@ def test_a_record_of_the_largest_size_arrives(broker: Broker, producer: Producer
     with closing(broker.read([topic], from_start=True)) as reader:
         (record,) = take(reader, 1)
     assert record.value == value
+
+
+@pytest.mark.real
+def test_a_topic_that_takes_more_is_sent_more(kafka_servers: str) -> None:
+    topic, value = unique("large"), b"x" * 36_000_000
+    asked = Settings.read(
+        {
+            "BROKER": "kafka",
+            "KAFKA_BOOTSTRAP_SERVERS": kafka_servers,
+            "TOPIC_MAX_MESSAGE_BYTES": str(len(value) + 200),
+        }
+    )
+    large = workers.broker(asked)
+    large.create_topics([topic], workers.topic_spec(asked))
+
+    with closing(large.producer()) as producer:
+        deliver(producer, [Outgoing(topic, b"k", value)])
+
+    with closing(large.read([topic], from_start=True)) as reader:
+        assert take(reader, 1)[0].value == value
 
 
 def test_a_record_of_neither_key_nor_value_is_refused_for_good(
