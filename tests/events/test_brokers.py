@@ -32,6 +32,7 @@ from orders_service.events.broker import (
 )
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.kafka.producer import KafkaProducer
 from orders_service.settings import Settings
 from orders_service.workers import broker as workers
 
@@ -477,6 +478,19 @@ def test_a_topic_that_takes_more_is_sent_more(kafka_servers: str) -> None:
 
     with closing(large.read([topic], from_start=True)) as reader:
         assert take(reader, 1)[0].value == value
+
+
+@on_kafka
+def test_a_producer_whose_sender_has_ended_goes_on(producer: Producer, topic: str) -> None:
+    assert isinstance(producer, KafkaProducer)
+    deliver(producer, numbered(topic, 1))
+    producer._client._sender.force_close()
+    producer._client._sender.join()
+
+    failed = send(producer, numbered(topic, 10))
+    deliver(producer, numbered(topic, 10))
+
+    assert not any(delivery.acknowledged or delivery.for_good for delivery in failed)
 
 
 def test_a_record_of_neither_key_nor_value_is_refused_for_good(

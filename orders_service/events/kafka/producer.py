@@ -97,7 +97,7 @@ class KafkaProducer:
             for record in records:
                 deliveries.append(_send(client, record, alone=alone))
         except BrokerError as error:
-            self.close()  # It may have ended by itself, and would refuse all that comes.
+            self.close()  # Its sender may have ended: then it takes nothing, for as long as it lives.
             deliveries += [Delivery(error=error) for _ in records[len(deliveries) :]]
         return deliveries
 
