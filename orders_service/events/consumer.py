@@ -101,8 +101,7 @@ class Consumer:
     ) -> list[Record]:
         def work(session: Session) -> list[Record]:
             refused = [*unreadable, *(self._handler(session, events) if events else ())]
-            dead_letters.keep(session, refused, group=self._group, clock=self._clock)
-            return [record for record, _ in refused]
+            return dead_letters.keep(session, refused, group=self._group, clock=self._clock)
 
         return in_transaction(session, work)
 

@@ -25,14 +25,22 @@ log = structlog.get_logger()
 Refused = tuple[Record, RecordError]
 
 
-def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clock) -> None:
-    """Write *refused* down in the transaction of their batch; one that is kept already stays as it is."""
+def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clock) -> list[Record]:
+    """Write *refused* down in the transaction of their batch; one that is kept already stays as it is.
+
+    Returns those that wait for somebody: not what came again after it was replayed or discarded.
+    """
     place = (DeadLetter.topic, DeadLetter.partition, DeadLetter.offset, DeadLetter.record_timestamp)
     places = {_place(record): (record, error) for record, error in refused}
     if not places:
-        return
-    for kept in session.execute(select(*place).where(tuple_(*place).in_(list(places)))):
-        del places[kept.topic, kept.partition, kept.offset, kept.record_timestamp]
+        return []
+    waiting = {at: record for at, (record, _) in places.items()}
+    known = select(*place, DeadLetter.resolution).where(tuple_(*place).in_(list(places)))
+    for kept in session.execute(known):
+        at = kept.topic, kept.partition, kept.offset, kept.record_timestamp
+        del places[at]
+        if kept.resolution:
+            del waiting[at]
     for whole, error in places.values():
         record, detail = _cut(whole, str(error)[:DETAIL])
         log.error("dead letter", record=str(record), reason=error.reason, detail=detail)
@@ -53,6 +61,7 @@ def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clo
                 created_at=clock(),
             )
         )
+    return list(waiting.values())
 
 
 def _cut(record: Record, detail: str) -> tuple[Record, str]:

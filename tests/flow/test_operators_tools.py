@@ -1,6 +1,7 @@
 """What was given up on can be seen, replayed, discarded; what was lost can be sent again."""
 
 import json
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
 from orders_service.events.purge import purge
 from orders_service.events.tables import OutboxRow
+from orders_service.workers.broker import BROKER_FILE
 from tests.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO, Flow
 
@@ -227,6 +229,23 @@ def test_once_they_are_discarded_the_consumer_goes_on(flow: Flow, operator: CliR
     send(flow, order("a"))
 
     assert_ok(operator.invoke(dead_letters.main, ["discard", "--all"]))
+    flow.restart_stock_consumer()
+    flow.run()
+
+    assert flow.stock() == 99
+
+
+def test_read_again_from_the_beginning_what_was_discarded_does_not_stop_it(
+    flow: Flow, operator: CliRunner
+) -> None:
+    send(flow, *[b"nonsense"] * IN_A_ROW, order("a"))
+    with pytest.raises(TooManyDeadLetters):
+        flow.stock_consumer.step()
+    assert_ok(operator.invoke(dead_letters.main, ["discard", "--all"]))
+
+    with sqlite3.connect(Path(flow.settings.state_dir, BROKER_FILE)) as log:
+        log.execute("DELETE FROM offsets")
+    log.close()
     flow.restart_stock_consumer()
     flow.run()
 
