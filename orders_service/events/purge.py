@@ -26,7 +26,7 @@ def purge(session: Session, *, before: datetime) -> Iterator[int]:
     ).all():
         # By range: given a thousand numbers, MariaDB may read the whole table, and wait for those who write.
         done = delete(OutboxRow).where(
-            OutboxRow.seq > last,
+            OutboxRow.seq >= chunk[0].seq,
             OutboxRow.seq <= chunk[-1].seq,
             OutboxRow.created_at < before,
             OutboxRow.lane.is_(None),
