@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -14,14 +13,12 @@ from orders_service import crash_points
 from orders_service.database import Clock, utc_now
 from orders_service.events import envelope, leases
 from orders_service.events.broker import Delivery, Outgoing, Producer
-from orders_service.events.purge import purge
 from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
 PATIENCE_SECONDS = 0.05  # For a lane's batch, where other lanes wait too.
 CLOSE_SECONDS = 3.0  # For what is still on its way in the end.
-PURGE_SECONDS = 60  # How often a relay looks for what is old enough to be deleted.
 REST_SECONDS = (0.2, 10.0)  # A lane whose topic failed rests this long at first, and at most.
 
 Rows = Sequence[Row[Any]]
@@ -63,16 +60,13 @@ class Relay:
         *,
         owner: str,
         lease_seconds: float = 5,
-        keep: timedelta = timedelta(days=14),
         clock: Clock = utc_now,
     ) -> None:
         self._sessions = sessions
         self._producer = producer
         self._owner = owner
         self._lease_seconds = lease_seconds
-        self._keep = keep
         self._clock = clock
-        self._purge_at = 0.0
         self._lanes: dict[str, Lane] = {}
 
     def step(self) -> bool:
@@ -86,8 +80,6 @@ class Relay:
             names = list(dict.fromkeys([*self._pending_lanes(session), *under_way]))
             patience = self._lease_seconds / 3 if len(names) == 1 else PATIENCE_SECONDS
             busy = [self._relay(session, name, patience) for name in names]
-            if time.monotonic() >= self._purge_at:
-                self._purge(session)
             return any(busy)
 
     def close(self) -> None:
@@ -100,13 +92,6 @@ class Relay:
                 leases.release(session, owner=self._owner)
         finally:
             self._producer.close()
-
-    def _purge(self, session: Session) -> None:
-        """One chunk, so that events go out in between; when there is none, no more for a while."""
-        if rows := next(purge(session, before=self._clock() - self._keep), 0):
-            log.info("published events purged", rows=rows)
-        else:
-            self._purge_at = time.monotonic() + PURGE_SECONDS
 
     def _pending_lanes(self, session: Session) -> list[str]:
         """Each lane that has pending rows: one step in the index (lane, seq) per lane, one when idle."""

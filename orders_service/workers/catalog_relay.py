@@ -9,17 +9,20 @@ from orders_service.events.relay import Relay
 from orders_service.settings import Settings
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
+from orders_service.workers.loop import Worker
+from orders_service.workers.purging import Purging
 
 
-def build(settings: Settings) -> Relay:
-    """The relay of the catalog database."""
-    return Relay(
-        wiring.sessions(settings.catalog_database_url),
+def build(settings: Settings) -> Worker:
+    """The relay of the catalog database, which it purges too."""
+    sessions = wiring.sessions(settings.catalog_database_url)
+    relay = Relay(
+        sessions,
         broker(settings).producer(),
         owner=wiring.owner(),
         lease_seconds=settings.relay_lease_seconds,
-        keep=timedelta(days=settings.outbox_keep_days),
     )
+    return Purging(relay, sessions, keep=timedelta(days=settings.outbox_keep_days))
 
 
 @click.command("catalog-relay")

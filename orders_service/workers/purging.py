@@ -1,4 +1,4 @@
-"""A worker that also purges its database's outbox: for where no relay does."""
+"""A worker that also purges its database's outbox, a chunk at a time between its steps."""
 
 import time
 from datetime import timedelta

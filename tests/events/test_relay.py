@@ -1,7 +1,6 @@
 """From the outbox to the broker: oldest first, each lane by itself, sent before marked."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from orders_service.events.broker import Delivery, Outgoing, Producer, Record, T
 from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, StockReserved, Topics
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.outbox import Outbox
-from orders_service.events.purge import CHUNK
 from orders_service.events.relay import Relay
 from orders_service.events.tables import Lease, OutboxRow
 from tests.databases import Databases
@@ -174,21 +172,6 @@ def test_what_is_acknowledged_while_it_stops_is_marked(post: Post) -> None:
     relay.close()
 
     assert post.rows()[0].published_at
-
-
-def test_a_busy_relay_purges_too_a_chunk_at_a_time(post: Post) -> None:
-    long_ago = utc_now() - timedelta(days=30)
-    post.record(*(placed(f"old-{n}") for n in range(CHUNK + 1)))
-    with post.sessions.begin() as session:
-        session.execute(update(OutboxRow).values(lane=None, published_at=long_ago, created_at=long_ago))
-    relay = post.relay()
-    left = []
-    for n in range(2):
-        post.record(placed(f"new-{n}"))
-        assert relay.step()
-        left.append(len(post.rows()))
-
-    assert left == [2, 2]
 
 
 def test_a_topic_that_is_missing_starves_no_other_and_keeps_its_events(post: Post) -> None:
