@@ -85,9 +85,10 @@ class Relay:
     def close(self) -> None:
         """Mark what arrives yet, release the lanes and let the producer go."""
         try:
+            until = time.monotonic() + CLOSE_SECONDS
             with self._sessions() as session:
                 for lane in self._lanes.values():
-                    self._producer.wait(lane.deliveries, seconds=CLOSE_SECONDS)
+                    self._producer.wait(lane.deliveries, seconds=max(0.0, until - time.monotonic()))
                     self._mark(session, lane.rows, lane.deliveries)
                 leases.release(session, owner=self._owner)
         finally:
