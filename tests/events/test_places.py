@@ -127,6 +127,18 @@ def test_a_log_shorter_than_what_was_read_is_read_from_its_beginning(log: Log) -
     assert log.read(3) == [0, 1, 2]
 
 
+def test_the_place_in_a_log_that_is_no_more_is_forgotten_at_once(log: Log) -> None:
+    log.write(0)
+    with closing(log.member()) as member:
+        (only,) = take(member, 1)
+        member.acknowledge([Record(log.topic, 0, 1000, only.timestamp, None, None, ())])
+
+    with closing(log.member()) as member:
+        take(member, 1)  # And it dies before it has applied anything.
+
+    assert KafkaBroker(log.servers).describe_group(log.group, [log.topic]).lag == 1
+
+
 def test_of_two_members_with_one_name_the_first_stops(log: Log) -> None:
     log.write(0)
     with closing(log.member(instance="one")) as first, closing(log.member(instance="one")) as second:

@@ -114,8 +114,10 @@ class KafkaBroker:
             committed = admin.list_group_offsets({group: places})[group]
             members = admin.describe_groups([group])[group]["members"]
         begin = {place: first[place].offset for place in places}
-        # -1: the group has acknowledged nothing there, and will begin with what there is.
-        place_of = {p: begin[p] if committed[p].offset < 0 else committed[p].offset for p in places}
+        # -1: the group has acknowledged nothing there. Beyond the end: that was in another log. In both cases
+        # it will begin with what there is.
+        known = {place: 0 <= committed[place].offset <= last[place].offset for place in places}
+        place_of = {place: committed[place].offset if known[place] else begin[place] for place in places}
         return GroupDescription(
             group,
             members=len(members),

@@ -160,16 +160,22 @@ class KafkaSubscription:
         with translated():
             begins = self._consumer.beginning_offsets(list(positions), timeout_ms=ms(REQUEST_SECONDS))
         for place, begin in begins.items():
-            where = {"group": self._group, "topic": place.topic, "partition": place.partition}
-            if isinstance(lost, OffsetOutOfRangeError) and positions[place] < begin:
-                if not self._skip_gap:
-                    raise EventsGone(place.topic, place.partition, self._group, positions[place], begin)
+            gone = isinstance(lost, OffsetOutOfRangeError) and positions[place] < begin
+            if gone and not self._skip_gap:
+                raise EventsGone(place.topic, place.partition, self._group, positions[place], begin)
+            if not isinstance(lost, NoOffsetForPartitionError):
+                # Noted at once: the old place may lie in what comes later, and that would be passed over.
                 with translated():
-                    moved = {place: OffsetAndMetadata(begin, "", -1)}
-                    self._consumer.commit(moved, timeout_ms=ms(COMMIT_SECONDS))
-                log.warning("records skipped that are gone", **where, count=begin - positions[place])
-            elif not isinstance(lost, NoOffsetForPartitionError):
-                log.warning("not the log that was read before, read from its beginning", **where)
+                    self._consumer.commit(
+                        {place: OffsetAndMetadata(begin, "", -1)}, timeout_ms=ms(COMMIT_SECONDS)
+                    )
+                log.warning(
+                    "records skipped that are gone" if gone else "not the log that was read before",
+                    group=self._group,
+                    topic=place.topic,
+                    partition=place.partition,
+                    goes_on_at=begin,
+                )
             if place in self._consumer.assignment():
                 self._consumer.seek(place, begin)
 
