@@ -1,7 +1,6 @@
 """What every test may ask for: databases of its own, a broker, the whole flow."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab import Lab, LabError, Ports
-from tests.databases import Databases, Reused
+from tests.databases import Databases
 from tests.flow_kit import Flow
 
 NUMBERS = count(1)
@@ -35,48 +34,20 @@ def kafka_servers(lab: Lab) -> str:
     return lab.kafka.bootstrap
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two SQLite files that were migrated, to be copied."""
-    folder = tmp_path_factory.mktemp("migrated")
-    made = Databases(f"sqlite:///{folder}/orders.db", f"sqlite:///{folder}/catalog.db")
-    made.migrate()
-    made.dispose()
-    return folder
-
-
-@pytest.fixture(scope="session")
-def spare() -> list[Reused]:
-    """Databases of MariaDB that a test is done with."""
-    return []
-
-
 @pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.real)])
-def databases(request: pytest.FixtureRequest, tmp_path: Path, spare: list[Reused]) -> Iterator[Databases]:
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databases]:
     """Databases of this test alone: on SQLite and, once more, on the real MariaDB."""
     if request.param == "sqlite":
-        for file in request.getfixturevalue("migrated").glob("*.db"):
-            shutil.copy(file, tmp_path)
         found = Databases(f"sqlite:///{tmp_path}/orders.db", f"sqlite:///{tmp_path}/catalog.db")
-        found.open()
-        yield found
-        found.dispose()
-        return
-    pair = spare.pop() if spare else Reused(new_databases(request.getfixturevalue("lab")))
-    pair.databases.open()
-    yield pair.databases
-    if pair.renew():
-        spare.append(pair)
-
-
-def new_databases(lab: Lab) -> Databases:
-    """Two databases of the real MariaDB, migrated."""
-    number = next(NUMBERS)
-    found = Databases(
-        lab.mariadb.create_database(f"orders_{number}"), lab.mariadb.create_database(f"catalog_{number}")
-    )
+    else:
+        mariadb = request.getfixturevalue("lab").mariadb
+        number = next(NUMBERS)
+        found = Databases(
+            mariadb.create_database(f"orders_{number}"), mariadb.create_database(f"catalog_{number}")
+        )
     found.migrate()
-    return found
+    yield found
+    found.dispose()
 
 
 @pytest.fixture
