@@ -11,10 +11,8 @@ from orders_service.events.errors import TooManyDeadLetters
 from orders_service.events.tables import DeadLetter
 
 IN_A_ROW = 20
-WITHIN = (
-    1000  # Offsets. More than a batch has: the run that stopped the consumer may be anywhere in the last.
-)
-
+# Offsets. More than a batch has: the run that stopped the consumer may be anywhere in the last one.
+WITHIN = 1000
 MARKER = 1  # The offset that the end of a producer's transaction takes.
 
 

@@ -73,10 +73,8 @@ def _cut(record: Record, detail: str) -> tuple[Record, str]:
     size += sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     if size <= KEPT_BYTES:
         return record, detail
-    key, value = (
-        record.key and record.key[:KEPT_OF_KEY],
-        record.value and record.value[:KEPT_BYTES].rstrip()[:-1],
-    )
+    key = record.key and record.key[:KEPT_OF_KEY]
+    value = record.value and record.value[:KEPT_BYTES].rstrip()[:-1]
     detail += f" (cut, without headers: the record has {size} bytes, and is whole in the log only)"
     return replace(record, key=key, value=value, headers=()), detail
 
