@@ -1,14 +1,14 @@
 """What every test may ask for: databases of its own, a broker, the whole flow."""
 
-import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from lab import Lab, LabError, Ports
+from lab import Lab, Ports
 from tests.databases import Databases
+from tests.deployment import running
 from tests.flow_kit import Flow
 
 NUMBERS = count(1)
@@ -18,14 +18,8 @@ NUMBERS = count(1)
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A real Kafka, MariaDB and Connect, started once for the whole run, on ports of their own."""
     own = Lab(tmp_path_factory.mktemp("lab"), Ports.free(), connect=True)
-    try:
-        started = own.__enter__()
-    except LabError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the lab cannot run here: {error}")
-    yield started
-    own.__exit__(None, None, None)
+    with running(own):
+        yield own
 
 
 @pytest.fixture(scope="session")
