@@ -1,6 +1,5 @@
 """One real Kafka broker."""
 
-import base64
 import socket
 import struct
 import uuid
@@ -65,9 +64,7 @@ class Broker(Server):
     def _format(self, new: Path, work: Path) -> list[str]:
         configuration = work / "format.properties"
         configuration.write_text(self._properties(new))
-        # Of the same home, hence the same cluster, also if only some of its nodes are formatted yet.
-        cluster = uuid.uuid5(uuid.NAMESPACE_URL, str(self._home)).bytes
-        arguments = ["-t", base64.urlsafe_b64encode(cluster).decode()[:22], "-c", str(configuration)]
+        arguments = ["--cluster-id", cluster_id(self._home), "--config", str(configuration)]
         return jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN")
 
     def _properties(self, data: Path) -> str:
@@ -109,3 +106,12 @@ class Broker(Server):
             "share.coordinator.state.topic.min.isr": in_sync,
         }
         return properties(settings)
+
+
+def cluster_id(home: Path) -> str:
+    """Of the same home, hence the same cluster, also if only some of its nodes are formatted yet.
+
+    22 hexadecimal digits, which are base64 too: the usual ones begin with a "-" for one home in 64, and that
+    is taken for an option.
+    """
+    return uuid.uuid5(uuid.NAMESPACE_URL, str(home)).hex[:22]

@@ -1,6 +1,5 @@
 """The whole: which servers there are, started and stopped together."""
 
-import atexit
 import fcntl
 import shutil
 import sys
@@ -106,14 +105,16 @@ class Lab:
         return found
 
     def __enter__(self) -> Self:
-        atexit.register(self.down)
         self.down()  # What an earlier run may have left here, perhaps on other ports.
-        self.up()
+        try:
+            self.up()
+        except BaseException:
+            self.down()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.down()
-        atexit.unregister(self.down)
 
     def _stages(self, servers: Sequence[Server]) -> list[list[Server]]:
         """Connect comes after Kafka, and goes before it: it keeps what it knows there."""
