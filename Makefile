@@ -3,6 +3,7 @@
 .PHONY: help run first-order check format test faults soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
+AT_ONCE := --numprocesses 2 --dist loadfile  # Tests wait more than they compute. Each process has a lab of its own.
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPOSE := docker compose --file docker/compose.yaml
@@ -22,14 +23,14 @@ check: .venv/dev  ## Format, lint, types, floors, fast tests: what every commit 
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not real"
+	$(BIN)/pytest -m "not real" $(AT_ONCE)
 
 format: .venv/dev  ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
-	$(BIN)/pytest -m "not faults"
+	$(BIN)/pytest -m "not faults" $(AT_ONCE)
 
 faults: .venv/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
 	$(BIN)/pytest -m faults --timeout 300
