@@ -4,10 +4,8 @@ import pkgutil
 import sys
 
 import click
-from sqlalchemy.exc import DBAPIError
 
 from orders_service import __version__
-from orders_service.settings import SettingsError
 
 # In the order of an order's way, then the tools.
 WORDS = {
@@ -68,14 +66,20 @@ def main() -> None:
     """
     try:
         words()
-    except SettingsError as error:
-        click.echo(
-            "The settings cannot be used:\n" + "\n".join(f"  {line}" for line in error.problems), err=True
-        )
-        sys.exit(2)
-    except DBAPIError as error:
-        click.echo(f"Error: the database refused: {error.orig}", err=True)
-        sys.exit(1)
     except OSError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+    except Exception as error:
+        # Loaded only now: a list of the words needs neither settings nor databases.
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+        from orders_service.settings import SettingsError  # noqa: PLC0415
+
+        if isinstance(error, SettingsError):
+            problems = "".join(f"\n  {line}" for line in error.problems)
+            click.echo(f"The settings cannot be used:{problems}", err=True)
+            sys.exit(2)
+        if isinstance(error, DBAPIError):
+            click.echo(f"Error: the database refused: {error.orig}", err=True)
+            sys.exit(1)
+        raise
