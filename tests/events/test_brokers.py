@@ -15,6 +15,7 @@ import kafka
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kafka.structs import MemberState
 
 from lab import Lab
 from orders_service.events.broker import (
@@ -33,6 +34,7 @@ from orders_service.events.broker import (
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.events.kafka.producer import KafkaProducer
+from orders_service.events.kafka.reading import KafkaSubscription
 from orders_service.settings import Settings
 from orders_service.workers import broker as workers
 
@@ -676,6 +678,28 @@ def test_a_member_takes_over_from_one_that_leaves(
             "the other has them all, long before a session ends",
             seconds=8,
         )
+
+
+@on_kafka
+def test_a_join_that_the_library_forgot_is_begun_again(
+    broker: Broker, producer: Producer, topic: str, group: str
+) -> None:
+    """A leader that joins again for new metadata, and ends it between two polls, is then in no group."""
+    with closing(broker.subscribe(group, [topic])) as member:
+        assert isinstance(member, KafkaSubscription)
+        deliver(producer, numbered(topic, 10))
+        assert numbers(take(member, 10)) == list(range(10))
+        library = member._consumer._coordinator
+        await_true(lambda: member.poll(seconds=1) == [] and not library.need_rejoin(), "it has settled")
+        library.state = MemberState.REBALANCING
+        library.rejoining = True
+        library._disable_heartbeat()
+        await_true(
+            lambda: member.poll(seconds=0.1) == [] and library.state == MemberState.STABLE,
+            "it is in its group again, long before a session ends",
+            seconds=8,
+        )
+        assert library._heartbeat_enabled
 
 
 @on_kafka

@@ -133,7 +133,10 @@ class KafkaSubscription:
             raise
         if inside:
             self._outside_since = None
-        elif self._outside_since is None:
+            return records
+        # A join that ends between two polls is forgotten by the library: it waits for nothing then, unasked.
+        self._consumer._coordinator.request_rejoin()
+        if self._outside_since is None:
             self._outside_since = time.monotonic()
         elif time.monotonic() - self._outside_since > STALL_SECONDS:
             self.close()
