@@ -23,6 +23,9 @@ REQUEST_SECONDS = 5.0  # For the answer to a request.
 DELIVERY_SECONDS = 8.0  # For a record, with all its retries.
 GIVE_UP_SECONDS = 10.0  # The same where the library forgets it: without a producer id it lets none expire.
 COMMIT_SECONDS = 5.0
+# How long a broker holds a request that it has no records for. The library asks it nothing else meanwhile,
+# not even for a partition that has plenty.
+FETCH_SECONDS = 0.05
 SESSION_SECONDS = 15.0  # Until the partitions of a member that was killed go to others.
 HEARTBEAT_SECONDS = 1.0  # Until a member learns that another joins or leaves.
 JOIN_SECONDS = 5.0  # How long a poll may last while the group is being joined.

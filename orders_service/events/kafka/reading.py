@@ -26,6 +26,7 @@ from orders_service.events.errors import BeyondReading, EventsGone, InstanceTake
 from orders_service.events.kafka.client import (
     CLOSE_SECONDS,
     COMMIT_SECONDS,
+    FETCH_SECONDS,
     HEARTBEAT_SECONDS,
     JOIN_POLL_SECONDS,
     JOIN_SECONDS,
@@ -212,6 +213,7 @@ def _consumer(servers: Servers, **settings: object) -> Any:
         servers,
         enable_auto_commit=False,
         max_poll_records=BATCH,
+        fetch_max_wait_ms=ms(FETCH_SECONDS),
         request_timeout_ms=ms(REQUEST_SECONDS),
         **settings,
     )
