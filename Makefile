@@ -3,7 +3,8 @@
 .PHONY: help run first-order check format test faults soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
-AT_ONCE := --numprocesses 2 --dist loadfile  # Tests wait more than they compute. Each process has a lab of its own.
+# Tests wait more than they compute: two files of them at a time. A process that needs a lab has its own.
+AT_ONCE := --numprocesses 2 --dist loadfile
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPOSE := docker compose --file docker/compose.yaml

@@ -1,5 +1,6 @@
 """The servers' own files: fetched once, checked against the lock, kept in the user's cache folder."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -77,20 +78,22 @@ def locked(section: str, lock: Path = LOCK) -> list[Artifact]:
 
 def files(artifacts: Sequence[Artifact], out: TextIO) -> list[Path]:
     """The artifacts as files. What the cache does not hold is fetched, with a progress line on *out*."""
-    missing = [one for one in artifacts if not (one.path.exists() and one.is_good(one.path))]
-    if missing:
-        _fetch(missing, out)
+    if _missing(artifacts):
+        with _alone():
+            _fetch(_missing(artifacts), out)
     return [one.path for one in artifacts]
 
 
 def unpacked(artifact: Artifact, out: TextIO) -> Path:
     """The artifact as a folder of what is in it. The archive itself is not kept."""
     if not artifact.folder.exists():
-        (archive,) = files([artifact], out)
-        with _work_folder() as work:
-            _unpack(archive, work / "content")
-            _move(work / "content", artifact.folder)
-        archive.unlink(missing_ok=True)
+        with _alone():
+            if not artifact.folder.exists():
+                _fetch(_missing([artifact]), out)
+                with _work_folder() as work:
+                    _unpack(artifact.path, work / "content")
+                    _move(work / "content", artifact.folder)
+                artifact.path.unlink(missing_ok=True)
     return artifact.folder
 
 
@@ -151,7 +154,22 @@ class Progress:
         self._out.flush()
 
 
+def _missing(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    return [one for one in artifacts if not (one.path.exists() and one.is_good(one.path))]
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two processes that need the same files wait for each other: the second finds what the first fetched."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _fetch(artifacts: Sequence[Artifact], out: TextIO) -> None:
+    if not artifacts:
+        return
     progress = Progress(out, len(artifacts))
     with _work_folder() as work, ThreadPoolExecutor(AT_ONCE) as pool:
         try:

@@ -3,8 +3,11 @@
 import hashlib
 import io
 import re
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +96,7 @@ def test_a_file_that_is_not_the_locked_one_is_refused_and_removed(registry: dict
     with pytest.raises(ArtifactError, match="lamp:1: its SHA-256 is not the one"):
         files([lamp], io.StringIO())
 
-    assert [path for path in cache().rglob("*") if path.is_file()] == []
+    assert [path.name for path in cache().rglob("*") if path.is_file()] == ["lock"]
 
 
 def test_a_file_spoilt_in_the_cache_is_fetched_again(registry: dict[str, bytes]) -> None:
@@ -130,3 +133,24 @@ def test_progress_ends_with_all_that_came(registry: dict[str, bytes]) -> None:
     files(lamps, out)
 
     assert out.getvalue().splitlines()[-1] == "fetching servers: 3 of 3 files, 0 MB"
+
+
+def test_two_that_need_the_same_file_fetch_it_once(
+    registry: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamp = Artifact("org.example:lamp:1", SHA256)
+    registry[lamp.coordinate] = GOOD
+    fetched: list[str] = []
+    fetch_one = artifacts._fetch_one
+
+    def slowly(artifact: Artifact, *rest: Any) -> None:
+        fetched.append(artifact.coordinate)
+        time.sleep(0.2)
+        fetch_one(artifact, *rest)
+
+    monkeypatch.setattr(artifacts, "_fetch_one", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        paths = list(pool.map(lambda _: files([lamp], io.StringIO()), range(2)))
+
+    assert paths == [[lamp.path], [lamp.path]]
+    assert fetched == [lamp.coordinate]
