@@ -684,16 +684,18 @@ def test_a_member_takes_over_from_one_that_leaves(
 def test_a_join_that_the_library_forgot_is_begun_again(
     broker: Broker, producer: Producer, topic: str, group: str
 ) -> None:
-    """A leader that joins again for new metadata, and ends it between two polls, is then in no group."""
+    """So kafka-python is left by a leader that joins for new metadata, if that ends between two polls."""
     with closing(broker.subscribe(group, [topic])) as member:
         assert isinstance(member, KafkaSubscription)
         deliver(producer, numbered(topic, 10))
         assert numbers(take(member, 10)) == list(range(10))
         library = member._consumer._coordinator
         await_true(lambda: member.poll(seconds=1) == [] and not library.need_rejoin(), "it has settled")
+
         library.state = MemberState.REBALANCING
         library.rejoining = True
         library._disable_heartbeat()
+
         await_true(
             lambda: member.poll(seconds=0.1) == [] and library.state == MemberState.STABLE,
             "it is in its group again, long before a session ends",

@@ -135,7 +135,8 @@ class KafkaSubscription:
         if inside:
             self._outside_since = None
             return records
-        # A join that ends between two polls is forgotten by the library: it waits for nothing then, unasked.
+        # A leader that joined for new metadata has no reason to join any more. If that ended between two
+        # polls, the library never looks at it, and stays outside without a heartbeat. Give it a reason.
         self._consumer._coordinator.request_rejoin()
         if self._outside_since is None:
             self._outside_since = time.monotonic()
