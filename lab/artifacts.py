@@ -160,7 +160,7 @@ def _missing(artifacts: Sequence[Artifact]) -> list[Artifact]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Two processes that need the same files wait for each other: the second finds what the first fetched."""
+    """Two processes wait for each other: the second finds what the first fetched, whole."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
