@@ -30,6 +30,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from orders_service import crash_points
+from orders_service.one_trip import OneTrip
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10  # The same for a write: the longest that a network may stall under us.
@@ -120,27 +121,31 @@ def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> st
 
 
 def open_engine(
-    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, ping: bool = True
+    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, one_trip: bool = False
 ) -> Engine:
     """An engine whose every wait has an end, of *pool_size* connections at most.
 
-    With *read_seconds* None a statement may last: DDL on a large table does. Without *ping* a connection is
-    not tried before it is used: for whoever does again what a lost one may not have done.
+    With *read_seconds* None a statement may last: DDL on a large table does. With *one_trip* a transaction's
+    inserts travel with its COMMIT, and no connection is tried before it is used: for whoever does again what
+    a lost one may not have done.
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
     settings = {
         "time_zone": "'+00:00'",
+        # The driver then looks for one character in a text, not for seven: a tenth of what a batch costs it.
+        "sql_mode": "CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
         "innodb_lock_wait_timeout": LOCK_SECONDS,
         "idle_transaction_timeout": IDLE_TRANSACTION_SECONDS,
     }
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
+        paramstyle="format",  # Values by place: the driver puts them in faster than by name.
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        pool_pre_ping=ping,
+        pool_pre_ping=not one_trip,
         pool_reset_on_return=None,  # `on_reset` does it, and asks the server nothing where nothing is open.
         pool_recycle=600,
         connect_args={
@@ -161,6 +166,12 @@ def open_engine(
     def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
         if not state.terminate_only and connection.server_status & SERVER_STATUS_IN_TRANS:
             connection.rollback()
+
+    if one_trip:
+
+        @event.listens_for(engine, "do_connect")
+        def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> OneTrip:
+            return OneTrip(*arguments, **options)
 
     return engine
 

@@ -16,13 +16,13 @@ from orders_service.settings import Settings
 
 
 def engine(
-    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, ping: bool = True
+    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, one_trip: bool = False
 ) -> Engine:
     """An engine for *url*; the folder of an SQLite file is made."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return open_engine(url, pool_size=pool_size, read_seconds=read_seconds, ping=ping)
+    return open_engine(url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip)
 
 
 def sessions(url: str) -> sessionmaker[Session]:

@@ -41,15 +41,18 @@ def read_object(request: Request) -> dict[str, Any]:
 
 def _whole(request: Request) -> bytes:
     """The bytes of the body, all of them: as the server gives them, which knows where they end."""
-    data = b""
+    data, length = b"", request.content_length or None  # An empty one reads as 0.
     try:
-        while len(data) <= BODY_MAX and (more := request.input_stream.read(BODY_MAX + 1 - len(data))):
+        while len(data) <= BODY_MAX and len(data) != length:
+            more = request.input_stream.read(BODY_MAX + 1 - len(data))
+            if not more:
+                break
             data += more
     except OSError as error:
         raise InvalidBody("The body did not come whole.") from error
     if len(data) > BODY_MAX:
         raise RequestEntityTooLarge
-    if len(data) < (request.content_length or 0):
+    if len(data) < (length or 0):
         raise InvalidBody("The body ended before its Content-Length.")
     return data
 

@@ -18,7 +18,7 @@ class Database(SQLAlchemy):
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
         if bind_key == COMMITTER:
-            return wiring.engine(url, pool_size=1, ping=False)
+            return wiring.engine(url, pool_size=1, one_trip=True)
         return wiring.engine(url, pool_size=app.config["SETTINGS"].api_threads)
 
 

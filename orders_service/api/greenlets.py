@@ -1,6 +1,7 @@
 """gunicorn's worker with greenlets: a process of the API in which hundreds of requests wait side by side."""
 
 from types import TracebackType
+from typing import Any
 
 import gevent
 from gevent import Greenlet, Timeout
@@ -28,11 +29,54 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
     def timeout_ctx(self) -> "Silence":
         return Silence(self.cfg.keepalive, self._quiet)
 
+    def handle_request(self, listener: object, request: object, client: Any, address: object) -> None:
+        reply = Reply(client)
+        try:
+            super().handle_request(listener, request, reply, address)
+        finally:
+            reply.finish()
+
     def notify(self) -> None:
         super().notify()
         if not self.alive:
             for silence, greenlet in list(self._quiet.items()):
                 gevent.kill(greenlet, silence, block=False)
+
+
+class Reply:
+    """A customer's socket for one answer: the head waits for the body, so that both go in one packet."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._head: bytes | None = None
+        self._begun = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, data: bytes) -> None:
+        if self._begun:
+            self._client.sendall(data)
+        elif self._head is None:
+            self._head = data
+        else:
+            self._begin(self._head + data)
+
+    def shutdown(self, how: int) -> None:
+        """Give the answer up."""
+        self._begun = True
+        self._client.shutdown(how)
+
+    def finish(self) -> None:
+        """There is no body, if none has come."""
+        if self._head is not None and not self._begun:
+            self._begin(self._head)
+
+    def _begin(self, data: bytes) -> None:
+        self._begun = True
+        sent = self._client.send(data)  # `sendall` asks the system first how much it takes at a time.
+        if sent < len(data):
+            self._client.sendall(data[sent:])
 
 
 class Silence(Timeout):  # type: ignore[misc]

@@ -194,7 +194,6 @@ def _row(placement: Placement, now: datetime) -> dict[str, Any]:
     return _facts(placement) | {
         "created_at": now,
         "status": "PENDING",
-        "reason": None,
         "version": 1,
         "updated_at": now,
     }

@@ -13,6 +13,7 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
+from orders_service import wiring
 from orders_service.api.committer import GROUP_MAX, Committer, Overdue
 from orders_service.database import Clock, utc_now
 from orders_service.events.contract import Topics
@@ -34,7 +35,8 @@ class Held:
     def __init__(self, databases: Databases, clock: Clock = utc_now) -> None:
         self.databases = databases
         self.go = threading.Event()
-        self.committer = Committer(databases.orders, OUTBOX, gather=lambda: self.go.wait(10), clock=clock)
+        self.engine = wiring.engine(databases.orders_url, pool_size=1, one_trip=True)
+        self.committer = Committer(self.engine, OUTBOX, gather=lambda: self.go.wait(10), clock=clock)
         self._customers = ThreadPoolExecutor(GROUP_MAX + 10)
 
     def place(self, *placements: Placement) -> list[Future[Placed]]:
@@ -65,13 +67,14 @@ class Held:
         def on_commit(_: Any) -> None:
             counted.append(len(counted))
 
-        event.listen(self.databases.orders, "commit", on_commit)
+        event.listen(self.engine, "commit", on_commit)
         yield counted
-        event.remove(self.databases.orders, "commit", on_commit)
+        event.remove(self.engine, "commit", on_commit)
 
     def close(self) -> None:
         self.go.set()
         self._customers.shutdown()
+        self.engine.dispose()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from lab import Ports
 from orders_service.api.body import BODY_MAX
+from orders_service.api.greenlets import Reply
 from orders_service.api.server import Server
 from orders_service.settings import Settings
 from tests.api.kit import literal
@@ -183,6 +184,32 @@ def test_the_longest_user_fits_into_a_request_line(server: Address, character: s
     location = answer.headers["location"].encode()
     shown = server.send(b"GET " + location + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert shown.status == 200
+
+
+def test_head_and_body_go_in_one_packet_and_what_comes_later_in_its_own() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        whole, headless = Reply(ours), Reply(ours)
+        for data in (b"head ", b"body", b"more"):
+            whole.sendall(data)
+        whole.finish()
+        headless.sendall(b"only a head")
+        headless.finish()
+
+        packets = [theirs.recv(100) for _ in range(3)]
+
+    assert packets == [b"head body", b"more", b"only a head"]
+
+
+def test_an_answer_that_is_given_up_sends_nothing_more() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        reply = Reply(ours)
+        reply.sendall(b"head")
+        reply.shutdown(socket.SHUT_RDWR)
+        reply.finish()
+
+        assert theirs.recv(100) == b""
 
 
 def test_head_has_no_body(server: Address) -> None:

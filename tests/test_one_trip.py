@@ -1,0 +1,108 @@
+"""A transaction's inserts travel with its COMMIT: all or none, and who asks meanwhile sees them."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from lab import Lab
+from orders_service import wiring
+
+pytestmark = pytest.mark.real
+
+INSERT = text("INSERT INTO numbers (number, name) VALUES (:number, :name)")
+NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ; -- `é😀` \\"
+
+
+@pytest.fixture
+def engine(lab: Lab) -> Iterator[Engine]:
+    """A table of numbers, each at most once, on one connection that is kept."""
+    database = "one_trip"
+    found = wiring.engine(lab.mariadb.create_database(database), pool_size=1, one_trip=True)
+    with found.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS numbers"))
+        connection.execute(text("CREATE TABLE numbers (number INT PRIMARY KEY, name VARCHAR(60))"))
+    yield found
+    found.dispose()
+
+
+def numbers(engine: Engine) -> list[int]:
+    with engine.connect() as connection:
+        return [
+            number for (number,) in connection.execute(text("SELECT number FROM numbers ORDER BY number"))
+        ]
+
+
+def asked(connection: Connection) -> int:
+    """How many times this connection has asked the server something."""
+    return int(connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Questions'").one()[1])
+
+
+def write(engine: Engine, *rows: tuple[int, str]) -> None:
+    """One INSERT for each row, and a COMMIT."""
+    with engine.begin() as connection:
+        for number, name in rows:
+            connection.execute(INSERT, {"number": number, "name": name})
+
+
+def test_inserts_and_commit_are_one_round_trip(engine: Engine) -> None:
+    with engine.connect() as connection:
+        before = asked(connection)
+        connection.execute(INSERT, [{"number": number, "name": "x"} for number in range(50)])
+        connection.execute(INSERT, {"number": 50, "name": "x"})
+        connection.commit()
+        after = asked(connection)
+
+    assert after - before == 2  # The block, and the question how many there were.
+    assert numbers(engine) == list(range(51))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "error"),
+    [((1, "twice"), IntegrityError), ((2, "x" * 61), DataError)],
+    ids=["twin", "too long"],
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_of_a_transaction_that_fails_nothing_stays_and_nothing_slips_into_the_next(
+    engine: Engine, spoilt: tuple[int, str], error: type[Exception], place: int
+) -> None:
+    write(engine, (1, "first"))
+    rows = [(10, "a"), (11, "b")]
+    rows.insert(place, spoilt)
+
+    with pytest.raises(error):
+        write(engine, *rows)
+    write(engine, (20, "next"))
+
+    assert numbers(engine) == [1, 20]
+
+
+def test_whoever_asks_in_the_transaction_sees_what_was_inserted(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(INSERT, {"number": 1, "name": "x"})
+        seen = connection.scalar(text("SELECT count(*) FROM numbers"))
+        connection.execute(INSERT, {"number": 2, "name": "x"})
+        connection.rollback()
+
+    assert seen == 1
+    assert numbers(engine) == []
+
+
+def test_what_was_only_held_is_forgotten_with_its_transaction(engine: Engine) -> None:
+    with engine.connect() as connection:
+        connection.execute(INSERT, {"number": 1, "name": "x"})
+    write(engine, (2, "x"))
+
+    assert numbers(engine) == [2]
+
+
+def test_a_text_is_kept_as_it_is(engine: Engine) -> None:
+    write(engine, (1, NASTY), (2, "\\"), (3, "'"))
+
+    with engine.connect() as connection:
+        kept = [name for (name,) in connection.execute(text("SELECT name FROM numbers ORDER BY number"))]
+        found = connection.scalar(text("SELECT number FROM numbers WHERE name = :name"), {"name": NASTY})
+
+    assert kept == [NASTY, "\\", "'"]
+    assert found == 1
