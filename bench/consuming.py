@@ -13,7 +13,7 @@ from orders_service.events.broker import Outgoing
 from orders_service.events.contract import OrderPlaced
 from orders_service.workers.broker import broker
 
-BACKLOG = 40_000
+BACKLOG = 60_000
 PRODUCTS = 3
 CHUNK = 1000
 SECONDS = 8  # Who is not done by then is counted until then.

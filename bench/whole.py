@@ -29,7 +29,6 @@ class Whole:
         stage.word("topics", "create", **TOPICS)
         api, url = stage.serve("api", ours("api"), **TOPICS)
         self._address = urlsplit(url).netloc
-        self._look = stage.lab.mariadb.connect()
         self.processes: dict[str, Process] = {"api": api}
         for word in WORDS:
             self.processes[word] = stage.run(word, ours(word), **TOPICS)
@@ -86,7 +85,6 @@ class Whole:
 
     def stop(self) -> None:
         """End them."""
-        self._look.close()
         for process in self.processes.values():
             process.stop()
 
@@ -106,10 +104,8 @@ class Whole:
             raise RuntimeError(f"an order was answered {answer.status}")
 
     def _stock(self) -> int:
-        with self._look.cursor() as cursor:  # Logging in anew each time would be most of what is measured.
-            cursor.execute("SELECT stock FROM catalog.catalog WHERE product_id = 'CATALOG-001'")
-            ((stock,),) = cursor.fetchall()
-        return int(stock)
+        ((stock,),) = self._stage.sql("SELECT stock FROM catalog.catalog WHERE product_id = 'CATALOG-001'")
+        return int(str(stock))
 
     def _settle(self) -> None:
         """Wait until every order is answered."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
+import pymysql
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from sqlalchemy import (
     BigInteger,
@@ -121,13 +122,18 @@ def _now_in_sqlite(element: database_now, compiler: SQLCompiler, **_: Any) -> st
 
 
 def open_engine(
-    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, one_trip: bool = False
+    url: str,
+    *,
+    pool_size: int = 5,
+    read_seconds: int | None = READ_SECONDS,
+    one_trip: bool = False,
+    autocommit: bool = False,
 ) -> Engine:
     """An engine whose every wait has an end, of *pool_size* connections at most.
 
     With *read_seconds* None a statement may last: DDL on a large table does. With *one_trip* a transaction's
     inserts travel with its COMMIT, and no connection is tried before it is used: for whoever does again what
-    a lost one may not have done.
+    a lost one may not have done. With *autocommit* each statement is a transaction, and a commit is nothing.
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
@@ -172,6 +178,12 @@ def open_engine(
         @event.listens_for(engine, "do_connect")
         def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> OneTrip:
             return OneTrip(*arguments, **options)
+
+    if autocommit:
+
+        @event.listens_for(engine, "connect")
+        def on_connected(connection: pymysql.Connection, _: object) -> None:
+            connection.autocommit(True)
 
     return engine
 

@@ -1,4 +1,4 @@
-"""A transaction's inserts and its COMMIT in one round trip to MariaDB."""
+"""A connection to MariaDB that asks as seldom as it can: each question is a round trip."""
 
 from typing import Any
 
@@ -6,12 +6,15 @@ import pymysql
 from pymysql.connections import MySQLResult
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 
+HELD_BYTES = 1_000_000  # MariaDB hangs up on who sends it too much at once.
+
 
 class OneTrip(pymysql.Connection):
     """Holds inserts back until something needs them: the COMMIT, or whatever else is asked.
 
     They go as one compound statement, which ends at the first error. So what an insert raises is raised
     later, by the COMMIT at the latest, and how many rows it wrote and which numbers they got is not known.
+    With autocommit it does not end a transaction that is none.
     """
 
     server_status: int
@@ -25,6 +28,8 @@ class OneTrip(pymysql.Connection):
         if not text.startswith(b"INSERT "):
             self._send()
             return super().query(text, unbuffered)
+        if sum(map(len, self._held)) + len(text) > HELD_BYTES:
+            self._send()
         self._held.append(text)
         # For whoever asks whether to roll back; an error of the server does not say.
         self.server_status |= SERVER_STATUS_IN_TRANS
@@ -35,12 +40,18 @@ class OneTrip(pymysql.Connection):
     def commit(self) -> None:
         if self._held:
             self._send(b"COMMIT")
-        else:
+        elif self._may_be_open:
             super().commit()
 
     def rollback(self) -> None:
         self._held.clear()
-        super().rollback()
+        if self._may_be_open:
+            super().rollback()
+
+    @property
+    def _may_be_open(self) -> bool:
+        # Of a transaction that a SELECT began, the driver does not know.
+        return not self.get_autocommit() or bool(self.server_status & SERVER_STATUS_IN_TRANS)
 
     def _send(self, *end: bytes) -> None:
         if self._held:

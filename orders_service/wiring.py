@@ -4,30 +4,30 @@ import os
 import secrets
 import socket
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service.database import READ_SECONDS, DatabaseName, open_engine
+from orders_service.database import DatabaseName, open_engine
 from orders_service.events.contract import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.settings import Settings
 
 
-def engine(
-    url: str, *, pool_size: int = 5, read_seconds: int | None = READ_SECONDS, one_trip: bool = False
-) -> Engine:
-    """An engine for *url*; the folder of an SQLite file is made."""
+def engine(url: str, **options: Any) -> Engine:
+    """An engine for *url*, with the options of `open_engine`; the folder of an SQLite file is made."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return open_engine(url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip)
+    return open_engine(url, **options)
 
 
-def sessions(url: str) -> sessionmaker[Session]:
-    """Sessions for a worker, which has one thread."""
-    return sessionmaker(engine(url, pool_size=2), expire_on_commit=False)
+def sessions(url: str, *, autocommit: bool = False) -> sessionmaker[Session]:
+    """Sessions for a worker, which has one thread and does again what failed."""
+    parts = engine(url, pool_size=2, one_trip=True, autocommit=autocommit)
+    return sessionmaker(parts, expire_on_commit=False)
 
 
 def urls(settings: Settings) -> dict[DatabaseName, str]:

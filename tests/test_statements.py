@@ -3,10 +3,11 @@
 Each is a round trip, or several. Whoever adds one changes a number here, and says in the commit why.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pymysql
 import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
@@ -131,9 +132,9 @@ def test_a_consumers_batch_has_a_statement_for_each_table_and_product(flow: Flow
     assert without_transactions(asked) == [
         "SELECT catalog.product_id,",  # Locked,
         "SELECT reservations.order_id,",
-        "INSERT reservations",
-        "UPDATE catalog",  # once for each product
+        "UPDATE catalog",  # once for each product,
         "UPDATE catalog",
+        "INSERT reservations",
         "INSERT outbox",
     ]
 
@@ -153,6 +154,32 @@ def test_a_batch_of_answers_is_one_update(flow: Flow, size: int) -> None:
         consumer.step()
 
     assert without_transactions(asked) == ["UPDATE orders"]
+
+
+def test_mariadb_is_asked_as_seldom_as_can_be(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    if flow.databases.orders.dialect.name == "sqlite":
+        pytest.skip("SQLite is asked without a round trip")
+    flow.place()
+    flow.run()
+    asked: list[str] = []
+    ask: Any = pymysql.Connection._execute_command  # type: ignore[attr-defined]
+    turns: list[Callable[[], object]] = [flow.place, *(worker.step for worker in flow.workers)]
+
+    def asking(connection: Any, command: int, sql: Any) -> None:
+        asked.append(str(sql))
+        ask(connection, command, sql)
+
+    def trips(turn: Callable[[], object]) -> int:
+        before = len(asked)
+        turn()
+        return len(asked) - before
+
+    monkeypatch.setattr(pymysql.Connection, "_execute_command", asking)
+    found = [trips(turn) for turn in turns]
+    at_rest = [trips(relay.step) for relay in (flow.orders_relay, flow.catalog_relay)]
+
+    assert found == [1, 4, 4, 4, 2], "\n".join(asked)
+    assert at_rest == [1, 1], "\n".join(asked)
 
 
 def without_transactions(asked: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ from orders_service.workers.purging import Purging
 
 def build(settings: Settings) -> Worker:
     """The relay of the orders database, which it purges too."""
-    sessions = wiring.sessions(settings.orders_database_url)
+    sessions = wiring.sessions(settings.orders_database_url, autocommit=True)
     relay = Relay(
         sessions,
         broker(settings).producer(),
