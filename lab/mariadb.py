@@ -57,6 +57,7 @@ class MariaDB(Server):
     def prepare(self) -> None:
         (self.folder / "init.sql").write_text("".join(f"{statement};\n" for statement in accounts()))
         made_by = self.folder / "made-by"
+        self._temporary.mkdir(exist_ok=True)
         if not self.data.exists():
             made_by.write_text(programs().origin)
             make_data(self, self.data, self._install)
@@ -66,6 +67,10 @@ class MariaDB(Server):
                 "`python -m lab reset` first, or choose with LAB_MARIADB=path or LAB_MARIADB=jar"
             )
 
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / "tmp"
+
     def command(self) -> list[str]:
         return [
             str(programs().server),
@@ -74,6 +79,7 @@ class MariaDB(Server):
             self.mark,
             f"--port={self.ports[0]}",
             f"--bind-address={HOST}",
+            f"--tmpdir={self._temporary}",
             "--socket=mariadb.sock",  # In the data folder: a longer path may be too long for a socket.
             "--skip-name-resolve",
             "--skip-ssl",  # Else 11.4 makes itself a key at each start, which takes up to 14 s.
@@ -96,12 +102,13 @@ class MariaDB(Server):
             return False
         return True
 
-    def _install(self, new: Path, _work: Path) -> list[str]:
+    def _install(self, new: Path, work: Path) -> list[str]:
         return [
             str(programs().install),
             "--no-defaults",
             f"--basedir={programs().base}",
             f"--datadir={new}",
+            f"--tmpdir={work}",  # A server that starts clears it, also of what another one is about to use.
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *_as_root(),

@@ -5,6 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lab import Lab, Ports
 from tests.databases import Databases
@@ -12,6 +13,10 @@ from tests.deployment import running
 from tests.flow_kit import Flow
 
 NUMBERS = count(1)
+
+# How fast a machine makes examples is no finding. The first in a new checkout wait for a table of characters.
+settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

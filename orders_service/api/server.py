@@ -57,6 +57,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": KEEP_ALIVE_SECONDS,
             "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
             "proc_name": "orders-service api",
+            # Nothing that a proxy may say of its client is read here. So it is looked for in no request.
+            "forwarded_allow_ips": "*",
+            "secure_scheme_headers": {},
+            "forwarder_headers": "",
             "control_socket_disable": True,  # It would lie in the home folder, which a container has not.
             # A worker shows signs of life by touching a file, which on a slow disk could stall it.
             "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
