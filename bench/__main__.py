@@ -18,6 +18,7 @@ from bench.targets import Check, verdicts
 from bench.whole import Whole
 
 OUT = Path("var/bench.json")
+ORDERS = 200_000  # After so many a leak is seen.
 
 Rounds = dict[str, list[dict[str, float]]]
 Found = dict[str, dict[str, dict[str, float]]]
@@ -34,6 +35,7 @@ def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str,
         },
         "consumer": lambda on: {"consumer, a backlog": consuming.backlog(on, rounds=rounds)},
         "whole": lambda on: _whole(on, rounds),
+        "leak": lambda on: {"megabytes of the API": {"ours": [posting.leak(on, orders=ORDERS)]}},
         "start": lambda on: _start(on, rounds),
     }
 
@@ -76,7 +78,9 @@ def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often each subject is measured.")
 @click.option("--seconds", default=8, show_default=True, help="How long a load lasts.")
-@click.option("--only", default="", help="Some of: post, get, relay, consumer, whole, start; by commas.")
+@click.option(
+    "--only", default="", help="Some of: post, get, relay, consumer, whole, leak, start; by commas."
+)
 @click.option(
     "--show", type=click.Path(path_type=Path, exists=True), help="Only print what a run has written."
 )

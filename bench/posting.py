@@ -77,3 +77,16 @@ def post(
         "orders_per_commit": met.requests / max(1, commits),
         "failed": met.failed,
     }
+
+
+def leak(stage: Stage, *, orders: int) -> dict[str, float]:
+    """What all processes of the API take after its first orders, and after so many more."""
+    stage.empty()
+    process, url = stage.serve("api", ours("api"), API_WORKERS=str(WORKERS))
+    taken = load(url, "post.lua", connections=64, seconds=5).requests
+    first = sum(process.memory())
+    while taken < orders:
+        taken += load(url, "post.lua", connections=64, seconds=5).requests
+    last = sum(process.memory())
+    process.stop()
+    return {"orders": taken, "megabytes": first / 1e6, "after": last / 1e6, "more": (last - first) / 1e6}

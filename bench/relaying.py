@@ -27,7 +27,9 @@ def idle(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     """From a commit to the mark after its acknowledgement, and the processor's share at rest."""
     relay = stage.run("orders-relay", ours("orders-relay"))
     stage.empty()
+    stage.fill_outbox(1)
     relay.start()
+    await_change(_waiting(stage), 1)  # It has started: its own start is not what an event waits for.
     found = [_idle(stage, relay) for _ in range(rounds)]
     relay.stop()
     return {"orders-relay": found}

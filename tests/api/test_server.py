@@ -186,6 +186,15 @@ def test_the_longest_user_fits_into_a_request_line(server: Address, character: s
     assert shown.status == 200
 
 
+def test_what_a_proxy_says_of_its_client_is_not_read(server: Address) -> None:
+    said = b"X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off\r\nSCRIPT_NAME: /catalog-service\r\n"
+
+    answer = server.send(sized(BODY).replace(b"Host:", said + b"Host:"))
+
+    assert answer.status == 201
+    assert answer.headers["location"].startswith("/order-service/")
+
+
 def test_head_and_body_go_in_one_packet_and_what_comes_later_in_its_own() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
