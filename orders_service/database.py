@@ -245,7 +245,7 @@ def in_transaction(
     raise AssertionError("attempts must be at least 1")
 
 
-def changed(session: Session, statement: Executable) -> int:
+def changed(session: Session | Connection, statement: Executable) -> int:
     """Execute *statement*, an UPDATE or DELETE; how many rows it met."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)

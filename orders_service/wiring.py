@@ -24,10 +24,14 @@ def engine(url: str, **options: Any) -> Engine:
     return open_engine(url, **options)
 
 
-def sessions(url: str, *, autocommit: bool = False) -> sessionmaker[Session]:
+def sessions(url: str) -> sessionmaker[Session]:
     """Sessions for a worker, which has one thread and does again what failed."""
-    parts = engine(url, pool_size=2, one_trip=True, autocommit=autocommit)
-    return sessionmaker(parts, expire_on_commit=False)
+    return sessionmaker(engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
+
+
+def relay_engine(url: str) -> Engine:
+    """An engine for a relay: each of its statements is a transaction."""
+    return engine(url, pool_size=2, one_trip=True, autocommit=True)
 
 
 def urls(settings: Settings) -> dict[DatabaseName, str]:

@@ -1,6 +1,6 @@
 """The right to relay one lane for a while. It keeps events from being sent twice; nothing rests on it."""
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -8,7 +8,7 @@ from orders_service.database import changed, database_now
 from orders_service.events.tables import Lease
 
 
-def acquire(session: Session, lane: str, *, owner: str, seconds: float) -> bool:
+def acquire(connection: Connection, lane: str, *, owner: str, seconds: float) -> bool:
     """Take the lane, or keep it, for *seconds* from now by the database's clock. False: another has it.
 
     Commits or rolls back by itself: a lease counts from the moment others can see it.
@@ -16,19 +16,19 @@ def acquire(session: Session, lane: str, *, owner: str, seconds: float) -> bool:
     mine = {"owner": owner, "expires_at": database_now(seconds)}
     try:
         taken = changed(
-            session,
+            connection,
             update(Lease)
             .where(Lease.lane == lane, (Lease.owner == owner) | (Lease.expires_at <= database_now()))
             .values(mine),
         )
-        if not taken and session.get(Lease, lane) is not None:
-            session.rollback()
+        if not taken and connection.scalar(select(Lease.lane).where(Lease.lane == lane)) is not None:
+            connection.rollback()
             return False
         if not taken:
-            session.execute(insert(Lease).values(lane=lane, **mine))
-        session.commit()
+            connection.execute(insert(Lease).values(lane=lane, **mine))
+        connection.commit()
     except IntegrityError:  # Another was the first ever to take this lane.
-        session.rollback()
+        connection.rollback()
         return False
     return True
 
@@ -38,7 +38,7 @@ def holder(session: Session, lane: str) -> str | None:
     return session.scalar(select(Lease.owner).where(Lease.lane == lane, Lease.expires_at > database_now()))
 
 
-def release(session: Session, *, owner: str) -> None:
+def release(connection: Connection, *, owner: str) -> None:
     """Give up every lane of *owner*, so that another can go on at once."""
-    session.execute(update(Lease).where(Lease.owner == owner).values(expires_at=database_now()))
-    session.commit()
+    connection.execute(update(Lease).where(Lease.owner == owner).values(expires_at=database_now()))
+    connection.commit()

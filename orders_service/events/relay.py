@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, bindparam, func, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
 from orders_service import crash_points
 from orders_service.database import Clock, utc_now
@@ -36,7 +35,7 @@ COLUMNS = (
     OutboxRow.traceparent,
 )
 
-# Made once, and executed without the ORM: an idle relay asks forty times a second, with cold caches.
+# Made once: an idle relay asks forty times a second, with cold caches.
 FIRST_LANE = select(func.min(OutboxRow.lane))
 NEXT_LANE = FIRST_LANE.where(OutboxRow.lane > bindparam("last"))
 OLDEST = (
@@ -65,14 +64,14 @@ class Relay:
 
     def __init__(
         self,
-        sessions: sessionmaker[Session],
+        engine: Engine,
         producer: Producer,
         *,
         owner: str,
         lease_seconds: float = 5,
         clock: Clock = utc_now,
     ) -> None:
-        self._sessions = sessions
+        self._engine = engine
         self._producer = producer
         self._owner = owner
         self._lease_seconds = lease_seconds
@@ -85,54 +84,54 @@ class Relay:
         A lane whose topic keeps it waiting is looked at again by the next step: it holds up no other.
         A crash after sending and before marking sends them again; handlers do not mind.
         """
-        with self._sessions() as session:
+        with self._engine.connect() as connection:
             under_way = [name for name, lane in self._lanes.items() if lane.rows]
-            names = list(dict.fromkeys([*self._pending_lanes(session), *under_way]))
+            names = list(dict.fromkeys([*self._pending_lanes(connection), *under_way]))
             patience = self._lease_seconds / 3 if len(names) == 1 else PATIENCE_SECONDS
-            busy = [self._relay(session, name, patience) for name in names]
+            busy = [self._relay(connection, name, patience) for name in names]
             return any(busy)
 
     def close(self) -> None:
         """Mark what arrives yet, release the lanes and let the producer go."""
         try:
             until = time.monotonic() + CLOSE_SECONDS
-            with self._sessions() as session:
+            with self._engine.connect() as connection:
                 for lane in self._lanes.values():
                     self._producer.wait(lane.deliveries, seconds=max(0.0, until - time.monotonic()))
-                    self._mark(session, lane.rows, lane.deliveries)
-                leases.release(session, owner=self._owner)
+                    self._mark(connection, lane.rows, lane.deliveries)
+                leases.release(connection, owner=self._owner)
         finally:
             self._producer.close()
 
-    def _pending_lanes(self, session: Session) -> list[str]:
+    def _pending_lanes(self, connection: Connection) -> list[str]:
         """Each lane that has pending rows: one step in the index (lane, seq) per lane, one when idle."""
-        connection, found = session.connection(), []
+        found: list[str] = []
         lane = connection.scalar(FIRST_LANE)
         while lane is not None:
             found.append(lane)
             lane = connection.scalar(NEXT_LANE, {"last": lane})
-        session.rollback()
+        connection.rollback()
         return found
 
-    def _relay(self, session: Session, name: str, patience: float) -> bool:
+    def _relay(self, connection: Connection, name: str, patience: float) -> bool:
         lane = self._lanes.setdefault(name, Lane())
         if not lane.rows:
-            if time.monotonic() < lane.rests_until or not self._hold(session, name):
+            if time.monotonic() < lane.rests_until or not self._hold(connection, name):
                 return False
-            self._send(lane, self._fetch(session, name))
+            self._send(lane, self._fetch(connection, name))
             if not lane.rows:
                 return False
         # One batch is on its way at a time. Meanwhile the next one is fetched, and then the last one marked.
-        ahead = self._fetch(session, name, but=lane.rows) if len(lane.rows) == BATCH else []
+        ahead = self._fetch(connection, name, but=lane.rows) if len(lane.rows) == BATCH else []
         if not self._producer.wait(lane.deliveries, seconds=patience):
-            self._hold(session, name)
+            self._hold(connection, name)
             return True
         crash_points.at("relay.acknowledged")
         rows, sent = lane.rows, lane.deliveries
         failed = next((d.error for d in sent if d.error and not d.for_good), None)
-        go_on = failed is None and self._hold(session, name)
+        go_on = failed is None and self._hold(connection, name)
         self._send(lane, ahead if go_on else [])
-        self._mark(session, rows, sent)
+        self._mark(connection, rows, sent)
         crash_points.at("relay.marked")
         if failed is None:
             lane.failures = 0
@@ -143,23 +142,23 @@ class Relay:
         log.warning("topic refuses", topic=name, error=str(failed), again_in_seconds=round(pause, 1))
         return False
 
-    def _hold(self, session: Session, name: str) -> bool:
+    def _hold(self, connection: Connection, name: str) -> bool:
         """Own the lane for at least half a lease more."""
         lane, now = self._lanes[name], time.monotonic()
         if lane.held_until - now < self._lease_seconds / 2:
-            mine = leases.acquire(session, name, owner=self._owner, seconds=self._lease_seconds)
+            mine = leases.acquire(connection, name, owner=self._owner, seconds=self._lease_seconds)
             lane.held_until = now + self._lease_seconds if mine else 0.0
         return lane.held_until > now
 
-    def _fetch(self, session: Session, name: str, *, but: Rows = ()) -> Rows:
+    def _fetch(self, connection: Connection, name: str, *, but: Rows = ()) -> Rows:
         """The oldest pending rows, less those on their way, an order at most once.
 
         An order's next event waits for this one's outcome: else it could arrive first.
         """
         # From the oldest on each time: one that was recorded before others may be committed after them.
         pending = {"lane": name, "but": [row.seq for row in but]}
-        found = session.connection().execute(OLDEST, pending).all()
-        session.rollback()
+        found = connection.execute(OLDEST, pending).all()
+        connection.rollback()
         first: dict[str, Any] = {}
         for row in found:
             first.setdefault(row.aggregateid, row)
@@ -170,10 +169,10 @@ class Relay:
         lane.rows, lane.deliveries = rows, self._producer.send([_outgoing(row) for row in rows])
         crash_points.at("relay.sent")
 
-    def _mark(self, session: Session, rows: Rows, sent: Sequence[Delivery]) -> None:
+    def _mark(self, connection: Connection, rows: Rows, sent: Sequence[Delivery]) -> None:
         acknowledged = [row.seq for row, delivery in zip(rows, sent, strict=True) if delivery.acknowledged]
         if acknowledged:
-            session.execute(
+            connection.execute(
                 update(OutboxRow)
                 .where(OutboxRow.seq.in_(acknowledged))
                 .values(lane=None, published_at=self._clock(), error=None)
@@ -187,12 +186,12 @@ class Relay:
                     order=row.aggregateid,
                     error=str(delivery.error),
                 )
-                session.execute(
+                connection.execute(
                     update(OutboxRow)
                     .where(OutboxRow.seq == row.seq)
                     .values(lane=None, error=str(delivery.error)[:512])
                 )
-        session.commit()
+        connection.commit()
 
 
 def _outgoing(row: Row[Any]) -> Outgoing:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import click
+from sqlalchemy.orm import sessionmaker
 
 from orders_service import logs, wiring
 from orders_service.events.relay import Relay
@@ -15,14 +16,14 @@ from orders_service.workers.purging import Purging
 
 def build(settings: Settings) -> Worker:
     """The relay of the catalog database, which it purges too."""
-    sessions = wiring.sessions(settings.catalog_database_url, autocommit=True)
+    engine = wiring.relay_engine(settings.catalog_database_url)
     relay = Relay(
-        sessions,
+        engine,
         broker(settings).producer(),
         owner=wiring.owner(),
         lease_seconds=settings.relay_lease_seconds,
     )
-    return Purging(relay, sessions, keep=timedelta(days=settings.outbox_keep_days))
+    return Purging(relay, sessionmaker(engine), keep=timedelta(days=settings.outbox_keep_days))
 
 
 @click.command("catalog-relay")

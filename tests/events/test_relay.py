@@ -24,14 +24,15 @@ class Post:
     """An outbox, its log, and relays between them."""
 
     def __init__(self, databases: Databases, path: Path) -> None:
-        self.sessions = sessionmaker(databases.orders)
+        self.engine = databases.orders
+        self.sessions = sessionmaker(self.engine)
         self.broker = EmbeddedBroker(path / "broker.db")
         self.broker.create_topics([CATALOG], TopicSpec(partitions=1))
         self.outbox = Outbox("/order-service", Topics())
         self.relays: list[Relay] = []
 
     def relay(self, owner: str = "a") -> Relay:
-        self.relays.append(Relay(self.sessions, self.broker.producer(), owner=owner))
+        self.relays.append(Relay(self.engine, self.broker.producer(), owner=owner))
         return self.relays[-1]
 
     def record(self, *events: Event) -> None:
@@ -146,7 +147,7 @@ class Slow(Producer):
 def test_a_topic_that_does_not_answer_holds_up_no_other(post: Post) -> None:
     post.broker.create_topics([STOCK], TopicSpec(partitions=1))
     slow = Slow(post.broker.producer(), CATALOG)
-    relay = Relay(post.sessions, slow, owner="a")
+    relay = Relay(post.engine, slow, owner="a")
     post.relays.append(relay)
     post.record(placed("o1"), reserved("o2"))
 
@@ -164,7 +165,7 @@ def test_a_topic_that_does_not_answer_holds_up_no_other(post: Post) -> None:
 
 def test_what_is_acknowledged_while_it_stops_is_marked(post: Post) -> None:
     slow = Slow(post.broker.producer(), CATALOG)
-    relay = Relay(post.sessions, slow, owner="a", lease_seconds=0.1)
+    relay = Relay(post.engine, slow, owner="a", lease_seconds=0.1)
     post.record(placed("o1"))
     relay.step()
     slow.stuck = False
@@ -190,7 +191,7 @@ def test_events_of_a_missing_topic_go_out_once_it_is_created(post: Post) -> None
     post.relays[0].close()
     post.broker.create_topics([STOCK], TopicSpec(partitions=1))
 
-    post.relays[0] = Relay(post.sessions, post.broker.producer(), owner="b")
+    post.relays[0] = Relay(post.engine, post.broker.producer(), owner="b")
     post.relays[0].step()
 
     assert len(post.log(STOCK)) == 1
@@ -254,12 +255,12 @@ def test_a_relay_that_died_is_followed_when_its_lease_has_run_out(post: Post) ->
 
 
 def test_a_lease_lasts_as_long_as_the_database_says(post: Post) -> None:
-    with post.sessions() as session:
-        assert leases.acquire(session, CATALOG, owner="a", seconds=60)
+    with post.engine.connect() as connection:
+        assert leases.acquire(connection, CATALOG, owner="a", seconds=60)
 
-        assert not leases.acquire(session, CATALOG, owner="b", seconds=60)
-        assert leases.acquire(session, CATALOG, owner="a", seconds=60)
-        left = session.scalars(select(Lease.expires_at)).one() - utc_now()
+        assert not leases.acquire(connection, CATALOG, owner="b", seconds=60)
+        assert leases.acquire(connection, CATALOG, owner="a", seconds=60)
+        left = connection.scalars(select(Lease.expires_at)).one() - utc_now()
         assert 55 < left.total_seconds() <= 61
 
 
