@@ -41,7 +41,7 @@ MUTATIONS = (
     Mutation(
         "the product's row is not locked",
         "orders_service/catalog/service.py",
-        "        .with_for_update()\n",
+        "    .with_for_update()\n",
         "",
         [
             "tests/faults/test_side_by_side.py::"
@@ -65,12 +65,8 @@ MUTATIONS = (
     Mutation(
         "every relay has every lane",
         "orders_service/events/leases.py",
-        "        if not taken and session.get(Lease, lane) is not None:\n"
-        "            session.rollback()\n"
-        "            return False\n",
-        "        if not taken and session.get(Lease, lane) is not None:\n"
-        "            session.rollback()\n"
-        "            return True\n",
+        "            connection.rollback()\n            return False\n",
+        "            connection.rollback()\n            return True\n",
         [
             "tests/events/test_relay.py",
             "tests/faults/test_processes.py::test_several_relays_send_nothing_twice",
@@ -80,7 +76,7 @@ MUTATIONS = (
         "a row is marked before its acknowledgement",
         "orders_service/events/relay.py",
         "        if not self._producer.wait(lane.deliveries, seconds=patience):\n"
-        "            self._hold(session, name)\n"
+        "            self._hold(connection, name)\n"
         "            return True\n",
         "        for delivery in lane.deliveries:\n            delivery.acknowledged = True\n",
         [
