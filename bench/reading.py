@@ -10,15 +10,19 @@ CONNECTIONS = 16
 
 
 def pages(stage: Stage, *, rounds: int, seconds: int) -> dict[str, list[dict[str, float]]]:
-    """The rates of pages, as the table grows; for each size all rounds, since filling it takes long."""
-    process, url = stage.serve("api", ours("api"))
-    found = {}
+    """The rates of pages, of a small table and of a large one, in turn."""
+    served = {}
     for rows in (SMALL, LARGE):
-        stage.empty()
-        stage.fill_orders(rows, each=PAGE)
-        found[f"of {rows:,}"] = [_page(process, url, seconds=seconds) for _ in range(rounds)]
-    stage.empty()
-    process.stop()
+        database = f"pages_{rows}"
+        url = stage.orders_database(database)
+        stage.fill_orders(rows, each=PAGE, database=database)
+        served[f"of {rows:,}"] = stage.serve(f"api-{database}", ours("api"), ORDERS_DATABASE_URL=url)
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in served}
+    for _ in range(rounds):
+        for name, (process, address) in served.items():
+            found[name].append(_page(process, address, seconds=seconds))
+    for process, _ in served.values():
+        process.stop()
     return found
 
 

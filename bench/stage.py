@@ -15,6 +15,7 @@ import pymysql
 from bench.processes import Process, cpu
 from lab import Lab, Ports
 from orders_service import migrations, wiring
+from orders_service.database import DatabaseName
 from orders_service.settings import Settings
 
 EMPTIED = {
@@ -62,15 +63,21 @@ class Stage:
                 self.sql(f"TRUNCATE {database}.{table}")
         self.sql("UPDATE catalog.catalog SET stock = 1000000000")
 
-    def fill_orders(self, rows: int, *, each: int) -> None:
+    def orders_database(self, name: str) -> str:
+        """One more database for orders; its URL."""
+        url = self.lab.mariadb.create_database(name)
+        _migrate(url, "orders")
+        return url
+
+    def fill_orders(self, rows: int, *, each: int, database: str) -> None:
         """So many orders, of customers who have *each* so many of them."""
         self.sql(
-            "INSERT INTO orders.orders (product_id, qty, unit_price, total_price, user_id, order_id,"
+            f"INSERT INTO {database}.orders (product_id, qty, unit_price, total_price, user_id, order_id,"
             " created_at, status, version, updated_at) SELECT 'CATALOG-001', 1, 1500, 1500,"
             f" CONCAT('user-', seq % {rows // each}), UUID(), NOW(6), 'CONFIRMED', 2, NOW(6)"
-            f" FROM orders.seq_1_to_{rows}"
+            f" FROM {database}.seq_1_to_{rows}"
         )
-        self.sql("ANALYZE TABLE orders.orders")
+        self.sql(f"ANALYZE TABLE {database}.orders")
 
     def fill_outbox(self, rows: int) -> None:
         """So many events that wait for the relay."""
@@ -118,14 +125,18 @@ def stage(folder: Path) -> Iterator[Stage]:
         environment = lab.environment() | {"STATE_DIR": str(folder / "state"), "LOG_LEVEL": "warning"}
         found = Stage(lab, folder, environment)
         for name, url in wiring.urls(found.settings).items():
-            engine = wiring.engine(url)
-            migrations.upgrade(engine, name)
-            engine.dispose()
+            _migrate(url, name)
         found.word("topics", "create")
         try:
             yield found
         finally:
             found.close()
+
+
+def _migrate(url: str, name: DatabaseName) -> None:
+    engine = wiring.engine(url)
+    migrations.upgrade(engine, name)
+    engine.dispose()
 
 
 def ours(*words: str) -> list[str]:

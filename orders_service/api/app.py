@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest
+from werkzeug.routing import MapAdapter
 
 from orders_service import wiring
 from orders_service.api import problems
@@ -37,13 +38,18 @@ class Json(DefaultJSONProvider):
 
 
 class Application(Flask):
-    """Flask for views that are plain functions."""
+    """Flask for views that are plain functions, found by path and method alone."""
 
     json_provider_class = Json
     response_class = Answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        if request is None:
+            return super().create_url_adapter(None)
+        return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
 def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: None) -> Flask:
