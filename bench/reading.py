@@ -23,6 +23,8 @@ def pages(stage: Stage, *, rounds: int, seconds: int) -> dict[str, list[dict[str
             found[name].append(_page(process, address, seconds=seconds))
     for process, _ in served.values():
         process.stop()
+    for rows in (SMALL, LARGE):
+        stage.sql(f"DROP DATABASE pages_{rows}")
     return found
 
 

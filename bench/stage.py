@@ -115,7 +115,8 @@ class Stage:
         """End what was started here."""
         for process in self.processes.values():
             process.stop()
-        self._root.close()
+        if "_root" in vars(self):
+            self._root.close()
 
 
 @contextmanager

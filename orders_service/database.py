@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import pymysql
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
+from pymysql.converters import conversions
 from sqlalchemy import (
     BigInteger,
     DateTime,
@@ -53,6 +54,9 @@ DATA_ERRORS = frozenset({1264, 1366, 1406})
 DISTURBED = frozenset({1020, 1205, 1213})
 # A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
 DENIED = frozenset({1044, 1142, 1143})
+
+# What the driver does not know it would take for text, and escape as if a backslash meant something.
+CONVERSIONS = {key: value for key, value in conversions.items() if key is not str}
 
 Clock = Callable[[], datetime]
 DatabaseName = Literal["orders", "catalog"]
@@ -133,7 +137,7 @@ def open_engine(
 
     With *read_seconds* None a statement may last: DDL on a large table does. With *one_trip* a transaction's
     inserts travel with its COMMIT, and no connection is tried before it is used: for whoever does again what
-    a lost one may not have done. With *autocommit* each statement is a transaction, and a commit is nothing.
+    a lost one may not have done. With *autocommit* each statement is a transaction (not on SQLite).
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
@@ -159,6 +163,7 @@ def open_engine(
             "read_timeout": read_seconds,
             "write_timeout": read_seconds,
             "charset": "utf8mb4",
+            "conv": CONVERSIONS,
             "init_command": "SET " + ", ".join(f"{name}={value}" for name, value in settings.items()),
         },
     )
@@ -176,7 +181,7 @@ def open_engine(
     if one_trip:
 
         @event.listens_for(engine, "do_connect")
-        def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> OneTrip:
+        def make_connection(_: Dialect, __: object, arguments: Any, options: Any) -> OneTrip:
             return OneTrip(*arguments, **options)
 
     if autocommit:

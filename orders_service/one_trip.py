@@ -6,7 +6,7 @@ import pymysql
 from pymysql.connections import MySQLResult
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 
-HELD_BYTES = 1_000_000  # MariaDB hangs up on who sends it too much at once.
+HELD_BYTES = 1_000_000  # Together, for MariaDB hangs up on who sends it too much. One insert may be larger.
 
 
 class OneTrip(pymysql.Connection):
@@ -14,7 +14,7 @@ class OneTrip(pymysql.Connection):
 
     They go as one compound statement, which ends at the first error. So what an insert raises is raised
     later, by the COMMIT at the latest, and how many rows it wrote and which numbers they got is not known.
-    With autocommit it does not end a transaction that is none.
+    With autocommit, COMMIT and ROLLBACK are sent only where something is open.
     """
 
     server_status: int

@@ -4,33 +4,41 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service.database import DatabaseName, open_engine
+from orders_service.database import READ_SECONDS, DatabaseName, open_engine
 from orders_service.events.contract import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.settings import Settings
 
 
-def engine(url: str, **options: Any) -> Engine:
-    """An engine for *url*, with the options of `open_engine`; the folder of an SQLite file is made."""
+def engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    read_seconds: int | None = READ_SECONDS,
+    one_trip: bool = False,
+    autocommit: bool = False,
+) -> Engine:
+    """An engine for *url*; the folder of an SQLite file is made. See `open_engine`."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    return open_engine(url, **options)
+    return open_engine(
+        url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit
+    )
 
 
 def sessions(url: str) -> sessionmaker[Session]:
-    """Sessions for a worker, which has one thread and does again what failed."""
+    """Sessions for whoever has one thread, and asks for no number that an INSERT gave."""
     return sessionmaker(engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
 
 
 def relay_engine(url: str) -> Engine:
-    """An engine for a relay: each of its statements is a transaction."""
+    """An engine for a relay, whose statements are transactions by themselves."""
     return engine(url, pool_size=2, one_trip=True, autocommit=True)
 
 

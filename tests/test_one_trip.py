@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm.exc import FlushError
 
 from lab import Lab
 from orders_service import wiring
@@ -13,6 +15,18 @@ pytestmark = pytest.mark.real
 
 INSERT = text("INSERT INTO numbers (number, name) VALUES (:number, :name)")
 NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ; -- `é😀` \\"
+
+
+class Base(DeclarativeBase):
+    """Tables of this test."""
+
+
+class Numbered(Base):
+    """A row whose number the database gives."""
+
+    __tablename__ = "numbered"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
 
 
 @pytest.fixture
@@ -95,6 +109,48 @@ def test_what_was_only_held_is_forgotten_with_its_transaction(engine: Engine) ->
     write(engine, (2, "x"))
 
     assert numbers(engine) == [2]
+
+
+def test_what_is_too_much_to_hold_is_sent_before_and_goes_with_its_transaction(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders_service.one_trip.HELD_BYTES", 200)  # Two inserts and a half.
+    write(engine, (1, "first"))
+
+    with engine.connect() as connection:
+        before = asked(connection)
+        for number in range(10, 19):
+            connection.execute(INSERT, {"number": number, "name": "x"})
+        connection.commit()
+        questions = asked(connection) - before - 1
+    with pytest.raises(IntegrityError):
+        write(engine, *((number, "x") for number in (20, 21, 22, 23, 24, 1)))
+    write(engine, (30, "next"))
+
+    assert 1 < questions < 9
+    assert numbers(engine) == [1, *range(10, 19), 30]
+
+
+def test_an_object_whose_number_the_database_gives_is_refused_aloud(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE OR REPLACE TABLE numbered (id INT AUTO_INCREMENT PRIMARY KEY)"))
+
+    with Session(engine) as session:
+        session.add(Numbered())
+        with pytest.raises(FlushError):
+            session.commit()
+
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM numbered")) == 0
+
+
+def test_a_value_that_the_driver_does_not_know_is_refused(engine: Engine) -> None:
+    class Word:
+        def __str__(self) -> str:
+            return "it's"
+
+    with engine.connect() as connection, pytest.raises(TypeError, match="converter"):
+        connection.execute(text("SELECT :word"), {"word": Word()})
 
 
 def test_a_text_is_kept_as_it_is(engine: Engine) -> None:

@@ -38,7 +38,7 @@ class Json(DefaultJSONProvider):
 
 
 class Application(Flask):
-    """Flask for views that are plain functions, found by path and method alone."""
+    """Flask for views that are plain functions, found by path and method alone: nothing here reads a host."""
 
     json_provider_class = Json
     response_class = Answer

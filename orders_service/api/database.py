@@ -13,7 +13,7 @@ COMMITTER = "committer"
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy with the engines that the workers use too: same sessions, same time-outs."""
+    """Flask-SQLAlchemy with engines of ours: same settings and time-outs as everywhere."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         url = app.config["SQLALCHEMY_BINDS"][bind_key]

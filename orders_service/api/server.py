@@ -61,6 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "*",
             "secure_scheme_headers": {},
             "forwarder_headers": "",
+            "sendfile": False,  # It would go past `Reply`, and before the head.
             "control_socket_disable": True,  # It would lie in the home folder, which a container has not.
             # A worker shows signs of life by touching a file, which on a slow disk could stall it.
             "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,

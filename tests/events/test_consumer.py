@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DataError, OperationalError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
+from orders_service import wiring
 from orders_service.database import utc_now
 from orders_service.events import dead_letters
 from orders_service.events.broker import Outgoing, TopicSpec
@@ -28,7 +29,7 @@ class Reception:
     """A log, a handler that writes a row per order, and a consumer between them."""
 
     def __init__(self, databases: Databases, path: Path) -> None:
-        self.sessions = sessionmaker(databases.catalog)
+        self.sessions = wiring.sessions(databases.catalog_url)
         self.broker = EmbeddedBroker(path / "broker.db")
         self.broker.create_topics([TOPIC], TopicSpec(partitions=1, max_message_bytes=64 * MIB))
         self.producer = self.broker.producer()
@@ -63,6 +64,7 @@ def reception(databases: Databases, tmp_path: Path) -> Iterator[Reception]:
     yield found
     found.close()
     found.producer.close()
+    found.sessions.kw["bind"].dispose()
 
 
 def order(order_id: str) -> bytes:

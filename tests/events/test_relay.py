@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import event, func, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from orders_service import wiring
 from orders_service.database import database_now, utc_now
 from orders_service.events import leases
 from orders_service.events.broker import Delivery, Outgoing, Producer, Record, TopicSpec
@@ -24,7 +26,8 @@ class Post:
     """An outbox, its log, and relays between them."""
 
     def __init__(self, databases: Databases, path: Path) -> None:
-        self.engine = databases.orders
+        self.databases = databases
+        self.engine = wiring.relay_engine(databases.orders_url)
         self.sessions = sessionmaker(self.engine)
         self.broker = EmbeddedBroker(path / "broker.db")
         self.broker.create_topics([CATALOG], TopicSpec(partitions=1))
@@ -56,6 +59,7 @@ def post(databases: Databases, tmp_path: Path) -> Iterator[Post]:
     yield found
     for relay in found.relays:
         relay.close()
+    found.engine.dispose()
 
 
 def placed(order_id: str = "o1") -> OrderPlaced:
@@ -252,6 +256,28 @@ def test_a_relay_that_died_is_followed_when_its_lease_has_run_out(post: Post) ->
     post.record(placed("o2"))
 
     assert post.relay("b").step()
+
+
+def test_of_two_who_take_a_new_lane_at_once_one_has_it(post: Post) -> None:
+    if post.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite lets one in after the other")
+    first: list[bool] = []
+
+    def on_statement(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith("INSERT INTO leases") and not first:
+            with post.databases.orders.connect() as other:
+                first.append(leases.acquire(other, CATALOG, owner="first", seconds=60))
+
+    event.listen(post.engine, "before_cursor_execute", on_statement)
+    with post.engine.connect() as connection:
+        late = leases.acquire(connection, CATALOG, owner="late", seconds=60)
+        other_lane = leases.acquire(connection, STOCK, owner="late", seconds=60)
+        owners = [
+            connection.scalar(select(Lease.owner).where(Lease.lane == lane)) for lane in (CATALOG, STOCK)
+        ]
+
+    assert (first, late, other_lane) == ([True], False, True)
+    assert owners == ["first", "late"]
 
 
 def test_a_lease_lasts_as_long_as_the_database_says(post: Post) -> None:

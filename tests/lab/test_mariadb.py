@@ -23,7 +23,7 @@ def test_data_folders_made_at_once_do_not_disturb_each_other(lab: Lab, tmp_path:
     assert all(server.data.is_dir() for server in servers)
 
 
-def test_a_server_clears_no_folder_that_others_use(lab: Lab, tmp_path: Path) -> None:
+def test_what_a_server_clears_when_it_starts_is_its_own(lab: Lab) -> None:
     with lab.mariadb.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT @@tmpdir")
         ((folder,),) = cursor.fetchall()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import sessionmaker
 
+from orders_service import wiring
 from orders_service.database import utc_now
 from orders_service.events.contract import OrderPlaced, Topics
 from orders_service.events.outbox import Outbox
@@ -25,7 +26,8 @@ class Busy:
 
 
 def test_a_busy_worker_purges_a_chunk_after_each_step(databases: Databases) -> None:
-    sessions = sessionmaker(databases.orders)
+    engine = wiring.relay_engine(databases.orders_url)
+    sessions = sessionmaker(engine)
     ever = utc_now() - timedelta(days=30)
     outbox = Outbox("/order-service", Topics(), pending=False)
     with sessions.begin() as session:
@@ -42,3 +44,4 @@ def test_a_busy_worker_purges_a_chunk_after_each_step(databases: Databases) -> N
             left.append(session.scalar(select(func.count()).select_from(OutboxRow)))
 
     assert left == [2, 1]
+    engine.dispose()
