@@ -68,7 +68,7 @@ class Reply:
         self._client.shutdown(how)
 
     def finish(self) -> None:
-        """There is no body, if none has come."""
+        """Send the head of an answer that has no body."""
         if self._head is not None and not self._begun:
             self._begin(self._head)
 
