@@ -89,6 +89,7 @@ class MariaDB(Server):
             "--log-bin=binlog",
             "--binlog-format=ROW",
             "--binlog-row-image=FULL",
+            "--binlog-annotate-row-events=0",
             "--log-bin-compress=0",  # With 1 Debezium loses rows without a word.
             "--innodb-flush-log-at-trx-commit=1",
             *_as_root(),
