@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Literal, TypeVar
 
 import pymysql
@@ -16,10 +17,15 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Executable,
+    FromClause,
     Integer,
     String,
+    Table,
+    bindparam,
     create_engine,
     event,
+    insert,
+    literal_column,
 )
 from sqlalchemy.dialects.mysql import DATETIME, VARCHAR
 from sqlalchemy.engine import Connection, CursorResult, ExceptionContext, make_url
@@ -40,6 +46,7 @@ LOCK_SECONDS = 5
 POOL_SECONDS = 5
 COMMIT_SECONDS = 7  # For an order of a group; less than the API has to end its requests when it is stopped.
 IDLE_TRANSACTION_SECONDS = 10  # A paused owner would otherwise keep its row locks for hours.
+ROWS_MAX = 500  # Of one INSERT: MariaDB hangs up on one of more than 16 MB.
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -60,6 +67,8 @@ CONVERSIONS = {key: value for key, value in conversions.items() if key is not st
 
 Clock = Callable[[], datetime]
 DatabaseName = Literal["orders", "catalog"]
+Values = tuple[str | int | None, ...]
+S = TypeVar("S", Session, Connection)
 T = TypeVar("T")
 
 
@@ -92,15 +101,15 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         if value is None:
             return None
-        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else _text(value)
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else text_of(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=64)  # One instant stands in every row of a batch.
-def _text(instant: datetime) -> str:
-    """As MariaDB reads it; PyMySQL would write the same, for each row anew."""
+def text_of(instant: datetime) -> str:
+    """As both databases read it. PyMySQL would write the same, for each row anew."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
@@ -218,10 +227,10 @@ def _open_sqlite(url: str, pool_size: int) -> Engine:
 
 
 def in_transaction(
-    session: Session,
-    work: Callable[[Session], T],
+    session: S,
+    work: Callable[[S], T],
     *,
-    again: Callable[[Session], T] | None = None,
+    again: Callable[[S], T] | None = None,
     attempts: int = 5,
 ) -> T:
     """Do *work* and commit; where another transaction came between, roll the whole back and do it again.
@@ -237,17 +246,61 @@ def in_transaction(
             crash_points.at("transaction.written")
             session.commit()
         except DBAPIError as error:
-            session.rollback()
+            _roll_back(session)
             if attempt == attempts or not is_disturbance(error) or time.monotonic() > enough:
                 raise
             time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
         except BaseException:
-            session.rollback()
+            _roll_back(session)
             raise
         else:
             crash_points.at("transaction.committed")
             return result
     raise AssertionError("attempts must be at least 1")
+
+
+def _roll_back(session: Session | Connection) -> None:
+    session.rollback()
+    if isinstance(session, Connection) and not session.invalidated:
+        # After a COMMIT that failed SQLAlchemy asks for none. A session's connection has its pool for that.
+        try:
+            session.dialect.do_rollback(session.connection)
+        except Exception as error:
+            session.invalidate(error)
+
+
+class ManyRows:
+    """An INSERT of many rows, written once: SQLAlchemy and the driver would go through each row again.
+
+    A row is its values in the order of *columns*, which is that of *table*: texts, numbers, None, an instant
+    as `text_of` writes it. What is the *same* in all rows is part of the statement.
+    """
+
+    def __init__(self, table: FromClause, *columns: str, **same: str | int) -> None:
+        assert isinstance(table, Table)
+        self._columns = columns
+        self._insert = insert(table).values(
+            {name: bindparam(name) for name in columns}
+            | {name: literal_column(repr(value)) for name, value in same.items()}
+        )
+        self._parts: dict[str, tuple[str, str]] = {}
+
+    def write(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Insert *rows* in the connection's transaction."""
+        head, row = self._parts_for(connection.dialect)
+        for start in range(0, len(rows), ROWS_MAX):
+            some = rows[start : start + ROWS_MAX]
+            connection.exec_driver_sql(head + ", ".join([row] * len(some)), tuple(chain.from_iterable(some)))
+
+    def _parts_for(self, dialect: Dialect) -> tuple[str, str]:
+        """`INSERT INTO … VALUES ` and one row's `(…)`, as this dialect writes them."""
+        if dialect.name not in self._parts:
+            compiled = self._insert.compile(dialect=dialect)
+            assert isinstance(compiled, SQLCompiler)
+            assert compiled.positiontup == list(self._columns), f"not in the table's order: {self._columns}"
+            head, values, row = str(compiled).partition(" VALUES ")
+            self._parts[dialect.name] = head + values, row
+        return self._parts[dialect.name]
 
 
 def changed(session: Session | Connection, statement: Executable) -> int:
@@ -270,6 +323,11 @@ def is_disturbance(error: DBAPIError) -> bool:
 def error_code(error: DBAPIError) -> int | None:
     """MariaDB's error number, or None."""
     return _code(error.orig)
+
+
+def in_short(error: Exception) -> str:
+    """What went wrong, in the database's own words, without the statement."""
+    return str(error.orig if isinstance(error, DBAPIError) else error)
 
 
 def _code(error: BaseException | None) -> int | None:

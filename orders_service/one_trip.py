@@ -4,7 +4,10 @@ from typing import Any
 
 import pymysql
 from pymysql.connections import MySQLResult
-from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
+from pymysql.constants.SERVER_STATUS import (
+    SERVER_STATUS_IN_TRANS,
+    SERVER_STATUS_NO_BACKSLASH_ESCAPES,
+)
 
 HELD_BYTES = 1_000_000  # Together, for MariaDB hangs up on who sends it too much. One insert may be larger.
 
@@ -22,6 +25,14 @@ class OneTrip(pymysql.Connection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._held: list[bytes] = []
         super().__init__(*arguments, **options)
+
+    def escape(self, obj: object, mapping: Any = None) -> str:
+        # Most values, without asking what else they might be.
+        if type(obj) is str and self.server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES:
+            return "'" + obj.replace("'", "''") + "'" if "'" in obj else f"'{obj}'"
+        if type(obj) is int:
+            return str(obj)
+        return super().escape(obj, mapping)
 
     def query(self, sql: str | bytes | bytearray, unbuffered: bool = False) -> int:
         text = sql.encode(self.encoding) if isinstance(sql, str) else bytes(sql)

@@ -12,7 +12,6 @@ from typing import Any
 import pymysql
 import pytest
 from sqlalchemy import Engine, event
-from sqlalchemy.orm import Session
 
 from orders_service.database import in_transaction, utc_now
 from orders_service.orders import service
@@ -55,9 +54,9 @@ def wanted(number: int, *, keyed: bool = False) -> Placement:
 
 def place(flow: Flow, group: list[Placement]) -> None:
     """Place a group, as the committer does."""
-    with Session(flow.databases.orders) as session:
-        outbox = orders_outbox(flow.settings)
-        in_transaction(session, lambda s: service.place(s, group, outbox=outbox, clock=utc_now))
+    outbox = orders_outbox(flow.settings)
+    with flow.databases.orders.connect() as connection:
+        in_transaction(connection, lambda c: service.place(c, group, outbox=outbox, clock=utc_now))
 
 
 def stepping(worker: Any) -> tuple[Engine, Worker]:

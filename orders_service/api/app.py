@@ -14,11 +14,12 @@ from orders_service import wiring
 from orders_service.api import problems
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
-from orders_service.api.committer import Committer
+from orders_service.api.committer import Committer, Waiting
 from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import health
 from orders_service.api.metrics import metrics
 from orders_service.api.orders import orders
+from orders_service.orders.service import Placement
 from orders_service.settings import Settings
 
 
@@ -52,8 +53,13 @@ class Application(Flask):
         return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
-def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: None) -> Flask:
-    """An application with its own engines; make it after a fork, not before. *gather*: see `committer`."""
+def create_app(
+    settings: Settings,
+    *,
+    gather: Callable[[], object] = lambda: None,
+    waiting: Callable[[Placement], Waiting] = Waiting,
+) -> Flask:
+    """An application with its own engines; make it after a fork, not before. The rest: see `Committer`."""
     app = Application("orders_service", static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
@@ -69,7 +75,9 @@ def create_app(settings: Settings, *, gather: Callable[[], object] = lambda: Non
     )
     db.init_app(app)
     with app.app_context():
-        app.extensions["committer"] = Committer(db.engines[COMMITTER], app.config["OUTBOX"], gather=gather)
+        app.extensions["committer"] = Committer(
+            db.engines[COMMITTER], app.config["OUTBOX"], gather=gather, waiting=waiting
+        )
     problems.init_app(app)
     app.before_request(refuse_broken_path)
     for blueprint in (orders, catalog, health, metrics):

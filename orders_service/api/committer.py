@@ -17,7 +17,6 @@ from functools import partial
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
-from sqlalchemy.orm import sessionmaker
 
 from orders_service import database
 from orders_service.database import Clock, in_transaction, utc_now
@@ -37,20 +36,24 @@ class Overdue(Exception):
 
 
 class Waiting:
-    """A request that waits for its group's commit."""
+    """A request that waits for its group's commit: a thread."""
 
-    __slots__ = ("answered", "outcome", "placement")
+    __slots__ = ("_answered", "outcome", "placement")
 
     def __init__(self, placement: Placement) -> None:
         self.placement = placement
         self.outcome: Placed | Exception | None = None
-        self.answered = threading.Lock()
-        self.answered.acquire()
+        self._answered = threading.Lock()
+        self._answered.acquire()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the answer, so long."""
+        self._answered.acquire(timeout=seconds)
 
     def answer(self, outcome: Placed | Exception) -> None:
         """Let the request go on."""
         self.outcome = outcome
-        self.answered.release()
+        self._answered.release()
 
 
 class Committer:
@@ -62,11 +65,13 @@ class Committer:
         outbox: Outbox,
         *,
         gather: Callable[[], object] = lambda: None,
+        waiting: Callable[[Placement], Waiting] = Waiting,
         clock: Clock = utc_now,
     ) -> None:
-        self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._engine = engine
         self._place = partial(service.place, outbox=outbox, clock=clock)
         self._gather = gather
+        self._waiting = waiting
         self._queue: deque[Waiting] = deque()
         self._mutex = threading.Lock()
         self._at_work = False
@@ -76,13 +81,14 @@ class Committer:
 
         Raises `KeyReused`; or the database's errors or `Overdue`, and the outcome may be unknown.
         """
-        mine = Waiting(placement)
+        mine = self._waiting(placement)
         with self._mutex:
             self._queue.append(mine)
             idle, self._at_work = not self._at_work, True
         if idle:
             self._start()
-        if not mine.answered.acquire(timeout=database.COMMIT_SECONDS):
+        mine.wait(database.COMMIT_SECONDS)
+        if mine.outcome is None:
             self._give_up(mine)
         if isinstance(mine.outcome, Placed):
             return mine.outcome
@@ -124,13 +130,13 @@ class Committer:
         placements = [waiting.placement for waiting in group]
         work = partial(self._place, placements=placements)
         try:
-            with self._sessions() as session:
+            with self._engine.connect() as connection:
                 answers: Sequence[Placed | KeyReused | Exception] = in_transaction(
-                    session, work, again=partial(work, look_up_all=True), attempts=ATTEMPTS
+                    connection, work, again=partial(work, look_up_all=True), attempts=ATTEMPTS
                 )
         except Exception as error:
             if len(group) > 1 and _is_of_one(error):
-                log.warning("group refused, its orders are placed one by one", error=str(error))
+                log.warning("group refused, its orders are placed one by one", error=database.in_short(error))
                 for waiting in group:
                     self._commit([waiting])
                 return

@@ -1,13 +1,78 @@
 """gunicorn's worker with greenlets: a process of the API in which hundreds of requests wait side by side."""
 
-from types import TracebackType
-from typing import Any
+import time
+from typing import Any, ClassVar
 
 import gevent
-from gevent import Greenlet, Timeout
+from gevent import Timeout
+from gevent.hub import Waiter
 from gunicorn.workers.ggevent import GeventWorker
 
+from orders_service.api.committer import Waiting
+from orders_service.orders.service import Placed, Placement
+
 GATHER_SECONDS = 0.02  # At most; a loop that is never idle would otherwise keep the orders waiting.
+
+
+class Until(BaseException):
+    """The end of a greenlet's patience: raised in its `with` block, which swallows it.
+
+    The worker looks once a second at what is over. gevent's `Timeout` is on time, and costs a timer for each.
+    """
+
+    open: ClassVar[set["Until"]] = set()
+
+    def __init__(self, seconds: float) -> None:
+        self._time = time.monotonic() + seconds
+        self._greenlet: Any = None
+
+    def __enter__(self) -> "Until":
+        self._greenlet = gevent.getcurrent()
+        self.open.add(self)
+        return self
+
+    def __exit__(self, _: object, value: BaseException | None, __: object) -> bool:
+        self.open.discard(self)
+        return value is self
+
+    @property
+    def over(self) -> bool:
+        return time.monotonic() > self._time
+
+    def end(self) -> None:
+        """Raise it, unless its block has ended meanwhile. To be called by the event loop."""
+        if self in self.open:
+            self._greenlet.throw(self)
+
+
+class Silence(Until):
+    """The time until a customer's next request; when it is over, gunicorn hangs up."""
+
+
+def end_what_is_over(*, stopping: bool) -> None:
+    """End what has lasted long enough and, before a stop, every silence."""
+    for until in list(Until.open):
+        if until.over or (stopping and isinstance(until, Silence)):
+            gevent.get_hub().loop.run_callback(until.end)
+
+
+class WaitingGreenlet(Waiting):
+    """A request that waits for its group's commit: a greenlet."""
+
+    __slots__ = ("_waiter",)
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self.outcome = None
+        self._waiter = Waiter()
+
+    def wait(self, seconds: float) -> None:
+        with Until(seconds):
+            self._waiter.get()
+
+    def answer(self, outcome: Placed | Exception) -> None:
+        self.outcome = outcome
+        gevent.get_hub().loop.run_callback(self._waiter.switch, None)
 
 
 def gather() -> None:
@@ -22,12 +87,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
     gunicorn's own waits for both, until it loses its patience.
     """
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self._quiet: dict[Silence, Greenlet] = {}
-
-    def timeout_ctx(self) -> "Silence":
-        return Silence(self.cfg.keepalive, self._quiet)
+    def timeout_ctx(self) -> Silence:
+        return Silence(self.cfg.keepalive)
 
     def handle_request(self, listener: object, request: object, client: Any, address: object) -> None:
         reply = Reply(client)
@@ -38,9 +99,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
 
     def notify(self) -> None:
         super().notify()
-        if not self.alive:
-            for silence, greenlet in list(self._quiet.items()):
-                gevent.kill(greenlet, silence, block=False)
+        end_what_is_over(stopping=not self.alive)
 
 
 class Reply:
@@ -77,23 +136,3 @@ class Reply:
         sent = self._client.send(data)  # `sendall` asks the system first how much it takes at a time.
         if sent < len(data):
             self._client.sendall(data[sent:])
-
-
-class Silence(Timeout):  # type: ignore[misc]
-    """The time until a customer's next request; when it is over, gunicorn hangs up."""
-
-    def __init__(self, seconds: float, quiet: "dict[Silence, Greenlet]") -> None:
-        super().__init__(seconds, False)
-        self._quiet = quiet
-
-    def __enter__(self) -> "Silence":
-        self._quiet[self] = gevent.getcurrent()
-        super().__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        del self._quiet[self]
-        over: bool | None = super().__exit__(kind, value, trace)
-        return over

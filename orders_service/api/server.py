@@ -15,7 +15,7 @@ from gunicorn.http.errors import ParseException
 
 from orders_service import logs
 from orders_service.api.app import create_app
-from orders_service.api.greenlets import GreenletWorker, gather
+from orders_service.api.greenlets import GreenletWorker, WaitingGreenlet, gather
 from orders_service.api.problems import problem
 from orders_service.settings import Settings
 
@@ -70,7 +70,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        app = create_app(self._settings, gather=gather if self._greenlets else lambda: None)
+        if self._greenlets:
+            app = create_app(self._settings, gather=gather, waiting=WaitingGreenlet)
+        else:
+            app = create_app(self._settings)
         app.register_error_handler(ParseException, _on_broken_chunks)
         gc.collect()
         gc.freeze()  # What is loaded stays; the collector need not look at it again and again.

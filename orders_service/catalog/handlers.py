@@ -36,7 +36,7 @@ def on_order_events(
         except Conflicting as error:
             refused.append((record, error))
     ledger.write(session, clock())
-    outbox.record(session, answers)
+    outbox.record(session.connection(), answers)
     return refused
 
 
@@ -58,5 +58,5 @@ def on_order_discarded(
             text = f"order {event.order_id} may hold {event.qty} × {event.product_id}: replay it"
             refused.append((record, ReleaseDue(text)))
     ledger.write(session, clock())
-    outbox.record(session, answers)
+    outbox.record(session.connection(), answers)
     return refused

@@ -9,11 +9,14 @@ from sqlalchemy.orm import Session
 
 from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
 from orders_service.catalog.product import Product, Reason, Reservation, State, Supply
+from orders_service.database import ManyRows, text_of
 from orders_service.events.contract import Event, OrderEvent, StockRejected, StockReserved
 from orders_service.events.errors import Conflicting
 
 # Made once, and executed without the ORM: that takes as long again as the rest.
-RESERVE = insert(Reservation.__table__)  # type: ignore[arg-type]
+ROWS = ManyRows(
+    Reservation.__table__, "order_id", "product_id", "qty", "state", "reason", "created_at", "updated_at"
+)
 PIECES = update(Product).where(Product.id == bindparam("row_id")).values(stock=bindparam("pieces"))
 # Locked in order of product: two batches for the same two products would otherwise wait for each other.
 LOCK = (
@@ -111,10 +114,9 @@ class Ledger:
         if changed:
             session.connection().execute(PIECES, changed)
         if self._made:
-            made = [
-                {**vars(decision), "created_at": now, "updated_at": now} for decision in self._made.values()
-            ]
-            session.connection().execute(RESERVE, made)
+            at = text_of(now)
+            made = [(d.order_id, d.product_id, d.qty, d.state, d.reason, at, at) for d in self._made.values()]
+            ROWS.write(session.connection(), made)
 
     def _decide(self, event: OrderEvent) -> Decision:
         reason = self._refusal(event)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service import crash_points
-from orders_service.database import DATA_ERRORS, Clock, error_code, in_transaction, utc_now
+from orders_service.database import DATA_ERRORS, Clock, error_code, in_short, in_transaction, utc_now
 from orders_service.events import contract, dead_letters, envelope
 from orders_service.events.breaker import Breaker
 from orders_service.events.broker import Record, Subscription
@@ -90,7 +90,7 @@ class Consumer:
             except Exception as error:
                 if not is_of_a_record(error):
                     raise
-                log.warning("batch refused, its records are tried one by one", error=str(error))
+                log.warning("batch refused, its records are tried one by one", error=in_short(error))
             dead = self._commit(session, [], unreadable)
             for event in events:
                 dead += self._apply_alone(session, event)

@@ -2,14 +2,15 @@
 
 import json
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+from uuid_utils import UUID, uuid5
+
 from orders_service.events.errors import Unreadable
 
-NAMESPACE = uuid.UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
+NAMESPACE = UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
 INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
 TEXT_MAX = 255
 PRODUCT_ID_MAX = 120
@@ -49,7 +50,7 @@ class Event:
     @property
     def id(self) -> str:
         """Derived, so that the same fact recorded again is the same event."""
-        return str(uuid.uuid5(NAMESPACE, f"{self.type}:{self.order_id}"))
+        return str(uuid5(NAMESPACE, f"{self.type}:{self.order_id}"))
 
     @property
     def key(self) -> str:

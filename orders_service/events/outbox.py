@@ -4,15 +4,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
-from sqlalchemy import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
-from orders_service.database import Clock, utc_now
+from orders_service.database import Clock, ManyRows, Values, text_of, utc_now
 from orders_service.events.contract import Event, Topics
 from orders_service.events.tables import OutboxRow
 
-# Every value a parameter: PyMySQL makes one statement of many rows only then.
-RECORD = insert(OutboxRow.__table__)  # type: ignore[arg-type]
+ROWS = ManyRows(
+    OutboxRow.__table__,
+    "id",
+    "source",
+    "type",
+    "aggregateid",
+    "time",
+    "topic",
+    "key",
+    "payload",
+    "traceparent",
+    "created_at",
+    "lane",
+    specversion="1.0",
+    aggregatetype="order",
+)
 
 
 @dataclass(frozen=True)
@@ -24,32 +37,30 @@ class Outbox:
     pending: bool = True  # False: change data capture reads the table, and no relay.
     clock: Clock = utc_now
 
-    def record(self, session: Session, events: Iterable[Event]) -> None:
-        """Write *events* down in the session's transaction.
+    def record(self, connection: Connection, events: Iterable[Event]) -> None:
+        """Write *events* down in the connection's transaction.
 
         They are committed with their cause or not at all. Nothing is sent from here.
         """
         now = self.clock()
-        same = {
-            "specversion": "1.0",
-            "source": self.source,
-            "aggregatetype": "order",
-            "time": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "created_at": now,
-        }
-        rows = [same | self._of(event) for event in events]
+        time, created_at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text_of(now)
+        rows: list[Values] = []
+        for event in events:
+            topic = self.topics.of(event)
+            rows.append(
+                (
+                    event.id,
+                    self.source,
+                    event.type,
+                    event.order_id,
+                    time,
+                    topic,
+                    event.key,
+                    orjson.dumps(event.data()).decode(),
+                    event.traceparent,
+                    created_at,
+                    topic if self.pending else None,
+                )
+            )
         if rows:
-            session.connection().execute(RECORD, rows)
-
-    def _of(self, event: Event) -> dict[str, str | None]:
-        topic = self.topics.of(event)
-        return {
-            "id": event.id,
-            "type": event.type,
-            "aggregateid": event.order_id,
-            "topic": topic,
-            "key": event.key,
-            "payload": orjson.dumps(event.data()).decode(),
-            "traceparent": event.traceparent,
-            "lane": topic if self.pending else None,
-        }
+            ROWS.write(connection, rows)

@@ -40,7 +40,7 @@ class Post:
 
     def record(self, *events: Event) -> None:
         with self.sessions.begin() as session:
-            self.outbox.record(session, events)
+            self.outbox.record(session.connection(), events)
 
     def rows(self) -> list[OutboxRow]:
         with self.sessions() as session:
@@ -102,7 +102,7 @@ def test_with_nothing_pending_there_is_nothing_to_do(post: Post) -> None:
 
 def test_a_rolled_back_order_has_no_event(post: Post) -> None:
     with post.sessions() as session:
-        post.outbox.record(session, [placed()])
+        post.outbox.record(session.connection(), [placed()])
         session.rollback()
 
     post.relay().step()

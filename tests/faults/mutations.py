@@ -58,9 +58,16 @@ MUTATIONS = (
     Mutation(
         "after an error the transaction is not rolled back",
         "orders_service/database.py",
-        "        except DBAPIError as error:\n            session.rollback()\n",
+        "        except DBAPIError as error:\n            _roll_back(session)\n",
         "        except DBAPIError as error:\n",
         ["tests/api/test_faults.py"],
+    ),
+    Mutation(
+        "after a COMMIT that failed the connection is not rolled back",
+        "orders_service/database.py",
+        "            session.dialect.do_rollback(session.connection)\n",
+        "            pass\n",
+        ["tests/test_database.py", "tests/api/test_faults.py"],
     ),
     Mutation(
         "every relay has every lane",

@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from lab import Lab, Ports
 from orders_service import wiring
@@ -76,9 +75,9 @@ def place(deployment: Deployment, databases: Databases, count: int) -> None:
             )
             for n in range(1000)
         ]
-        with Session(databases.orders) as session:
+        with databases.orders.connect() as connection:
             in_transaction(
-                session, partial(service.place, placements=placements, outbox=outbox, clock=utc_now)
+                connection, partial(service.place, placements=placements, outbox=outbox, clock=utc_now)
             )
 
 

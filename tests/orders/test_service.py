@@ -45,7 +45,9 @@ def place(
     session: Session, *placements: Placement, at: datetime = NOON, look_up_all: bool = False
 ) -> list[Placed | KeyReused]:
     """Place them as one group, and commit."""
-    answers = service.place(session, placements, outbox=OUTBOX, clock=lambda: at, look_up_all=look_up_all)
+    answers = service.place(
+        session.connection(), placements, outbox=OUTBOX, clock=lambda: at, look_up_all=look_up_all
+    )
     session.commit()
     return answers
 
@@ -184,7 +186,7 @@ def test_an_event_is_recorded_with_the_trace_of_its_own_request(session: Session
 def test_with_change_data_capture_no_row_is_pending(session: Session) -> None:
     outbox = Outbox("/order-service", Topics(sink="orders"), pending=False)
 
-    service.place(session, [wanted()], outbox=outbox, clock=lambda: NOON)
+    service.place(session.connection(), [wanted()], outbox=outbox, clock=lambda: NOON)
 
     assert [(row.topic, row.lane) for row in session.scalars(select(OutboxRow))] == [
         ("example-catalog-topic", None),
@@ -327,7 +329,7 @@ def test_more_than_a_chunk_is_sent_again_whole_and_in_order(session: Session) ->
 
 def test_a_sink_does_not_hear_again_of_what_is_sent_again(session: Session) -> None:
     outbox = Outbox("/order-service", Topics(sink="orders"))
-    service.place(session, [wanted()], outbox=outbox, clock=lambda: NOON)
+    service.place(session.connection(), [wanted()], outbox=outbox, clock=lambda: NOON)
     session.commit()
 
     service.resend(session, placed_before=NOON, outbox=outbox)

@@ -32,10 +32,11 @@ def test_a_busy_worker_purges_a_chunk_after_each_step(databases: Databases) -> N
     outbox = Outbox("/order-service", Topics(), pending=False)
     with sessions.begin() as session:
         outbox.record(
-            session, [OrderPlaced(order_id=str(n), product_id="LAMP", qty=1) for n in range(CHUNK + 1)]
+            session.connection(),
+            [OrderPlaced(order_id=str(n), product_id="LAMP", qty=1) for n in range(CHUNK + 1)],
         )
         session.execute(update(OutboxRow).values(created_at=ever))
-        outbox.record(session, [OrderPlaced(order_id="new", product_id="LAMP", qty=1)])
+        outbox.record(session.connection(), [OrderPlaced(order_id="new", product_id="LAMP", qty=1)])
     worker, left = Purging(Busy(), sessions, keep=timedelta(days=14)), []
 
     for _ in range(2):

@@ -1,0 +1,121 @@
+"""A greenlet waits until something comes or until its time is over: whichever is first, and never both."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from orders_service.api.greenlets import Silence, Until, WaitingGreenlet, end_what_is_over
+from orders_service.orders.service import Placed, Placement
+
+WANTED = Placement(order_id="o1", user_id="kim", product_id="LAMP", qty=1, unit_price=1)
+PLACED = Placed(WANTED, replayed=False)
+
+
+def started(function: Callable[[], object]) -> Any:
+    """A greenlet that waits already."""
+    greenlet = gevent.spawn(function)
+    gevent.sleep(0)
+    return greenlet
+
+
+def waits(until: Until, event: Event, *, beyond: Event | None = None) -> list[str]:
+    """What a greenlet sees that waits for *event*, and then for what is *beyond*."""
+    seen: list[str] = []
+    with until:
+        event.wait()
+        seen.append("it came")
+    if beyond is not None:
+        beyond.wait()
+    return [*seen, "went on"]
+
+
+def test_what_waits_too_long_goes_on_without() -> None:
+    greenlet = started(lambda: waits(Until(0), Event()))
+
+    end_what_is_over(stopping=False)
+
+    assert greenlet.get(timeout=5) == ["went on"]
+
+
+def test_what_comes_in_time_is_waited_for() -> None:
+    event = Event()
+    greenlet = started(lambda: waits(Until(60), event))
+
+    end_what_is_over(stopping=False)
+    gevent.sleep(0)
+    event.set()
+
+    assert greenlet.get(timeout=5) == ["it came", "went on"]
+    assert not Until.open
+
+
+def test_what_came_before_the_end_was_raised_is_not_hit_by_it() -> None:
+    event, beyond = Event(), Event()
+    greenlet = started(lambda: waits(Until(0), event, beyond=beyond))
+
+    event.set()
+    end_what_is_over(stopping=False)
+    gevent.sleep(0.01)
+    beyond.set()
+
+    assert greenlet.get(timeout=5) == ["it came", "went on"]
+
+
+def test_told_to_stop_only_a_silence_is_ended() -> None:
+    event = Event()
+    asked = started(lambda: waits(Until(60), event))
+    silent = started(lambda: waits(Silence(60), event))
+
+    end_what_is_over(stopping=True)
+
+    assert silent.get(timeout=5) == ["went on"]
+    event.set()
+    assert asked.get(timeout=5) == ["it came", "went on"]
+
+
+def test_what_is_raised_within_is_raised_and_ends_the_wait() -> None:
+    def fails() -> None:
+        with Until(60):
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        fails()
+
+    assert not Until.open
+
+
+@pytest.mark.parametrize("first", ["the answer", "the wait"])
+def test_an_order_has_its_answer_whichever_is_first(first: str) -> None:
+    waiting = WaitingGreenlet(WANTED)
+    if first == "the answer":
+        waiting.answer(PLACED)
+        gevent.sleep(0)
+    greenlet = started(lambda: waiting.wait(60))
+    waiting.answer(PLACED)
+
+    greenlet.get(timeout=5)
+
+    assert waiting.outcome is PLACED
+
+
+def test_an_order_that_waits_too_long_has_no_answer_and_a_later_one_disturbs_nobody() -> None:
+    waiting, beyond = WaitingGreenlet(WANTED), Event()
+
+    def asks() -> Placed | Exception | None:
+        waiting.wait(0)
+        outcome = waiting.outcome
+        beyond.wait()
+        return outcome
+
+    greenlet = started(asks)
+    end_what_is_over(stopping=False)
+    gevent.sleep(0.01)
+    waiting.answer(PLACED)
+    gevent.sleep(0.01)
+
+    assert not greenlet.ready(), "a late answer went on with something else"
+    beyond.set()
+    assert greenlet.get(timeout=5) is None

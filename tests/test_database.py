@@ -1,0 +1,88 @@
+"""Rows and transactions on both databases, beneath all that knows of orders."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, Engine, Integer, Text, event, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from orders_service import wiring
+from orders_service.database import ROWS_MAX, ManyRows, in_transaction
+from tests.databases import Databases
+
+NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ? :key ; -- `é😀` \\"
+
+
+class Base(DeclarativeBase):
+    """Tables of this test."""
+
+
+class Thing(Base):
+    """A row with a column whose name is one of SQL's own words."""
+
+    __tablename__ = "things"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(Text)
+    key: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int] = mapped_column(Integer)
+
+
+THINGS = ManyRows(Thing.__table__, "number", "key", kind="lamp", version=1)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "one trip"])
+def engine(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Engine]:
+    found = wiring.engine(databases.orders_url, pool_size=1, one_trip=request.param)
+    Base.metadata.create_all(found)
+    yield found
+    found.dispose()
+
+
+def things(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as connection:
+        query = select(Thing.number, Thing.kind, Thing.key, Thing.version).order_by(Thing.number)
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_many_rows_are_written_as_they_are(engine: Engine) -> None:
+    rows = [(number, None if number % 3 else f"{number} {NASTY}") for number in range(2 * ROWS_MAX + 1)]
+
+    with engine.begin() as connection:
+        THINGS.write(connection, rows)
+
+    assert things(engine) == [(number, "lamp", key, 1) for number, key in rows]
+
+
+def test_no_rows_are_no_statement(engine: Engine) -> None:
+    with engine.begin() as connection:
+        THINGS.write(connection, [])
+
+    assert things(engine) == []
+
+
+def test_columns_in_another_order_than_the_tables_are_refused(engine: Engine) -> None:
+    crossed = ManyRows(Thing.__table__, "key", "number", kind="lamp", version=1)
+
+    with engine.begin() as connection, pytest.raises(AssertionError, match="not in the table's order"):
+        crossed.write(connection, [("key", 1)])
+
+
+def test_what_a_failed_commit_leaves_open_is_rolled_back_before_the_next_attempt(engine: Engine) -> None:
+    attempts: list[int] = []
+
+    def work(connection: Connection) -> None:
+        attempts.append(len(attempts))
+        THINGS.write(connection, [(len(attempts), "key")])
+
+    @event.listens_for(engine, "commit")
+    def on_commit(connection: Connection) -> None:
+        if len(attempts) == 1:
+            connection.exec_driver_sql("SELECT 1")  # What is held has now been sent.
+            raise IntegrityError("COMMIT", None, Exception("a twin was first"))
+
+    with engine.connect() as connection:
+        in_transaction(connection, work)
+
+    assert things(engine) == [(2, "lamp", "key", 1)]
