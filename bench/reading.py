@@ -30,6 +30,7 @@ def pages(stage: Stage, *, rounds: int, seconds: int) -> dict[str, list[dict[str
 
 def _page(process: Process, url: str, *, seconds: int) -> dict[str, float]:
     path = f"{url}/order-service/user-7/orders?limit={PAGE}"
+    load(path, "report.lua", connections=CONNECTIONS, seconds=1)  # Connections are made.
     before = process.cpu()
     met = load(path, "report.lua", connections=CONNECTIONS, seconds=seconds)
     return {

@@ -38,7 +38,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from orders_service import crash_points
-from orders_service.one_trip import OneTrip
+from orders_service.one_trip import OneTrip, SoonMade
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10  # The same for a write: the longest that a network may stall under us.
@@ -187,11 +187,11 @@ def open_engine(
         if not state.terminate_only and connection.server_status & SERVER_STATUS_IN_TRANS:
             connection.rollback()
 
-    if one_trip:
+    kind = OneTrip if one_trip else SoonMade
 
-        @event.listens_for(engine, "do_connect")
-        def make_connection(_: Dialect, __: object, arguments: Any, options: Any) -> OneTrip:
-            return OneTrip(*arguments, **options)
+    @event.listens_for(engine, "do_connect")
+    def make_connection(_: Dialect, __: object, arguments: Any, options: Any) -> SoonMade:
+        return kind(*arguments, **options)
 
     if autocommit:
 

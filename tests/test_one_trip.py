@@ -1,14 +1,17 @@
 """A transaction's inserts travel with its COMMIT: all or none, and who asks meanwhile sees them."""
 
+import ssl
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.exc import FlushError
 
-from lab import Lab
+from lab import Lab, Ports
+from lab.mariadb import MariaDB
+from lab.server import within
 from orders_service import wiring
 
 pytestmark = pytest.mark.real
@@ -162,3 +165,48 @@ def test_a_text_is_kept_as_it_is(engine: Engine) -> None:
 
     assert kept == [NASTY, "\\", "'"]
     assert found == 1
+
+
+@pytest.mark.parametrize("one_trip", [False, True])
+def test_connections_share_what_they_need_for_tls(lab: Lab, one_trip: bool) -> None:
+    several = wiring.engine(lab.mariadb.root_url, pool_size=2, one_trip=one_trip)
+    with several.connect() as first, several.connect() as second:
+        contexts = [one.connection.dbapi_connection.ctx for one in (first, second)]  # type: ignore[union-attr]
+    several.dispose()
+
+    assert contexts[0] is contexts[1]
+
+
+class Encrypting(MariaDB):
+    """A server that can do TLS, with a key that it makes itself."""
+
+    def command(self) -> list[str]:
+        return [option for option in super().command() if option != "--skip-ssl"]
+
+
+@pytest.fixture(scope="module")
+def encrypting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+    server = Encrypting(tmp_path_factory.mktemp("encrypting"), Ports.free())
+    server.start()
+    assert within(60, server.answers), server.last_words()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("one_trip", [False, True])
+def test_what_the_server_can_encrypt_is_encrypted(encrypting: MariaDB, one_trip: bool) -> None:
+    engine = wiring.engine(encrypting.root_url, one_trip=one_trip)
+
+    with engine.connect() as connection:
+        cipher = connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()[1]
+    engine.dispose()
+
+    assert cipher
+
+
+def test_a_certificate_that_is_to_be_checked_is_checked(encrypting: MariaDB) -> None:
+    trusted = ssl.get_default_verify_paths().cafile or ""
+    engine = wiring.engine(f"{encrypting.root_url}&ssl_ca={trusted}")
+
+    with pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"), engine.connect():
+        pass
