@@ -85,6 +85,11 @@ def _on_broken_chunks(error: Exception) -> Response:
     return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
 
 
+def _thaw(_: object, __: object) -> None:
+    """What was frozen is taken apart in order: else a log's handler outlives its lock, and complains."""
+    gc.unfreeze()
+
+
 def serve(settings: Settings, *, greenlets: bool, **hooks: Callable[..., None]) -> None:
     """Serve until told to stop. Does not return. With *greenlets* a process has no real threads."""
     assert_free(settings.api_host, settings.api_port)
@@ -109,4 +114,4 @@ def main() -> None:
     """Serve orders and catalog over HTTP until told to stop."""
     settings = Settings.read()
     logs.configure(settings.log_level)
-    serve(settings, greenlets=True)
+    serve(settings, greenlets=True, worker_exit=_thaw)

@@ -13,7 +13,7 @@ import structlog
 from orders_service.events.errors import Stopped
 from orders_service.events.rest import rest
 
-REST_SECONDS = (0.001, 0.025)  # After recent work, and at most.
+REST_SECONDS = (0.001, 0.03)  # After recent work, and at most.
 REST_PART = 0.01  # Of the time that there has been nothing to do.
 BACK_OFF_SECONDS = (0.1, 10.0)  # After a first failure, and at most.
 WATCHDOG_SECONDS = 120  # Longer than every wait in a step together.

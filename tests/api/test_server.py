@@ -251,6 +251,7 @@ def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_p
         assert Answer.of(asking.recv(4096)).status == 201
         assert quiet.recv(4096) == b""
         assert process.wait(5) == 0
+        assert "Traceback" not in (tmp_path / "api.log").read_text()
         asking.close()
         quiet.close()
 
