@@ -35,7 +35,8 @@ class Json(DefaultJSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_APPEND_NEWLINE)
-        return Answer(body, mimetype=self.mimetype)
+        # Passed on as it is: it is bytes, and there is nothing to close.
+        return Answer(body, mimetype=self.mimetype, direct_passthrough=True)
 
 
 class Application(Flask):

@@ -75,6 +75,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         else:
             app = create_app(self._settings)
         app.register_error_handler(ParseException, _on_broken_chunks)
+        # gunicorn asks dozens of them for each request, and each would be looked up by `Config.__getattr__`.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         gc.collect()
         gc.freeze()  # What is loaded stays; the collector need not look at it again and again.
         return app
