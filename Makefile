@@ -5,7 +5,8 @@ PYTHON ?= python3
 MINUTES ?= 10
 # Tests wait more than they compute: two files of them at a time. A process that needs a lab has its own.
 AT_ONCE := --numprocesses 2 --dist loadfile
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPOSE := docker compose --file docker/compose.yaml
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
@@ -13,39 +14,39 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help:  ## Print what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: .venv/run  ## Run the whole service on an embedded database and log, with nothing but Python
+run: $(VENV)/run  ## Run the whole service on an embedded database and log, with nothing but Python
 	@exec $(BIN)/orders-service run
 
-first-order: .venv/run  ## Place an order against the running service and follow it to its end
+first-order: $(VENV)/run  ## Place an order against the running service and follow it to its end
 	@exec $(BIN)/orders-service first-order
 
-check: .venv/dev  ## Format, lint, types, floors, fast tests: what every commit passes
+check: $(VENV)/dev  ## Format, lint, types, floors, fast tests: what every commit passes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -m "not real" $(AT_ONCE)
 
-format: .venv/dev  ## Format the code and mend what the linter can mend
+format: $(VENV)/dev  ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: .venv/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
+test: $(VENV)/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
 	$(BIN)/pytest -m "not faults" $(AT_ONCE)
 
-faults: .venv/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
+faults: $(VENV)/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
 	$(BIN)/pytest -m faults --timeout 300
 
-audit: .venv/dev  ## Look for known vulnerabilities in everything that the locks name
+audit: $(VENV)/dev  ## Look for known vulnerabilities in everything that the locks name
 	@$(BIN)/python .ci/audit.py requirements*.lock docker/trial/tools.lock
 
-soak: .venv/dev  ## Break one thing after the other for MINUTES, under 300 orders a second
+soak: $(VENV)/dev  ## Break one thing after the other for MINUTES, under 300 orders a second
 	$(BIN)/python -m tests.faults.soak $(MINUTES)
 
-mutations: .venv/dev  ## Take each mechanism out of a copy, and see which test notices
+mutations: $(VENV)/dev  ## Take each mechanism out of a copy, and see which test notices
 	$(BIN)/python -m tests.faults.mutations
 
-bench: .venv/bench  ## Measure what it costs, side by side with what you could pick instead (needs wrk)
+bench: $(VENV)/bench  ## Measure what it costs, side by side with what you could pick instead (needs wrk)
 	@$(BIN)/python -m bench
 
 up:  ## Deploy with Docker Compose (docker/README.md)
@@ -59,32 +60,32 @@ down:  ## Take the deployment down; the data stays
 logs:  ## Follow the deployment's logs
 	$(COMPOSE) logs --follow
 
-lock: .venv/dev  ## Renew the four lock files
+lock: $(VENV)/dev  ## Renew the four lock files
 	$(LOCK) --extra build pyproject.toml -o requirements.lock
 	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(LOCK) --extra lab -c requirements.lock pyproject.toml -o requirements-lab.lock
 	$(LOCK) --extra lab --extra bench -c requirements.lock -c requirements-lab.lock pyproject.toml -o requirements-bench.lock
 
 clean:  ## Remove the environment and the state
-	rm -rf .venv var
+	rm -rf .venv .venv-* var
 
-.venv:
-	@echo "Making the environment in .venv"
+$(VENV):
+	@echo "Making the environment in $(VENV)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12 …")'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv $(VENV)
 
-.venv/run: requirements.lock pyproject.toml | .venv
+$(VENV)/run: requirements.lock pyproject.toml | $(VENV)
 	@echo "Installing what the service needs (requirements.lock)"
 	@$(PIP) -r requirements.lock
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/dev: requirements-dev.lock requirements-lab.lock .venv/run
+$(VENV)/dev: requirements-dev.lock requirements-lab.lock $(VENV)/run
 	@echo "Installing what the tests and the lab need (requirements-dev.lock, requirements-lab.lock)"
 	@$(PIP) -r requirements-dev.lock -r requirements-lab.lock
 	@touch $@
 
-.venv/bench: requirements-bench.lock .venv/dev
+$(VENV)/bench: requirements-bench.lock $(VENV)/dev
 	@echo "Installing what the bench compares with (requirements-bench.lock)"
 	@$(PIP) -r requirements-bench.lock
 	@touch $@
