@@ -1,5 +1,12 @@
 """Text from outside, made safe to print on a terminal or in a log."""
 
+import re
+
+WORD = re.compile(r"\S+")
+PASSWORD = re.compile(
+    r"""((?:password|passwd|pwd)(?:=|["']\s*:\s*))(?:"[^"]*"|'[^']*'|[^\s&"']+)""", re.IGNORECASE
+)
+
 
 def printable(text: str) -> str:
     r"""Return *text* as one line in which every character can be seen.
@@ -16,3 +23,21 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """Return *text* with every line made `printable`, for text of ours that has several: a traceback, say."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def without_passwords(text: str) -> str:
+    """Return *text* with the user and password of each URL, and each `password=…`, replaced by `***`.
+
+    A password may itself contain `@` or `/`, so everything up to the last `@` before a space is replaced.
+    """
+    return PASSWORD.sub(r"\1***", WORD.sub(_without_user_info, text))
+
+
+def _without_user_info(word: re.Match[str]) -> str:
+    begin, end = word[0].find("//"), word[0].rfind("@")
+    return f"{word[0][:begin]}//***{word[0][end:]}" if 0 <= begin < end else word[0]
+
+
+def safe(text: str) -> str:
+    """Return *text* for a terminal or a log: without passwords, and with every line `printable`."""
+    return printable_lines(without_passwords(text))

@@ -1,10 +1,10 @@
-"""`printable`: nothing that comes from outside moves a cursor or begins a line."""
+"""Text from outside: nothing moves a cursor or begins a line, and no password is shown."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders_service.printable import printable, printable_lines
+from orders_service.printable import printable, printable_lines, safe, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,27 @@ def test_any_text_becomes_one_line_that_can_be_written(text: str) -> None:
 
 def test_lines_of_ours_stay_lines() -> None:
     assert printable_lines("Traceback\n  one\x1b[2J\n") == "Traceback\n  one\\x1b[2J\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("http://admin:s3cret@host/x", "http://***@host/x"),
+        ("mariadb+pymysql://o:s3/c@r#e?t@db:3306/orders", "mariadb+pymysql://***@db:3306/orders"),
+        ("at http://s3cret@a: no, at http://u:s3cret@b.", "at http://***@a: no, at http://***@b."),
+        ("'http://u:s3cret@a/'", "'http://***@a/'"),
+        ("kafka://u:s3cret@a:1,kafka://u:s3cret@b:2", "kafka://***@b:2"),
+        ("jdbc:mariadb://h/d?user=u&password=s3cret&x=1", "jdbc:mariadb://h/d?user=u&password=***&x=1"),
+        ('username="u" password="s3 cret";', 'username="u" password=***;'),
+        ('{"connection.password": "s3cret", "x": 1}', '{"connection.password": ***, "x": 1}'),
+        ("KAFKA_PASSWORD=s3cret", "KAFKA_PASSWORD=***"),
+        ("Access denied for user 'o'@'h' (using password: YES)",) * 2,
+        ("kim@example.com // x",) * 2,
+    ],
+)
+def test_no_password_is_shown(text: str, seen: str) -> None:
+    assert without_passwords(text) == seen
+
+
+def test_what_is_safe_is_both() -> None:
+    assert safe("http://u:s3cret@h/\x1b[2J\nnext") == "http://***@h/\\x1b[2J\nnext"
