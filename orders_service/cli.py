@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from orders_service import __version__
+from orders_service import __version__, endings
 
 # In the order of an order's way, then the tools.
 WORDS = {
@@ -60,26 +60,6 @@ def words() -> None:
 
 
 def main() -> None:
-    """Run the word of the command line; settings that cannot be used end it with exit code 2.
-
-    A database or a file that cannot be used ends it with 1 and a sentence, not with a traceback.
-    """
-    try:
-        words()
-    except OSError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(1)
-    except Exception as error:
-        # Loaded only now: a list of the words needs neither settings nor databases.
-        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-
-        from orders_service.settings import SettingsError  # noqa: PLC0415
-
-        if isinstance(error, SettingsError):
-            problems = "".join(f"\n  {line}" for line in error.problems)
-            click.echo(f"The settings cannot be used:{problems}", err=True)
-            sys.exit(2)
-        if isinstance(error, DBAPIError):
-            click.echo(f"Error: the database refused: {error.orig}", err=True)
-            sys.exit(1)
-        raise
+    """Run the command of the command line, and end with its exit code."""
+    endings.let_every_text_be_written()
+    sys.exit(endings.end(lambda: words(standalone_mode=False)))

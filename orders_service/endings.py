@@ -1,0 +1,139 @@
+"""How a command ends: the exit code that a script sees, and the sentence that a person reads."""
+
+import codecs
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import click
+
+from orders_service.printable import printable, safe, without_passwords
+
+FAILED, USAGE, INTERRUPTED = 1, 2, 130
+DELETES = ("--reset", "--skip-gap", "delete", "discard", "purge")  # Never suggested for a mistyped word.
+MISSING = (1054, 1146)  # MariaDB: no such column, no such table. SQLite has no numbers for them.
+ASCII, STAND_IN = "ascii_terminal", "stand_in"
+STAND_INS = {"✘": "x", "→": ">"}
+
+
+def end(command: Callable[[], object]) -> int:
+    """Run *command*; say on stderr what went wrong, in a sentence and not in a traceback; the exit code.
+
+    Only an error that nobody foresaw has its traceback. A reader that has gone (`… | head -1`) is no error.
+    """
+    try:
+        code = command()
+        if sys.stdout:  # A shell can close it: `>&-`.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_unread()
+        return FAILED
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        _show(_with_harmless_hints(error))
+        return error.exit_code
+    except Exception as error:
+        code, text = _told(error)
+        click.echo(safe(text), err=True)
+        return code
+    return code if isinstance(code, int) else 0
+
+
+def let_every_text_be_written() -> None:
+    """Let stdout and stderr write `?` for a character that their encoding does not have; `x` for ✘."""
+    codecs.register(_find_ascii)
+    codecs.register_error(STAND_IN, _stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # click takes a stream whose encoding is ASCII for misconfigured, and writes UTF-8 to it.
+            is_ascii = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=ASCII if is_ascii else None, errors=STAND_IN)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return STAND_INS.get(error.object[error.start], "?"), error.start + 1
+
+
+def _find_ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII under another name."""
+    if name != ASCII:
+        return None
+    known = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        known.encode,
+        known.decode,
+        incrementalencoder=known.incrementalencoder,
+        incrementaldecoder=known.incrementaldecoder,
+        name=ASCII,
+    )
+
+
+def _leave_unread() -> None:
+    """Drop what is still buffered: the interpreter would try to write it once more, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
+def _show(error: click.ClickException) -> None:
+    if isinstance(error, click.UsageError):  # It shows the usage, too.
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(safe(shown.getvalue()), err=True, nl=False)
+    else:
+        click.echo(f"Error: {printable(without_passwords(error.format_message()))}", err=True)
+
+
+def _with_harmless_hints(error: click.ClickException) -> click.ClickException:
+    """Suggest the words that are near to a mistyped one, but none that deletes."""
+    if isinstance(error, click.NoSuchCommand) and error.ctx and isinstance(error.ctx.command, click.Group):
+        known = error.ctx.command.list_commands(error.ctx)
+        return click.NoSuchCommand(error.command_name, possibilities=_harmless(known), ctx=error.ctx)
+    if isinstance(error, click.NoSuchOption):
+        known = list(error.possibilities or ())
+        message = error.message + _setting_for(error.option_name)
+        return click.NoSuchOption(
+            error.option_name, message=message, possibilities=_harmless(known), ctx=error.ctx
+        )
+    return error
+
+
+def _harmless(words: list[str]) -> list[str]:
+    return [word for word in words if word not in DELETES]
+
+
+def _setting_for(option: str) -> str:
+    """A hint for an option that is a setting: `--port` is API_PORT."""
+    from orders_service.settings import FIELDS  # noqa: PLC0415
+
+    name = option.lstrip("-").replace("-", "_")
+    found = next((known for known in (name, f"api_{name}") if known in FIELDS), None)
+    return f" It is a setting, in the environment: {found.upper()}=…" if found else ""
+
+
+def _told(error: Exception) -> tuple[int, str]:
+    """The exit code and the text for an error that is not click's."""
+    # Loaded only now: a list of the commands needs neither settings nor databases.
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+    from orders_service.settings import SettingsError  # noqa: PLC0415
+
+    if isinstance(error, SettingsError):
+        problems = "".join(f"\n  {line}" for line in error.problems)
+        return USAGE, f"The settings cannot be used:{problems}"
+    if isinstance(error, DBAPIError):
+        cause = str(error.orig)
+        if error.orig and (error.orig.args[:1] in [(code,) for code in MISSING] or "no such " in cause):
+            return (
+                FAILED,
+                f"Error: the database was not migrated: {cause}. Do it with: orders-service migrate",
+            )
+        return FAILED, f"Error: the database refused: {cause}"
+    if isinstance(error, OSError):
+        return FAILED, f"Error: {error}"
+    return FAILED, "".join(traceback.format_exception(error)).rstrip()
