@@ -1,4 +1,4 @@
-"""Who may do what in the lab's MariaDB. Nothing here can be reached from another machine."""
+"""The accounts of the lab's MariaDB and their rights. It listens on this machine only."""
 
 from .ports import HOST
 
@@ -9,7 +9,10 @@ def password(user: str) -> str:
 
 
 def accounts() -> list[str]:
-    """What every start says before the server takes connections. It changes nothing the second time."""
+    """The statements that every start runs before the server takes connections; they may be repeated.
+
+    They give rights in `mydb` and do not create it: that is step 2 of the course, and the learner's.
+    """
     return [
         "SET sql_log_bin = 0",
         *(
@@ -23,7 +26,6 @@ def accounts() -> list[str]:
         ),
         *database_of_its_own("orders"),
         *database_of_its_own("catalog"),
-        "CREATE DATABASE IF NOT EXISTS mydb",
         _user("dbz"),
         "GRANT REPLICATION SLAVE, BINLOG MONITOR, RELOAD ON *.* TO dbz@'%'",
         "GRANT SELECT ON mydb.* TO dbz@'%'",

@@ -15,7 +15,7 @@ from .server import Server
 
 
 class MariaDB(Server):
-    """One server with a ROW binlog, the service's two databases, `mydb` for the practice, and their users."""
+    """One server with a ROW binlog, the service's two databases and the users of everything in the lab."""
 
     def __init__(self, home: Path, ports: Ports) -> None:
         super().__init__("mariadb", home, (ports.mariadb,))
@@ -92,6 +92,7 @@ class MariaDB(Server):
             "--binlog-annotate-row-events=0",
             "--log-bin-compress=0",  # With 1 Debezium loses rows without a word.
             "--innodb-flush-log-at-trx-commit=1",
+            "--sync-binlog=1",  # As `doctor` advises, and as a deployment runs.
             *_as_root(),
         ]
 

@@ -89,17 +89,6 @@ def as_root(lab: Lab, change: str, back: str) -> Iterator[None]:
             cursor.execute(back)
 
 
-@pytest.fixture
-def synced(request: pytest.FixtureRequest, databases: Databases) -> Iterator[None]:
-    """The lab's MariaDB as a deployment's: it writes its binlog as safely as its data."""
-    if databases.orders.dialect.name == "sqlite":
-        yield
-        return
-    with as_root(request.getfixturevalue("lab"), "SET GLOBAL sync_binlog = 1", "SET GLOBAL sync_binlog = 0"):
-        yield
-
-
-@pytest.mark.usefixtures("synced")
 def test_nothing_is_wrong_where_nothing_is(place: Flow) -> None:
     place.place(qty=3)
     place.run()
@@ -110,7 +99,6 @@ def test_nothing_is_wrong_where_nothing_is(place: Flow) -> None:
     assert {"settings", "port", "broker", "topics", "group catalog-stock"} < told.keys()
 
 
-@pytest.mark.usefixtures("synced")
 def test_what_is_on_its_way_is_not_wrong(place: Flow) -> None:
     place.place()
 
@@ -121,7 +109,6 @@ def test_what_is_on_its_way_is_not_wrong(place: Flow) -> None:
     assert re.search(r"waits for \d s$", told["oldest PENDING order"]["seen"])
 
 
-@pytest.mark.usefixtures("synced")
 def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
     place.place()
     waiting = place.records()
@@ -141,7 +128,6 @@ def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
     assert place.stock() == 99
 
 
-@pytest.mark.usefixtures("synced")
 def test_people_are_told_in_lines(place: Flow) -> None:
     place.sql("catalog", "UPDATE catalog SET stock = stock + 1")
 
@@ -153,7 +139,6 @@ def test_people_are_told_in_lines(place: Flow) -> None:
     assert said[line + 1].lstrip().startswith("→ a delivery belongs in supplies")
 
 
-@pytest.mark.usefixtures("synced")
 def test_a_stock_that_does_not_add_up_is_wrong(place: Flow) -> None:
     place.place(qty=3)
     place.run()
@@ -164,7 +149,6 @@ def test_a_stock_that_does_not_add_up_is_wrong(place: Flow) -> None:
     )
 
 
-@pytest.mark.usefixtures("synced")
 def test_an_order_without_an_answer_is_wrong(place: Flow) -> None:
     order = place.place()
     place.run()
@@ -179,7 +163,6 @@ def test_an_order_without_an_answer_is_wrong(place: Flow) -> None:
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
-@pytest.mark.usefixtures("synced")
 def test_an_outbox_that_nobody_relays_is_wrong(place: Flow, name: str) -> None:
     _record_long_ago(place, name)
 
@@ -188,7 +171,6 @@ def test_an_outbox_that_nobody_relays_is_wrong(place: Flow, name: str) -> None:
     assert_only(told, f"{name} outbox", "wrong", "waits for 30. s, and nobody holds", f"{name}-relay")
 
 
-@pytest.mark.usefixtures("synced")
 def test_a_relay_that_holds_a_lane_and_relays_nothing_is_named(place: Flow) -> None:
     _record_long_ago(place, "orders")
     place.sql(
@@ -199,7 +181,6 @@ def test_a_relay_that_holds_a_lane_and_relays_nothing_is_named(place: Flow) -> N
     assert_only(doctor(1), "orders outbox", "wrong", "host:7:ab holds this lane", "log")
 
 
-@pytest.mark.usefixtures("synced")
 def test_what_waits_for_a_relay_beside_debezium_is_wrong(
     place: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,7 +195,6 @@ def test_what_waits_for_a_relay_beside_debezium_is_wrong(
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
-@pytest.mark.usefixtures("synced")
 def test_an_event_that_was_set_aside_is_wrong(place: Flow, name: str) -> None:
     place.place()
     place.run()
@@ -225,7 +205,6 @@ def test_an_event_that_was_set_aside_is_wrong(place: Flow, name: str) -> None:
     assert_only(told, f"{name} set aside", "wrong", "refused 1 for good", f"--database {name} --set-aside")
 
 
-@pytest.mark.usefixtures("synced")
 def test_a_dead_letter_is_wrong_until_it_is_resolved(place: Flow) -> None:
     place.send([Outgoing("example-catalog-topic", b"k", b"nonsense")])
     place.run()
@@ -238,7 +217,6 @@ def test_a_dead_letter_is_wrong_until_it_is_resolved(place: Flow) -> None:
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
-@pytest.mark.usefixtures("synced")
 def test_a_database_that_was_never_migrated_is_wrong(place: Flow, name: str) -> None:
     place.sql(name, "DROP TABLE alembic_version")
 
@@ -250,7 +228,6 @@ def test_a_database_that_was_never_migrated_is_wrong(place: Flow, name: str) -> 
     assert {line.split()[0] for line in wrong(told)} <= {name, "oldest", "stock"}
 
 
-@pytest.mark.usefixtures("synced")
 def test_a_database_that_is_newer_is_told(place: Flow) -> None:
     place.sql("orders", "UPDATE alembic_version SET version_num = 'orders_9999'")
 
@@ -268,7 +245,6 @@ def test_clocks_that_differ_are_told(flow: Flow, ahead: int, word: str) -> None:
     assert re.search(r"is [45]\.\d s", found.seen)
 
 
-@pytest.mark.usefixtures("synced")
 def test_topics_that_differ_from_the_settings_are_told(place: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOPIC_PARTITIONS", "9")
 
@@ -277,14 +253,12 @@ def test_topics_that_differ_from_the_settings_are_told(place: Flow, monkeypatch:
     assert_only(told, "topics", "warning", "^example-catalog-topic: partitions is 3, not 9; ", "TOPIC_")
 
 
-@pytest.mark.usefixtures("synced")
 def test_partitions_that_were_added_are_well(place: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOPIC_PARTITIONS", "2")
 
     assert wrong(doctor(0)) == []
 
 
-@pytest.mark.usefixtures("synced")
 def test_a_topic_that_is_missing_is_wrong(place: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORDERS_SINK_TOPIC", "orders")
 
@@ -295,7 +269,6 @@ def test_a_topic_that_is_missing_is_wrong(place: Flow, monkeypatch: pytest.Monke
     assert told["group catalog-stock"]["seen"] == "cannot be told: see topics"
 
 
-@pytest.mark.usefixtures("synced")
 def test_a_log_that_nobody_reads_is_told(place: Flow) -> None:
     place.place()
     while place.orders_relay.step():
@@ -413,7 +386,7 @@ def on_real_servers(function: Any) -> Any:
 
 @on_real_servers
 def test_a_healthy_deployment_of_all_processes_is_all_well(
-    lab: Lab, databases: Databases, tmp_path: Path, synced: None
+    lab: Lab, databases: Databases, tmp_path: Path
 ) -> None:
     with deployed(lab, _as_a_service(lab, databases), tmp_path) as deployment:
         deployment.place("kim", BERLIN, 2)
@@ -436,7 +409,7 @@ def test_a_healthy_deployment_of_all_processes_is_all_well(
     [("innodb_flush_log_at_trx_commit", "2", "1"), ("sync_binlog", "0", "1")],
 )
 def test_a_database_that_forgets_in_a_power_cut_is_wrong(
-    place: Flow, lab: Lab, synced: None, setting: str, bad: str, good: str
+    place: Flow, lab: Lab, setting: str, bad: str, good: str
 ) -> None:
     with as_root(lab, f"SET GLOBAL {setting} = {bad}", f"SET GLOBAL {setting} = {good}"):
         told = doctor(1)
@@ -448,7 +421,7 @@ def test_a_database_that_forgets_in_a_power_cut_is_wrong(
 
 @on_real_servers
 def test_a_binlog_that_debezium_cannot_use_is_wrong(
-    place: Flow, lab: Lab, synced: None, monkeypatch: pytest.MonkeyPatch
+    place: Flow, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVENTS_VIA", "cdc")
     monkeypatch.setenv("CONNECT_URL", lab.connect.url)
@@ -463,7 +436,7 @@ def test_a_binlog_that_debezium_cannot_use_is_wrong(
 @on_real_servers
 @pytest.mark.parametrize("right", ["SELECT", "INSERT", "UPDATE", "DELETE"])
 def test_a_right_that_is_missing_is_named(
-    place: Flow, lab: Lab, synced: None, monkeypatch: pytest.MonkeyPatch, right: str
+    place: Flow, lab: Lab, monkeypatch: pytest.MonkeyPatch, right: str
 ) -> None:
     service = _as_a_service(lab, place.databases)
     user = make_url(service.catalog_url).username
@@ -493,9 +466,7 @@ def test_what_the_database_takes_too_long_for_is_no_server_that_is_away(database
 
 
 @on_real_servers
-def test_a_password_that_is_wrong_is_told_and_not_shown(
-    place: Flow, synced: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_that_is_wrong_is_told_and_not_shown(place: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     url = make_url(place.databases.orders_url).set(password="s3cret")
     monkeypatch.setenv("ORDERS_DATABASE_URL", url.render_as_string(hide_password=False))
 

@@ -29,3 +29,27 @@ def test_what_a_server_clears_when_it_starts_is_its_own(lab: Lab) -> None:
         ((folder,),) = cursor.fetchall()
 
     assert Path(folder).is_relative_to(lab.mariadb.folder)
+
+
+def test_mariadb_flushes_as_doctor_advises(lab: Lab) -> None:
+    with lab.mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@sync_binlog, @@innodb_flush_log_at_trx_commit")
+        (found,) = cursor.fetchall()
+
+    assert found == (1, 1)
+
+
+def test_mydb_is_the_learners_to_create_and_the_connectors_accounts_have_their_rights_in_it(
+    tmp_path: Path,
+) -> None:
+    with Lab(tmp_path, Ports.free()) as own, own.mariadb.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("SHOW DATABASES LIKE 'mydb'")
+        before = cursor.fetchall()
+        cursor.execute("create database mydb")
+        cursor.execute("SHOW GRANTS FOR sink")
+        rights = " ".join(row[0] for row in cursor.fetchall())
+
+    assert before == ()
+    assert "`mydb`.`orders`" in rights
+    assert "`mydb`.`my_topic_users`" in rights
