@@ -78,7 +78,7 @@ def utc_now() -> datetime:
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """Text compared byte by byte, for every id and name that is a key.
+    """Text compared byte by byte, for all text but prose.
 
     MariaDB's default collation takes `CATALOG-001`, `catalog-001 ` and `CÁTALOG-001` for one key.
     """

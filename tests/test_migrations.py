@@ -12,7 +12,16 @@ from typing import Any, cast
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, String, event, func, inspect, select
+from sqlalchemy import (
+    Engine,
+    MetaData,
+    String,
+    event,
+    func,
+    inspect,
+    select,
+)
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.orm import Session
 
 from orders_service import migrations
@@ -24,10 +33,22 @@ from tests.databases import Databases
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 OPENING = {"orders": 0, "catalog": 3}  # So many rows stand in a new database.
+# Text that nothing compares.
+PROSE = {
+    "catalog.product_name",
+    "dead_letters.detail",
+    "dead_letters.headers",
+    "outbox.error",
+    "outbox.payload",
+}
 
 
 class Killed(BaseException):
     """In the place of a process that ends there and then."""
+
+
+# Alembic tidies up after an exception, as a process that is killed does not; SQLAlchemy then refuses it.
+KILLED = (Killed, PendingRollbackError)
 
 
 def differences(engine: Engine, name: DatabaseName) -> list[object]:
@@ -44,13 +65,27 @@ def drop_everything(engine: Engine) -> None:
     engine.dispose()
 
 
+def migrating(databases: Databases, state: Path) -> "subprocess.Popen[str]":
+    """A process that migrates both."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "orders_service", "migrate"],
+        env=os.environ | databases.environment | {"STATE_DIR": str(state)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def by_name(databases: Databases) -> list[tuple[DatabaseName, Engine]]:
+    return [("orders", databases.orders), ("catalog", databases.catalog)]
+
+
 @contextmanager
 def killed_before(engine: Engine, step: int) -> Iterator[None]:
     """Let what writes to *engine* be killed before its statement number *step*, or before its commit."""
     steps = count(1)
 
     def on_statement(_: Any, __: Any, statement: str, *___: Any) -> None:
-        if statement.split()[0] in ("CREATE", "INSERT", "UPDATE"):
+        if statement.split()[0] in ("ALTER", "CREATE", "DROP", "INSERT", "UPDATE"):
             on_commit()
 
     def on_commit(*_: Any) -> None:
@@ -72,7 +107,7 @@ def test_the_migrations_make_what_the_models_say(databases: Databases, name: Dat
 
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
-def test_every_text_key_is_compared_byte_by_byte(databases: Databases, name: DatabaseName) -> None:
+def test_every_text_but_prose_is_compared_byte_by_byte(databases: Databases, name: DatabaseName) -> None:
     engine = databases.engines[name]
     exact = None if engine.dialect.name == "sqlite" else "utf8mb4_nopad_bin"
     inspector = inspect(engine)
@@ -82,8 +117,8 @@ def test_every_text_key_is_compared_byte_by_byte(databases: Databases, name: Dat
         for table in inspector.get_table_names()
         if table != "alembic_version"
         for column in inspector.get_columns(table)
-        if column["name"].endswith(("_id", "id", "key", "lane", "topic", "owner"))
-        and isinstance(column["type"], String)
+        if isinstance(column["type"], String)
+        and f"{table}.{column['name']}" not in PROSE
         and column["type"].collation != exact
     ]
 
@@ -98,20 +133,12 @@ def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path)
     for engine in databases.engines.values():
         drop_everything(engine)
 
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "orders_service", "migrate"],
-            env=os.environ | databases.environment | {"STATE_DIR": str(tmp_path)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
+    running = [migrating(databases, tmp_path) for _ in range(3)]
     said = sorted(process.communicate(timeout=60)[0] for process in running)
 
-    already = "orders: at orders_0001 already\ncatalog: at catalog_0001 already\n"
-    assert sum("orders: orders_0001 applied" in text for text in said) == 1
-    assert sum("catalog: catalog_0001 applied" in text for text in said) == 1
+    already = "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n"
+    assert sum("orders: orders_0001, orders_0002 applied" in text for text in said) == 1
+    assert sum("catalog: catalog_0001, catalog_0002 applied" in text for text in said) == 1
     assert [process.returncode for process in running] == [0, 0, 0]
     assert already in said
 
@@ -124,7 +151,7 @@ def test_a_migration_killed_anywhere_can_be_repeated(databases: Databases, name:
         try:
             with killed_before(engine, step):
                 migrations.upgrade(engine, name)
-        except Killed:
+        except KILLED:
             migrations.upgrade(engine, name)
         else:
             break

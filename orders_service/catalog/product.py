@@ -56,8 +56,8 @@ class Reservation(CatalogBase):
     order_id: Mapped[str] = mapped_column(exact(255), primary_key=True)
     product_id: Mapped[str] = mapped_column(exact(120))
     qty: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(exact(16))
+    reason: Mapped[str | None] = mapped_column(exact(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
@@ -71,5 +71,5 @@ class Supply(CatalogBase):
     id: Mapped[int] = mapped_column(row_number(), primary_key=True, autoincrement=True)
     product_id: Mapped[str] = mapped_column(exact(120))
     qty: Mapped[int] = mapped_column(Integer)
-    note: Mapped[str] = mapped_column(String(255))
+    note: Mapped[str] = mapped_column(exact(255))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())

@@ -14,13 +14,16 @@ from orders_service.database import DatabaseName
 
 FOLDER = Path(__file__).parent
 TURN_SECONDS = 60  # How long a migration waits for another that is under way.
+LOCK_SECONDS = 5  # How long DDL waits for a table in use. Every order waits behind it meanwhile.
 
 
-def upgrade(engine: Engine, database: DatabaseName) -> list[str]:
-    """Bring the database to its newest version; the versions that were applied now, oldest first."""
+def upgrade(engine: Engine, database: DatabaseName, *, to: str = "head") -> list[str]:
+    """Bring the database to its newest version, or to version *to*. The versions applied, oldest first."""
     with _turn(engine, database), engine.connect() as connection:
+        if engine.dialect.name != "sqlite":
+            connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"))
         config = _config(connection, database)
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
         connection.commit()
         return list(config.attributes["applied"])
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, Integer, MetaData, String
+from sqlalchemy import Index, Integer, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orders_service.database import NAMES, UtcDateTime, exact, row_number
@@ -38,7 +38,7 @@ class Order(OrdersBase):
     user_id: Mapped[str] = mapped_column(exact(255))
     order_id: Mapped[str] = mapped_column(exact(255), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
-    status: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str | None] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(exact(16))
+    reason: Mapped[str | None] = mapped_column(exact(64))
     version: Mapped[int] = mapped_column(Integer)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime())

@@ -14,7 +14,9 @@ def test_a_new_folder_gets_both_databases(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     result = CliRunner().invoke(main)
 
-    assert result.output == "orders: orders_0001 applied\ncatalog: catalog_0001 applied\n"
+    assert result.output == (
+        "orders: orders_0001, orders_0002 applied\ncatalog: catalog_0001, catalog_0002 applied\n"
+    )
     assert sorted(path.name for path in (tmp_path / "new" / "what?").glob("*.db")) == [
         "catalog.db",
         "orders.db",
@@ -29,7 +31,7 @@ def test_a_second_time_changes_nothing(monkeypatch: pytest.MonkeyPatch, database
 
     assert (result.exit_code, result.output) == (
         0,
-        "orders: at orders_0001 already\ncatalog: at catalog_0001 already\n",
+        "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n",
     )
 
 
