@@ -201,6 +201,16 @@ class Settings:
         _whole(1, 256),
         "Connections of each process of the API to each database; with `run` its threads, too.",
     )
+    api_connections_max: int = _setting(
+        1000,
+        _whole(16, 65536),
+        "Client connections of each process of the API. One more closes those that have been slow longest.",
+    )
+    api_queue_max: int = _setting(
+        512,
+        _whole(1, 65536),
+        "Orders that may wait for their commit in each process of the API. One more is answered 503 at once.",
+    )
     state_dir: str = _setting("var/run", _text(), "The folder of the embedded databases and log.")
     log_level: str = _setting(
         "info", _one_of("debug", "info", "warning", "error"), "The least that is logged."

@@ -1,6 +1,6 @@
 """One Flask app for `/order-service` and `/catalog-service`, as behind the course's gateway."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
@@ -16,11 +16,23 @@ from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, Waiting
 from orders_service.api.database import COMMITTER, db
-from orders_service.api.health import health
+from orders_service.api.health import Readiness, health
 from orders_service.api.metrics import metrics
 from orders_service.api.orders import orders
+from orders_service.api.problems import shortened
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
+
+# The query parameters of each endpoint. Probes and scrapers may send what they like; it is not read.
+PARAMETERS = {"orders.index": ("limit", "after"), "catalog.index": ("limit", "after")}
+UNCHECKED = {
+    None,
+    "health.live",
+    "health.ready",
+    "health.order_service",
+    "health.catalog_service",
+    "metrics.show",
+}
 
 
 class Answer(Response):
@@ -67,6 +79,7 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
+        TURN=gather,  # What a request that has much to do calls now and then, so that others are served.
         OUTBOX=wiring.orders_outbox(settings),
         SQLALCHEMY_BINDS={
             None: settings.orders_database_url,
@@ -77,18 +90,38 @@ def create_app(
     db.init_app(app)
     with app.app_context():
         app.extensions["committer"] = Committer(
-            db.engines[COMMITTER], app.config["OUTBOX"], gather=gather, waiting=waiting
+            db.engines[COMMITTER],
+            app.config["OUTBOX"],
+            gather=gather,
+            waiting=waiting,
+            queue_max=settings.api_queue_max,
         )
+    app.extensions["readiness"] = Readiness(settings)
     problems.init_app(app)
-    app.before_request(refuse_broken_path)
+    app.before_request(refuse_broken_address)
     for blueprint in (orders, catalog, health, metrics):
         app.register_blueprint(blueprint)
     return app
 
 
-def refuse_broken_path() -> None:
-    """Refuse a path that is not UTF-8: what stands in for its bad bytes would make two users one."""
+def refuse_broken_address() -> None:
+    """Refuse a path that is not UTF-8, and a query parameter that the endpoint does not have.
+
+    Replacement characters would make two users one. A parameter that is ignored (`?limt=1`) would be answered
+    with what nobody asked for.
+    """
     try:
         request.environ["PATH_INFO"].encode("latin-1").decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The path is not UTF-8.") from error
+    if request.environ["QUERY_STRING"] and request.endpoint not in UNCHECKED:
+        _check_parameters(PARAMETERS.get(request.endpoint or "", ()))
+
+
+def _check_parameters(known: Collection[str]) -> None:
+    has = f"it has {', '.join(known)}" if known else "it has none"
+    for name, values in request.args.lists():
+        if name not in known:
+            raise BadRequest(f"This address has no parameter {shortened(name)!r}; {has}.")
+        if len(values) > 1:
+            raise BadRequest(f"The parameter {name!r} is given {len(values)} times.")

@@ -1,10 +1,13 @@
 """The product resource: `/catalog-service/catalogs`. Read only."""
 
-from flask import Blueprint, jsonify
+from urllib.parse import quote
+
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from orders_service.api import schemas
-from orders_service.api.database import reading
+from orders_service.api.database import db, reading
+from orders_service.api.pages import Listing
 from orders_service.catalog import service
 from orders_service.catalog.product import Product
 
@@ -13,11 +16,16 @@ catalog = Blueprint("catalog", __name__, url_prefix="/catalog-service")
 
 @catalog.get("/catalogs")
 def index() -> ResponseReturnValue:
-    """Every product with its stock."""
-    return jsonify([schemas.product(product) for product in service.products(reading(Product))])
+    """Every product with its stock: a page of `limit` after the product `after`."""
+    limit = schemas.load_limit(request.args.get("limit"))
+    after = request.args.get("after")
+    start = 0 if after is None else service.product(reading(Product), after).id
+    path = f"{catalog.url_prefix}/catalogs?limit={limit}&after="
+    listing = Listing(db.engines["catalog"], service.listed(), schemas.product)
+    return listing.page(after=start, limit=limit, link=lambda row: path + quote(row.product_id, safe=""))
 
 
-@catalog.get("/catalogs/<product_id>")
+@catalog.get("/catalogs/<path:product_id>")
 def show(product_id: str) -> ResponseReturnValue:
     """One product with its stock."""
     return jsonify(schemas.product(service.product(reading(Product), product_id)))

@@ -35,6 +35,10 @@ class Overdue(Exception):
     """The commit took too long. Whether the order is placed may be unknown."""
 
 
+class Overloaded(Exception):
+    """As many orders wait as may. This one was not placed."""
+
+
 class Waiting:
     """A request that waits for its group's commit: a thread."""
 
@@ -66,23 +70,31 @@ class Committer:
         *,
         gather: Callable[[], object] = lambda: None,
         waiting: Callable[[Placement], Waiting] = Waiting,
+        queue_max: int = 512,
         clock: Clock = utc_now,
     ) -> None:
         self._engine = engine
         self._place = partial(service.place, outbox=outbox, clock=clock)
         self._gather = gather
         self._waiting = waiting
+        self._queue_max = queue_max
         self._queue: deque[Waiting] = deque()
         self._mutex = threading.Lock()
         self._at_work = False
 
-    def place(self, placement: Placement) -> Placed:
-        """Place the order with its event, durably, in whatever company.
+    def require_room(self) -> None:
+        """Raise `Overloaded` if no more orders may wait. A request asks before its body is read."""
+        if len(self._queue) >= self._queue_max:
+            raise Overloaded
 
-        Raises `KeyReused`; or the database's errors or `Overdue`, and the outcome may be unknown.
+    def place(self, placement: Placement) -> Placed:
+        """Place the order with its event, durably, together with those that wait.
+
+        Raises `KeyReused` or `Overloaded`. After `Overdue` or a database error the outcome may be unknown.
         """
         mine = self._waiting(placement)
         with self._mutex:
+            self.require_room()
             self._queue.append(mine)
             idle, self._at_work = not self._at_work, True
         if idle:

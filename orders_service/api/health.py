@@ -1,8 +1,6 @@
 """Alive? Ready? And the course's health check."""
 
 import socket
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -13,9 +11,11 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
-from orders_service.api.database import db
+from orders_service import wiring
 from orders_service.api.problems import RETRY_SECONDS, problem
+from orders_service.api.shared import Shared
 from orders_service.catalog.product import Product
+from orders_service.database import CONNECT_SECONDS, in_short
 from orders_service.orders.order import Order
 from orders_service.settings import Settings
 
@@ -33,17 +33,8 @@ def live() -> ResponseReturnValue:
 
 @health.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Whether orders can be taken. Without catalog or broker they can: their events wait in the outbox.
-
-    So these two are asked meanwhile, and for a second at most.
-    """
-    catalog = Asking(partial(_read, db.engines["catalog"], Product))
-    broker = Asking(partial(_probe_broker, _settings()))
-    checks = {
-        "ordersDatabase": _answers(partial(_read, db.engine, Order)),
-        "catalogDatabase": catalog.answer(),
-        "broker": broker.answer(),
-    }
+    """Whether orders can be taken. Without catalog or broker they can: their events wait in the outbox."""
+    checks = _readiness().checks()
     if checks["ordersDatabase"] != "ok":
         detail = "The orders database does not answer, or was not migrated."
         response = problem(503, "not-ready", "Orders cannot be taken now", detail, checks=checks)
@@ -72,29 +63,34 @@ def _works(service: str) -> Response:
     return Response(f"It's Working in {service} Service on PORT {port}", mimetype="text/plain")
 
 
-class Asking:
-    """A question on a thread of its own: it may hang for as long as its own time-outs let it."""
+class Readiness:
+    """What the API rests on, asked once a second however many ask, on connections of its own."""
 
-    def __init__(self, ask: Callable[[], object]) -> None:
-        self._answer = "down"
-        self._until = time.monotonic() + PROBE_SECONDS
-        self._thread = threading.Thread(target=self._run, args=(ask,), name="readyz", daemon=True)
-        self._thread.start()
+    def __init__(self, settings: Settings) -> None:
+        orders = wiring.engine(settings.orders_database_url, pool_size=1)
+        catalog = wiring.engine(settings.catalog_database_url, pool_size=1)
+        self.engines = (orders, catalog)
+        self._questions = {
+            "ordersDatabase": _shared(partial(_read, orders, Order), CONNECT_SECONDS),
+            "catalogDatabase": _shared(partial(_read, catalog, Product), PROBE_SECONDS),
+            "broker": _shared(partial(_probe_broker, settings), PROBE_SECONDS),
+        }
 
-    def answer(self) -> str:
-        """What has been said within the time that there is."""
-        self._thread.join(max(0.0, self._until - time.monotonic()))
-        return self._answer
+    def checks(self) -> dict[str, str]:
+        """`ok` or `down`, by name."""
+        # The slowest is asked last: the others are asked meanwhile.
+        return {name: question.answer() for name, question in self._questions.items()}
 
-    def _run(self, ask: Callable[[], object]) -> None:
-        self._answer = _answers(ask)
+
+def _shared(ask: Callable[[], object], patience: float) -> Shared[str]:
+    return Shared(partial(_answers, ask), late=lambda: "down", patience=patience)
 
 
 def _answers(ask: Callable[[], object]) -> str:
     try:
         ask()
     except (SQLAlchemyError, OSError) as error:
-        log.warning("not ready", error=str(error))
+        log.warning("not ready", error=in_short(error))
         return "down"
     return "ok"
 
@@ -118,6 +114,11 @@ def _probe_broker(settings: Settings) -> None:
         else:
             return
     raise failure
+
+
+def _readiness() -> Readiness:
+    readiness: Readiness = current_app.extensions["readiness"]
+    return readiness
 
 
 def _settings() -> Settings:

@@ -12,6 +12,7 @@ from orders_service.api import schemas
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, reading
+from orders_service.api.pages import Listing
 from orders_service.api.problems import InvalidKey
 from orders_service.database import in_transaction, utc_now
 from orders_service.events.envelope import valid_traceparent
@@ -26,11 +27,18 @@ KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})'
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
 
 
+@orders.url_value_preprocessor
+def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
+    """Refuse a user id that no order can have, on every route."""
+    if values:
+        schemas.load_user_id(values["user_id"])
+
+
 @orders.post("/<user_id>/orders")
 def place(user_id: str) -> ResponseReturnValue:
     """Place an order. It is answered *pending*; stock decides later."""
-    fields = schemas.load_order(read_object(request))
-    placed = _committer().place(_placement(schemas.load_user_id(user_id), fields))
+    _committer().require_room()
+    placed = _committer().place(_placement(user_id, schemas.load_order(read_object(request))))
     response = jsonify(schemas.placed(placed.order))
     response.status_code = 201
     response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{placed.order.order_id}"
@@ -41,16 +49,13 @@ def place(user_id: str) -> ResponseReturnValue:
 
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
-    """The user's orders, oldest first: all, or a page of `limit` after the order `after`."""
+    """The user's orders, oldest first: a page of `limit` after the order `after`."""
     limit = schemas.load_limit(request.args.get("limit"))
-    most = None if limit is None else limit + 1  # One more tells whether there is a next page.
-    found = service.all_of(reading(Order), user_id, after=request.args.get("after"), most=most)
-    page = found[:limit]
-    response = jsonify([schemas.order(order) for order in page])
-    if len(page) < len(found):
-        here = f"{orders.url_prefix}/{quote(user_id)}/orders"
-        response.headers["Link"] = f'<{here}?limit={limit}&after={page[-1].order_id}>; rel="next"'
-    return response
+    after = request.args.get("after")
+    start = 0 if after is None else service.get(reading(Order), user_id, after).id
+    path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
+    listing = Listing(db.engine, service.listed(user_id), schemas.order)
+    return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)
 
 
 @orders.get("/<user_id>/orders/<order_id>")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -10,11 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
 
-from orders_service.api.committer import Overdue
+from orders_service.api.committer import Overdue, Overloaded
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
 RETRY_SECONDS = 1
+ERRORS_MAX = 20  # Fields that one answer names.
+NAME_MAX = 100  # Characters of a field's name that are repeated to the client.
+PROBLEM_TYPE = "application/problem+json"
 
 log = structlog.get_logger()
 
@@ -31,23 +35,28 @@ class InvalidFields(Exception):
     """Fields of a request are wrong: *errors* has a text for each, by name."""
 
     def __init__(self, errors: Mapping[str, str], *, in_path: frozenset[str] = frozenset()) -> None:
-        super().__init__(", ".join(errors))
+        super().__init__()
         self.errors = [
             {"field": name, "detail": text} | ({} if name in in_path else {"pointer": f"/{_escaped(name)}"})
-            for name, text in errors.items()
+            for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
         ]
+        self.more = max(0, len(errors) - ERRORS_MAX)
 
 
 def problem(status: int, slug: str, title: str, detail: str | None = None, **members: Any) -> Response:
     """A response with problem details; *members* are its extensions."""
-    body = {"type": f"/problems/{slug}", "title": title, "status": status}
+    response = current_app.response_class(problem_body(status, slug, title, detail, **members), status)
+    response.content_type = PROBLEM_TYPE
+    return response
+
+
+def problem_body(status: int, slug: str, title: str, detail: str | None = None, **members: Any) -> bytes:
+    """Problem details as bytes of JSON."""
+    body = {"type": f"/problems/{slug}", "title": title, "status": int(status)}
     if detail:
         body["detail"] = detail
-    # Escaped, because a client's words are told back, and half a character has no UTF-8.
-    text = json.dumps(body | members, separators=(",", ":"))
-    response = current_app.response_class(text + "\n", status)
-    response.content_type = "application/problem+json"
-    return response
+    # Escaped to ASCII: the client's own text is repeated, and an unpaired surrogate has no UTF-8.
+    return json.dumps(body | members, separators=(",", ":")).encode() + b"\n"
 
 
 def init_app(app: Flask) -> None:
@@ -57,6 +66,13 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(DBAPIError, _unavailable)
     app.register_error_handler(PoolTimeout, _unavailable)
     app.register_error_handler(Overdue, _unavailable)
+
+    @app.errorhandler(Overloaded)
+    def on_overloaded(error: Overloaded) -> Response:
+        detail = "Too many orders wait for their turn. This one was not placed. Try again."
+        response = problem(503, "overloaded", "The service is overloaded", detail)
+        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        return response
 
     @app.errorhandler(InvalidBody)
     def on_invalid_body(error: InvalidBody) -> Response:
@@ -69,9 +85,9 @@ def init_app(app: Flask) -> None:
     @app.errorhandler(InvalidFields)
     def on_invalid_fields(error: InvalidFields) -> Response:
         detail = "; ".join(f"{e['field']} {e['detail']}" for e in error.errors)
-        return problem(
-            422, "invalid-fields", "The order cannot be taken as it is", detail, errors=error.errors
-        )
+        if error.more:
+            detail += f"; and {error.more} more"
+        return problem(422, "invalid-fields", "The request has invalid fields", detail, errors=error.errors)
 
     @app.errorhandler(KeyReused)
     def on_key_reused(error: KeyReused) -> Response:
@@ -129,6 +145,11 @@ def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
     response = problem(503, "database-unavailable", "The database is not available", detail, **members)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
+
+
+def shortened(name: str) -> str:
+    """A name that a client sent, no longer than it is worth repeating."""
+    return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
 
 
 def _escaped(name: str) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
+from sqlalchemy import Row
 
 from orders_service.api.problems import InvalidFields
 from orders_service.catalog.product import Product
@@ -16,9 +17,11 @@ PRODUCT_ID_MAX = 120
 USER_ID_MAX = 255
 QTY_MAX = 10_000
 UNIT_PRICE_MAX = 100_000_000
-PAGE_MAX = 1000
+PAGE_MAX = 1000  # Also the size of a page that names no limit.
+FIELDS_MAX = 50  # Of a body that is looked at field by field.
 TOTAL_PRICE_MAX = 2**31 - 1  # The course's Java and the sink's schema are 32-bit.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Control characters, halves of characters.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Control characters, unpaired surrogates.
+DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
 
 
 class Whole(fields.Field[int]):
@@ -49,7 +52,9 @@ class Name(fields.Field[str]):
         if not isinstance(value, str) or not value.strip() or len(value) > self._most:
             raise ValidationError(f"must be a text of 1 to {self._most} characters")
         if UNPRINTABLE.search(value):
-            raise ValidationError("must not hold control characters or halves of characters")
+            raise ValidationError("must not contain control characters or unpaired surrogates")
+        if value in DOT_SEGMENTS:
+            raise ValidationError("must not be . or .., which no URL can contain as a name")
         return value
 
 
@@ -74,7 +79,10 @@ USER_ID = Name(USER_ID_MAX)
 
 
 def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The checked fields of an order; raises `InvalidFields` with all that are wrong."""
+    """The checked fields of an order; raises `InvalidFields` with those that are wrong."""
+    if len(members) > FIELDS_MAX:
+        unknown = [name for name in members if name not in ORDER_REQUEST.fields]
+        raise InvalidFields(dict.fromkeys(unknown, OrderRequest.error_messages["unknown"]))
     try:
         return dict(ORDER_REQUEST.load(members))
     except ValidationError as error:
@@ -90,10 +98,10 @@ def load_user_id(user_id: str) -> str:
         raise InvalidFields({"userId": error.messages[0]}, in_path=frozenset({"userId"})) from error
 
 
-def load_limit(limit: str | None) -> int | None:
-    """The checked size of a page, None for all there is; raises `InvalidFields`."""
+def load_limit(limit: str | None) -> int:
+    """The checked size of a page; raises `InvalidFields`."""
     if limit is None:
-        return None
+        return PAGE_MAX
     if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= PAGE_MAX:
         text = f"must be a whole number from 1 to {PAGE_MAX}"
         raise InvalidFields({"limit": text}, in_path=frozenset({"limit"}))
@@ -112,7 +120,7 @@ def placed(order: Placement) -> dict[str, Any]:
     }
 
 
-def order(order: Order) -> dict[str, Any]:
+def order(order: Order | Row[Any]) -> dict[str, Any]:
     """The order as it is now."""
     shown = {
         "productId": order.product_id,
@@ -126,7 +134,7 @@ def order(order: Order) -> dict[str, Any]:
     return shown if order.reason is None else shown | {"reason": order.reason}
 
 
-def product(product: Product) -> dict[str, Any]:
+def product(product: Product | Row[Any]) -> dict[str, Any]:
     """The product with its stock."""
     return {
         "productId": product.product_id,

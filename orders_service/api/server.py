@@ -3,25 +3,32 @@
 import errno
 import gc
 import os
+import resource
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from orders_service import logs
 from orders_service.api.app import create_app
-from orders_service.api.greenlets import GreenletWorker, WaitingGreenlet, gather
+from orders_service.api.connections import IDLE_SECONDS
+from orders_service.api.greenlets import WaitingGreenlet, gather
 from orders_service.api.problems import problem
+from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
+from orders_service.api.worker import GreenletWorker
 from orders_service.settings import Settings
 
 STALL_SECONDS = 30  # A worker process that shows no sign of life for so long is replaced.
 DRAIN_SECONDS = 8  # How long a request may take to end after SIGTERM.
-KEEP_ALIVE_SECONDS = 75
+SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
+
+log = structlog.get_logger()
 
 
 class PortTaken(click.ClickException):
@@ -54,14 +61,18 @@ class Server(BaseApplication):  # type: ignore[misc]
             "threads": settings.api_threads,
             "timeout": STALL_SECONDS,
             "graceful_timeout": DRAIN_SECONDS,
-            "keepalive": KEEP_ALIVE_SECONDS,
+            "keepalive": IDLE_SECONDS,
+            "worker_connections": settings.api_connections_max,
+            "limit_request_line": LINE_BYTES,
+            "limit_request_fields": FIELDS_MAX,
+            "limit_request_field_size": FIELD_BYTES,
             "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
             "proc_name": "orders-service api",
             # Nothing that a proxy may say of its client is read here. So it is looked for in no request.
             "forwarded_allow_ips": "*",
             "secure_scheme_headers": {},
             "forwarder_headers": "",
-            "sendfile": False,  # It would go past `Reply`, and before the head.
+            "sendfile": False,  # It would bypass `Connection`, and send a body before its head.
             "control_socket_disable": True,  # It would lie in the home folder, which a container has not.
             # A worker shows signs of life by touching a file, which on a slow disk could stall it.
             "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
@@ -95,7 +106,20 @@ def _thaw(_: object, __: object) -> None:
 def serve(settings: Settings, *, greenlets: bool, **hooks: Callable[..., None]) -> None:
     """Serve until told to stop. Does not return. With *greenlets* a process has no real threads."""
     assert_free(settings.api_host, settings.api_port)
+    _allow_files(settings.api_connections_max + SPARE_FILES)
     Server(settings, hooks, greenlets=greenlets).run()
+
+
+def _allow_files(count: int) -> None:
+    """Raise this process's limit of open files: each client connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < count:
+        log.warning(
+            "Too few files may be open for API_CONNECTIONS_MAX. Raise `ulimit -Hn`.", may=hard, needs=count
+        )
 
 
 def assert_free(host: str, port: int) -> None:

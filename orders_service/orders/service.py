@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid4, uuid5
 
@@ -177,17 +177,9 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
     return order
 
 
-def all_of(
-    session: Session, user_id: str, *, after: str | None = None, most: int | None = None
-) -> Sequence[Order]:
-    """The customer's orders, oldest first: all of them, or those *after* an order, *most* at most.
-
-    Raises `OrderNotFound` for an order after which nothing can come.
-    """
-    query = select(Order).where(Order.user_id == user_id).order_by(Order.id).limit(most)
-    if after is not None:
-        query = query.where(Order.id > get(session, user_id, after).id)
-    return session.scalars(query).all()
+def listed(user_id: str) -> Select[Any]:
+    """The customer's orders. Their `id` is the order in which they were placed."""
+    return select(Order.__table__).where(Order.user_id == user_id)
 
 
 def oldest_pending(session: Session) -> Order | None:

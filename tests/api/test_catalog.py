@@ -1,7 +1,10 @@
 """`/catalog-service/catalogs`: every product with its stock, read only."""
 
 import pytest
+from sqlalchemy import insert
 
+from orders_service.catalog.product import Product
+from orders_service.database import utc_now
 from tests.api.kit import BERLIN, STOCKHOLM, TOKYO, Api, assert_problem, member
 
 CATALOGS = "/catalog-service/catalogs"
@@ -50,6 +53,32 @@ def test_the_catalog_is_read_only(api: Api, method: str, path: str) -> None:
     response = api.client.open(path, method=method, json={"stock": 1000})
 
     assert_problem(response, 405, "method-not-allowed")
+
+
+def test_a_large_catalog_is_listed_in_pages(own_api: Api) -> None:
+    ids = [f"P/{number}?&" for number in range(1200)]
+    rows = [
+        {"product_id": id_, "product_name": id_, "stock": 1, "unit_price": 1, "created_at": utc_now()}
+        for id_ in ids
+    ]
+    with own_api.databases.catalog.begin() as connection:
+        connection.execute(insert(Product), rows)
+
+    pages, path = [], CATALOGS
+    while path:
+        response = own_api.get(path)
+        pages.append([product["productId"] for product in response.json or []])
+        path = response.headers.get("Link", "").partition(">")[0].lstrip("<")
+
+    assert [len(page) for page in pages] == [1000, 203]
+    assert [id_ for page in pages for id_ in page] == [BERLIN, TOKYO, STOCKHOLM, *ids]
+    assert member(own_api.get(f"{CATALOGS}/P%2F7%3F%26"), "productId") == "P/7?&"
+
+
+def test_after_an_unknown_product_nothing_can_come(api: Api) -> None:
+    response = api.get(f"{CATALOGS}?after=unknown")
+
+    assert_problem(response, 404, "product-not-found")
 
 
 def test_an_empty_catalog_is_an_empty_list(own_api: Api) -> None:

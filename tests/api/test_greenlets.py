@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from orders_service.api.greenlets import Silence, Until, WaitingGreenlet, end_what_is_over
+from orders_service.api.greenlets import Until, WaitingGreenlet
 from orders_service.orders.service import Placed, Placement
 
 WANTED = Placement(order_id="o1", user_id="kim", product_id="LAMP", qty=1, unit_price=1)
@@ -35,7 +35,7 @@ def waits(until: Until, event: Event, *, beyond: Event | None = None) -> list[st
 def test_what_waits_too_long_goes_on_without() -> None:
     greenlet = started(lambda: waits(Until(0), Event()))
 
-    end_what_is_over(stopping=False)
+    Until.end_overdue()
 
     assert greenlet.get(timeout=5) == ["went on"]
 
@@ -44,7 +44,7 @@ def test_what_comes_in_time_is_waited_for() -> None:
     event = Event()
     greenlet = started(lambda: waits(Until(60), event))
 
-    end_what_is_over(stopping=False)
+    Until.end_overdue()
     gevent.sleep(0)
     event.set()
 
@@ -57,23 +57,11 @@ def test_what_came_before_the_end_was_raised_is_not_hit_by_it() -> None:
     greenlet = started(lambda: waits(Until(0), event, beyond=beyond))
 
     event.set()
-    end_what_is_over(stopping=False)
+    Until.end_overdue()
     gevent.sleep(0.01)
     beyond.set()
 
     assert greenlet.get(timeout=5) == ["it came", "went on"]
-
-
-def test_told_to_stop_only_a_silence_is_ended() -> None:
-    event = Event()
-    asked = started(lambda: waits(Until(60), event))
-    silent = started(lambda: waits(Silence(60), event))
-
-    end_what_is_over(stopping=True)
-
-    assert silent.get(timeout=5) == ["went on"]
-    event.set()
-    assert asked.get(timeout=5) == ["it came", "went on"]
 
 
 def test_what_is_raised_within_is_raised_and_ends_the_wait() -> None:
@@ -111,7 +99,7 @@ def test_an_order_that_waits_too_long_has_no_answer_and_a_later_one_disturbs_nob
         return outcome
 
     greenlet = started(asks)
-    end_what_is_over(stopping=False)
+    Until.end_overdue()
     gevent.sleep(0.01)
     waiting.answer(PLACED)
     gevent.sleep(0.01)

@@ -1,6 +1,7 @@
 """`POST …/orders`: what can be meant is placed; anything else is refused and leaves nothing."""
 
 import io
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -433,4 +434,36 @@ def test_of_several_things_wrong_at_once_nothing_is_written(api: Api, key: str) 
     response = api.place("%00", key=key, qty=0)
 
     assert response.status_code in (400, 422)
+    assert_nothing_written(api)
+
+
+def test_many_unknown_fields_are_not_all_named(api: Api) -> None:
+    body = json.dumps(ORDER | {f"field-{number}": 1 for number in range(3000)})
+
+    response = api.send(body)
+
+    assert_problem(response, 422, "invalid-fields", fields=tuple(f"field-{number}" for number in range(20)))
+    assert "2980 more" in str(member(response, "detail"))
+    assert_nothing_written(api)
+
+
+def test_a_long_name_of_a_field_is_not_repeated_whole(api: Api) -> None:
+    response = api.send(json.dumps(ORDER | {"x" * 60_000: 1}))
+
+    assert response.status_code == 422
+    assert len(response.text) < 1000
+
+
+@pytest.mark.parametrize("product", [".", ".."])
+def test_a_product_that_no_address_can_name_is_refused(api: Api, product: str) -> None:
+    response = api.place(productId=product)
+
+    assert_problem(response, 422, "invalid-fields", fields=("productId",))
+
+
+@pytest.mark.parametrize("user", [".", "%2e%2e", "..", "%2E"])
+def test_a_user_that_no_address_can_name_is_refused(api: Api, user: str) -> None:
+    response = api.place(user)
+
+    assert_problem(response, 422, "invalid-fields", fields=("userId",))
     assert_nothing_written(api)

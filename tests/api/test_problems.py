@@ -109,11 +109,38 @@ def test_an_order_is_placed_with_a_slash_at_the_end(api: Api) -> None:
     assert response.status_code == 201
 
 
-@pytest.mark.parametrize("query", ["?", "?qty=5", "?x=%FF", "?" + "x" * 1000])
-def test_a_query_does_not_matter(api: Api, query: str) -> None:
-    response = api.get(f"{ORDERS}{query}")
+@pytest.mark.parametrize(
+    "query",
+    ["status=PENDING", "limt=1", "limit=1&limit=2", "x=%FF", "%00", "x" * 5000, "limit=1&qty=5", "LIMIT=1"],
+)
+@pytest.mark.parametrize("path", [ORDERS, "/catalog-service/catalogs"])
+def test_a_parameter_that_a_list_does_not_have_is_refused(api: Api, path: str, query: str) -> None:
+    response = api.get(f"{path}?{query}")
 
-    assert (response.status_code, response.json) == (200, [])
+    assert_problem(response, 400, "bad-request")
+    assert len(response.text) < 500
+
+
+@pytest.mark.parametrize("path", [f"{ORDERS}/x", "/catalog-service/catalogs/CATALOG-001"])
+def test_where_there_is_no_parameter_every_one_is_refused(api: Api, path: str) -> None:
+    response = api.get(f"{path}?limit=1")
+
+    assert_problem(response, 400, "bad-request")
+    assert "it has none" in str(member(response, "detail"))
+
+
+def test_an_order_with_a_parameter_is_not_placed(api: Api) -> None:
+    response = api.client.post(f"{ORDERS}?qty=5", json=ORDER)
+
+    assert_problem(response, 400, "bad-request")
+    assert_nothing_written(api)
+
+
+@pytest.mark.parametrize("path", [ORDERS, "/livez", "/readyz", "/metrics", "/order-service/health-check"])
+def test_an_empty_query_is_none_and_a_probe_may_send_what_it_likes(api: Api, path: str) -> None:
+    query = "" if path == ORDERS else "t=1"
+
+    assert api.get(f"{path}?{query}").status_code == 200
 
 
 def test_a_fault_of_ours_is_logged_once_and_told_without_details(

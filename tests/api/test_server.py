@@ -14,7 +14,7 @@ import pytest
 
 from lab import Ports
 from orders_service.api.body import BODY_MAX
-from orders_service.api.greenlets import Reply
+from orders_service.api.connections import Connection
 from orders_service.api.server import Server
 from orders_service.settings import Settings
 from tests.api.kit import literal
@@ -198,12 +198,13 @@ def test_what_a_proxy_says_of_its_client_is_not_read(server: Address) -> None:
 def test_head_and_body_go_in_one_packet_and_what_comes_later_in_its_own() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        whole, headless = Reply(ours), Reply(ours)
+        connection = Connection(ours)
         for data in (b"head ", b"body", b"more"):
-            whole.sendall(data)
-        whole.finish()
-        headless.sendall(b"only a head")
-        headless.finish()
+            connection.sendall(data)
+        connection.finish_answer()
+        connection.begin_request()
+        connection.sendall(b"only a head")
+        connection.finish_answer()
 
         packets = [theirs.recv(100) for _ in range(3)]
 
@@ -213,10 +214,10 @@ def test_head_and_body_go_in_one_packet_and_what_comes_later_in_its_own() -> Non
 def test_an_answer_that_is_given_up_sends_nothing_more() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        reply = Reply(ours)
-        reply.sendall(b"head")
-        reply.shutdown(socket.SHUT_RDWR)
-        reply.finish()
+        connection = Connection(ours)
+        connection.sendall(b"head")
+        connection.shutdown(socket.SHUT_RDWR)
+        connection.finish_answer()
 
         assert theirs.recv(100) == b""
 

@@ -36,7 +36,7 @@ def test_a_rejected_order_shows_why(api: Api) -> None:
     assert (member(response, "status"), member(response, "reason")) == ("REJECTED", "unknown-product")
 
 
-@pytest.mark.parametrize("user", ["lee", "KIM", "kim ", "kím", "\0"])
+@pytest.mark.parametrize("user", ["lee", "KIM", "kim ", "kím"])
 def test_anothers_order_is_not_found(api: Api, user: str) -> None:
     order_id = api.placed("kim")
 

@@ -32,7 +32,7 @@ CATALOG = (
     '{"productId":"CATALOG-003","productName":"Stockholm","unitPrice":2000,"stock":120,"createdAt":"<time>"}]\n'
 )
 WRONG = (
-    '{"type":"/problems/invalid-fields","title":"The order cannot be taken as it is","status":422,'
+    '{"type":"/problems/invalid-fields","title":"The request has invalid fields","status":422,'
     '"detail":"qty must be an integer from 1 to 10000",'
     '"errors":[{"field":"qty","detail":"must be an integer from 1 to 10000","pointer":"/qty"}]}\n'
 )

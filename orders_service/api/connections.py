@@ -1,0 +1,249 @@
+"""Client connections. Whatever we wait for from a client has a bound in time, in bytes and in turns."""
+
+import heapq
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import IntEnum
+from typing import Any
+
+import gevent
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
+
+from orders_service.api.body import BODY_MAX
+from orders_service.api.greenlets import gather
+
+# Seconds that a client may take; the worker looks at them once a second.
+FIRST_SECONDS = 10  # From the connection to the first byte of its first request.
+IDLE_SECONDS = 75  # From an answer to the first byte of the next request.
+HEAD_SECONDS = 10  # From the first byte of a request to the end of its head.
+BODY_SECONDS = 10  # From the end of the head to the end of the body.
+ANSWER_SECONDS = 20  # From the first to the last byte of the answer.
+LINGER_SECONDS = 1  # For a client to read an answer that was sent before its request was read.
+STOP_SECONDS = 2  # A process that stops still answers requests that are on their way to it.
+
+HEAD_BYTES = 32 * 1024
+# The framing of a chunked body counts, too: a chunk of one byte takes six on the wire.
+BODY_BYTES = 2 * BODY_MAX
+UNREAD_BYTES = 64 * 1024  # An unread body is read to here; then the connection is closed.
+
+UNITS_IN_A_ROW = 2  # A unit is one read of the socket, or one request that was read before.
+EVICTED_AT_ONCE = 16  # One in sixteen: choosing whom to close costs a look at every connection.
+
+
+class Stage(IntEnum):
+    """What a connection's client does next."""
+
+    FIRST = 0  # It sends its first request.
+    IDLE = 1  # It may send another request, or close.
+    HEAD = 2
+    BODY = 3
+    ANSWER = 4  # It reads the answer.
+
+
+class HangUp(BaseException):
+    """The client took too long, and there is nothing that we could tell it."""
+
+
+class HeadTooSlow(Exception):
+    """The head of a request did not arrive in time."""
+
+
+class HeadTooLong(Exception):
+    """The head of a request has too many bytes."""
+
+
+class Connection:
+    """A client's socket, as gunicorn's parser reads it and its response writes to it.
+
+    The head of an answer is sent together with the beginning of its body, in one packet. `recv`, `send` and
+    `sendall` raise what `_overdue` returns when the client is too slow.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_bytes",
+        "_client",
+        "_greenlet",
+        "_head",
+        "_loop",
+        "_seen",
+        "_units",
+        "_waiting",
+        "deadline",
+        "since",
+        "stage",
+    )
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._greenlet = gevent.getcurrent()
+        self._loop = gevent.get_hub().loop
+        self._seen, self._units = -1, 0
+        self._waiting = False  # For the client. Only then may the greenlet be interrupted.
+        self._head: bytes | None = None
+        self._begun = False
+        self._enter(Stage.FIRST, FIRST_SECONDS)
+
+    def expect_request(self) -> None:
+        """Wait for the next request for as long as a kept connection may be idle."""
+        self._enter(Stage.IDLE, IDLE_SECONDS)
+
+    def begin_request(self) -> None:
+        """The head has been read. The body comes next."""
+        self._enter(Stage.BODY, BODY_SECONDS)
+        self._head, self._begun = None, False
+        self._take_turn()
+
+    def expect_rest(self) -> None:
+        """The request has been answered. The rest of its body, which nobody asked for, may come now."""
+        self._enter(Stage.BODY, LINGER_SECONDS)
+
+    def recv(self, size: int) -> bytes:
+        """Read at most *size* bytes; b"" when the client has closed its side.
+
+        Raises `HeadTooSlow`, `HeadTooLong`, `RequestTimeout`, `RequestEntityTooLarge` or `HangUp`.
+        """
+        self._waiting = True
+        try:
+            data: bytes = self._client.recv(size)
+        finally:
+            self._waiting = False
+        self._take_turn()
+        if self.stage <= Stage.IDLE:
+            self._enter(Stage.HEAD, HEAD_SECONDS)
+        self._bytes += len(data)
+        if self.stage == Stage.HEAD and self._bytes > HEAD_BYTES:
+            raise HeadTooLong
+        if self.stage == Stage.BODY and self._bytes > BODY_BYTES:
+            raise RequestEntityTooLarge
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        """Send *data*. The first call of an answer has its head, which waits for the second."""
+        if self._begun:
+            self._write(data)
+        elif self._head is None:
+            self._head = data
+        else:
+            self._begun = True
+            self._write(self._head + data)
+
+    def send(self, data: bytes) -> None:
+        """Send *data* at once: the line that invites a body (100 Continue)."""
+        self._waiting = True
+        try:
+            self._client.sendall(data)
+        finally:
+            self._waiting = False
+
+    def finish_answer(self) -> None:
+        """Send the head of an answer that has no body."""
+        if self._head is not None and not self._begun:
+            self._begun = True
+            self._write(self._head)
+
+    def shutdown(self, how: int) -> None:
+        """Give up an answer that has begun."""
+        self._begun = True
+        self._client.shutdown(how)
+
+    def linger(self) -> None:
+        """Let the client read the answer while it still sends.
+
+        Closing at once would reset the connection, and the client might never see the answer.
+        """
+        self.expect_rest()
+        with suppress(OSError, RequestTimeout, RequestEntityTooLarge):
+            self._client.shutdown(socket.SHUT_WR)
+            while self.recv(8192) and self._bytes < UNREAD_BYTES:
+                pass
+
+    def close(self) -> None:
+        """Close the socket."""
+        with suppress(OSError):
+            self._client.close()
+
+    @property
+    def waits_for_client(self) -> bool:
+        return self._waiting
+
+    def interrupt(self) -> None:
+        """Raise the time-out in the connection's greenlet, if it still waits. For the event loop to call."""
+        if self._waiting:
+            self._greenlet.throw(self._overdue())
+
+    def _overdue(self) -> BaseException:
+        if self.stage == Stage.HEAD:
+            return HeadTooSlow()
+        return RequestTimeout() if self.stage == Stage.BODY else HangUp()
+
+    def _enter(self, stage: Stage, seconds: float) -> None:
+        self.stage, self._bytes = stage, 0
+        self.since = time.monotonic()
+        self.deadline = self.since + seconds
+
+    def _write(self, data: bytes) -> None:
+        if self.stage != Stage.ANSWER:
+            self._enter(Stage.ANSWER, ANSWER_SECONDS)
+        self._waiting = True
+        try:
+            sent = self._client.send(data)  # `sendall` asks the system first how much it takes at a time.
+            if sent < len(data):
+                self._client.sendall(memoryview(data)[sent:])
+        finally:
+            self._waiting = False
+
+    def _take_turn(self) -> None:
+        """Let the others go first when this client's bytes have kept the event loop from polling."""
+        iteration = self._loop.iteration
+        if iteration != self._seen:
+            self._seen, self._units = iteration, 0
+            return
+        self._units += 1
+        if self._units > UNITS_IN_A_ROW:
+            gather()
+
+
+class Connections:
+    """Every open connection of a process: at most *most*, none longer than its client may take."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: set[Connection] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, client: Any) -> Connection:
+        """Take one more; when there are too many, those go that have kept us waiting longest."""
+        if len(self._open) >= self._most:
+            self._evict()
+        connection = Connection(client)
+        self._open.add(connection)
+        return connection
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection and close it."""
+        self._open.discard(connection)
+        connection.close()
+
+    def end_overdue(self, *, stopping: bool) -> None:
+        """Interrupt those whose client took too long and, before a stop, those that are idle."""
+        now = time.monotonic()
+        self._interrupt(lambda c: c.deadline < now or (stopping and c.stage <= Stage.IDLE))
+
+    def _evict(self) -> None:
+        waiting = [connection for connection in self._open if connection.waits_for_client]
+        count = max(1, self._most // EVICTED_AT_ONCE)
+        # Idle ones last: they belong to clients that have sent whole requests.
+        chosen = heapq.nsmallest(count, waiting, key=lambda c: (c.stage == Stage.IDLE, c.since))
+        for connection in chosen:
+            connection.deadline = 0.0
+            gevent.get_hub().loop.run_callback(connection.interrupt)
+
+    def _interrupt(self, chosen: Callable[[Connection], bool]) -> None:
+        for connection in self._open:
+            if connection.waits_for_client and chosen(connection):
+                gevent.get_hub().loop.run_callback(connection.interrupt)

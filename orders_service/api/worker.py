@@ -1,0 +1,97 @@
+"""gunicorn's worker with greenlets: a process of the API that serves hundreds of connections side by side."""
+
+import time
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.http import get_parser
+from gunicorn.http.errors import NoMoreData, ParseException
+from gunicorn.workers.ggevent import GeventWorker
+from werkzeug.exceptions import HTTPException
+
+from orders_service.api.connections import STOP_SECONDS, UNREAD_BYTES, Connection, Connections, HangUp
+from orders_service.api.greenlets import Until
+from orders_service.api.refusals import answer, refusal_of
+
+# An evicted connection needs a moment to end; meanwhile its successor is accepted.
+SPARE_CONNECTIONS = 100
+
+
+class GreenletWorker(GeventWorker):  # type: ignore[misc]
+    """Serves HTTP/1.1 within the bounds of `connections`, and refuses with problem details.
+
+    gunicorn's own loop waits for a client for as long as that likes. This one replaces it, and uses
+    gunicorn's parser, its response and its `handle_request`.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._connections = Connections(self.worker_connections)
+        self.worker_connections += SPARE_CONNECTIONS
+        self._stopping_since: float | None = None
+
+    def notify(self) -> None:
+        """Called once a second: end whatever has lasted too long."""
+        super().notify()
+        if not self.alive and self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+        Until.end_overdue()
+        self._connections.end_overdue(stopping=self._stopped_long_enough)
+
+    @property
+    def _stopped_long_enough(self) -> bool:
+        since = self._stopping_since
+        return since is not None and time.monotonic() - since >= STOP_SECONDS
+
+    def handle(self, listener: Any, client: Any, address: Any) -> None:
+        """Serve one connection until either side closes it."""
+        client.setblocking(True)
+        connection = self._connections.admit(client)
+        try:
+            self._converse(connection, listener.getsockname(), address)
+        except (OSError, NoMoreData, StopIteration, HangUp):
+            pass  # The client has closed, or was too slow. Nobody is left to be answered.
+        except BaseException as error:
+            self._refuse(connection, error)
+        finally:
+            self._connections.leave(connection)
+
+    def _converse(self, connection: Connection, here: Any, address: Any) -> None:
+        parser = get_parser(self.cfg, connection, address)
+        while True:
+            request = next(parser)
+            connection.begin_request()
+            request.proxy_protocol_info = {}
+            try:
+                self.handle_request(here, request, connection, address)
+                last = False
+            except StopIteration:  # The answer said `Connection: close`.
+                last = True
+            connection.finish_answer()
+            if not _drained(parser, connection) or last:
+                return
+            connection.expect_request()
+
+    def _refuse(self, connection: Connection, error: BaseException) -> None:
+        """Answer a request that cannot be read or, by a fault of ours, cannot be answered."""
+        refusal = refusal_of(error)
+        if refusal is None:
+            self.log.error("Cannot answer a request.", exc_info=error)
+            refusal = answer(HTTPStatus.INTERNAL_SERVER_ERROR, "The fault is ours; it was logged.")
+        try:
+            connection.send(refusal)
+            connection.linger()
+        except (OSError, HangUp):
+            pass  # The client has closed.
+
+
+def _drained(parser: Any, connection: Connection) -> bool:
+    """Whether the whole body has been read. What the view did not read is read now, if it is little."""
+    connection.expect_rest()
+    try:
+        if parser.finish_body(max_bytes=UNREAD_BYTES):
+            return True
+    except (ParseException, HTTPException):
+        return False
+    connection.linger()
+    return False
