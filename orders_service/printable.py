@@ -3,6 +3,7 @@
 import re
 
 WORD = re.compile(r"\S+")
+USER = re.compile(r"^([\w+.-]*://)?.*@", re.DOTALL)
 PASSWORD = re.compile(
     r"""((?:password|passwd|pwd)(?:=|["']\s*:\s*))(?:"[^"]*"|'[^']*'|[^\s&"']+)""", re.IGNORECASE
 )
@@ -36,6 +37,11 @@ def without_passwords(text: str) -> str:
 def _without_user_info(word: re.Match[str]) -> str:
     begin, end = word[0].find("//"), word[0].rfind("@")
     return f"{word[0][:begin]}//***{word[0][end:]}" if 0 <= begin < end else word[0]
+
+
+def without_user(value: str) -> str:
+    """Return *value*, a URL or meant to be one, without all that stands before its last `@`, blanks too."""
+    return without_passwords(USER.sub(r"\1***@", value))
 
 
 def safe(text: str) -> str:

@@ -22,7 +22,7 @@ from orders_service.api.greenlets import WaitingGreenlet, gather
 from orders_service.api.problems import problem
 from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from orders_service.api.worker import GreenletWorker
-from orders_service.settings import Settings
+from orders_service.settings import Settings, of_process
 
 STALL_SECONDS = 30  # A worker process that shows no sign of life for so long is replaced.
 DRAIN_SECONDS = 8  # How long a request may take to end after SIGTERM.
@@ -138,6 +138,6 @@ def assert_free(host: str, port: int) -> None:
 @click.command("api")
 def main() -> None:
     """Serve orders and catalog over HTTP until told to stop."""
-    settings = Settings.read()
+    settings = of_process("api")
     logs.configure(settings.log_level)
     serve(settings, greenlets=True, worker_exit=_thaw)

@@ -11,7 +11,7 @@ from orders_service.api.schemas import PRODUCT_ID_MAX, UNIT_PRICE_MAX, Name
 from orders_service.catalog import service
 from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
 from orders_service.database import in_transaction, utc_now
-from orders_service.settings import Settings
+from orders_service.settings import of_process
 
 TEXT_MAX = 255  # Of a name or a note.
 PIECES_MAX = 2**31 - 1
@@ -49,7 +49,7 @@ def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: i
         )
         return added, service.product(session, product_id).stock
 
-    with wiring.sessions(Settings.read().catalog_database_url)() as session:
+    with wiring.sessions(of_process("catalog").catalog_database_url)() as session:
         try:
             added, stock = in_transaction(session, work)
         except ProductNotFound as error:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from orders_service.settings import FIELDS, Settings, shown
+from orders_service.printable import safe
+from orders_service.settings import FIELDS, of_process, shown
 
 
 @click.group("config")
@@ -17,9 +18,9 @@ def main() -> None:
 @main.command()
 def show() -> None:
     """Print every setting, passwords hidden; a star marks what the environment sets."""
-    for name, value in Settings.read().show().items():
+    for name, value in of_process("config").show().items():
         star = "*" if is_set(name) else " "
-        click.echo(f"{star} {f'{name}={value}':<64} # {FIELDS[name.lower()].metadata['about']}")
+        click.echo(f"{star} {safe(f'{name}={value}'):<64} # {FIELDS[name.lower()].metadata['about']}")
 
 
 def is_set(name: str) -> bool:
@@ -32,9 +33,13 @@ PAGE = """\
 # Settings
 
 All come from the environment, are read once when a process starts, and are checked before it does anything
-else: those that cannot be used, alone or together, end it with exit code 2 and a message that names them all.
-What is set to nothing is not set. `orders-service config show` prints those in force. A secret is never
-printed, and may stand in a file of its own that `…_FILE` names.
+else. A process ends with exit code 2, and a message that names each, when settings that it uses are wrong,
+alone or together. A setting that it does not use never stops it: `orders-relay` runs with a wrong `API_PORT`.
+
+A variable that is empty is not set, and blanks around a value do not count. A variable that looks like a
+setting and is none (`API_PRT`) is named when a process starts, with the setting that was probably meant.
+`orders-service config show` prints the settings in force. A secret may stand in a file that `…_FILE` names.
+No secret, and nothing between `//` and `@`, is ever printed.
 
 Written by `orders-service config describe > docs/settings.md`.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from orders_service.connect import FOLDER, Config, Connect, ConnectError, load
-from orders_service.settings import Settings
+from orders_service.settings import of_process
 
 OUTBOX_ROUTER = "io.debezium.transforms.outbox.EventRouter"
 
@@ -22,7 +22,7 @@ def main() -> None:
 @click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
 def apply(names: tuple[str, ...], folder: Path) -> None:
     """Create or change connectors, and wait until they run. Safe to repeat; all or none."""
-    settings = Settings.read()
+    settings = of_process("connectors")
     connect = Connect(settings.connect_url)
     configs = {name: load(name, folder) for name in names}
     for name, config in configs.items():
@@ -89,7 +89,7 @@ def delete(names: tuple[str, ...]) -> None:
 
 
 def _connect() -> Connect:
-    return Connect(Settings.read().connect_url)
+    return Connect(of_process("connectors").connect_url)
 
 
 def _put_back(connect: Connect, before: dict[str, Config | None]) -> None:

@@ -18,7 +18,7 @@ from orders_service.events.dead_letters import place_of
 from orders_service.events.errors import Unreadable
 from orders_service.events.tables import DeadLetter
 from orders_service.orders.handlers import on_stock_answered
-from orders_service.settings import Settings
+from orders_service.settings import Settings, of_process
 from orders_service.workers import stock_consumer
 
 SHOWN = 60
@@ -73,7 +73,7 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
 @_choice
 def replay(place: str | None, everything: bool, reason: str | None, dry_run: bool) -> None:
     """Hand dead letters to their handler again, each in a transaction of its own."""
-    settings = Settings.read()
+    settings = Settings.read(process="dead-letters")
     handlers: dict[str, Handler] = {
         "catalog": stock_consumer.handler(settings),
         "orders": on_stock_answered,
@@ -89,7 +89,9 @@ def discard(place: str | None, everything: bool, reason: str | None, dry_run: bo
     A cancellation that has pieces to give back is not given up: replay it.
     """
     handlers: dict[str, Handler] = {
-        "catalog": partial(on_order_discarded, outbox=wiring.catalog_outbox(Settings.read())),
+        "catalog": partial(
+            on_order_discarded, outbox=wiring.catalog_outbox(Settings.read(process="dead-letters"))
+        ),
         "orders": lambda *_: [],
     }
     _resolve("discarded", handlers, place, everything, reason, dry_run)
@@ -146,7 +148,7 @@ def _apply(session: Session, *, letter: DeadLetter, handler: Handler, resolution
 
 
 def _databases() -> Iterator[tuple[str, Session]]:
-    for name, url in wiring.urls(Settings.read()).items():
+    for name, url in wiring.urls(of_process("dead-letters")).items():
         with wiring.sessions(url)() as session:
             yield name, session
 

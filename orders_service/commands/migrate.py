@@ -4,13 +4,13 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from orders_service import migrations, wiring
-from orders_service.settings import Settings
+from orders_service.settings import Settings, of_process
 
 
 @click.command("migrate")
 def main() -> None:
     """Bring both databases to their newest version. Safe to repeat, and to run twice at once."""
-    for line in migrate(Settings.read()):
+    for line in migrate(of_process("migrate")):
         click.echo(line)
 
 

@@ -10,7 +10,7 @@ from orders_service.database import DatabaseName, utc_now
 from orders_service.events import care
 from orders_service.events.purge import purge as purged
 from orders_service.orders import service
-from orders_service.settings import Settings
+from orders_service.settings import of_process
 
 
 @click.group("outbox")
@@ -22,7 +22,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 def list_(as_json: bool) -> None:
     """Print what is pending, by lane, and what the broker refused for good."""
-    settings, now = Settings.read(), utc_now()
+    settings, now = of_process("outbox"), utc_now()
     found = []
     for name, url in wiring.urls(settings).items():
         with wiring.sessions(url)() as session:
@@ -63,7 +63,7 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
     """Let events go out once more. Consumers do not mind what they had already."""
     if set_aside == (since is not None):
         raise click.UsageError("Say what: --set-aside, or --since TIME.")
-    settings = Settings.read()
+    settings = of_process("outbox")
     pending = database == "catalog" or settings.events_via == "relay"
     with wiring.sessions(wiring.urls(settings)[database])() as session:
         if since is None:
@@ -77,7 +77,7 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
 @click.option("--pending-older-than", "seconds", type=click.IntRange(min=0), required=True, help="Seconds.")
 def resend(seconds: int) -> None:
     """Place the events of orders once more that are still PENDING: their answers come again, too."""
-    settings = Settings.read()
+    settings = of_process("outbox")
     with wiring.sessions(settings.orders_database_url)() as session:
         count = service.resend(
             session,
@@ -90,7 +90,7 @@ def resend(seconds: int) -> None:
 @main.command()
 def purge() -> None:
     """Delete what was published longer ago than OUTBOX_KEEP_DAYS. The workers do it by themselves."""
-    settings = Settings.read()
+    settings = of_process("outbox")
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
     for name, url in wiring.urls(settings).items():
         with wiring.sessions(url)() as session:

@@ -18,7 +18,8 @@ from orders_service.api import server
 from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
 from orders_service.events.broker import BrokerError
-from orders_service.settings import Settings
+from orders_service.printable import safe
+from orders_service.settings import Settings, of_process
 from orders_service.workers import catalog_relay, loop, orders_relay, status_consumer, stock_consumer
 from orders_service.workers.broker import broker, topic_spec
 
@@ -33,7 +34,7 @@ POLL_SECONDS = 0.2
 def main(reset: bool) -> None:
     """Run everything in one process until Ctrl-C. Not for production."""
     started = time.monotonic()
-    given = Settings.read()
+    given = of_process("run")
     settings = replace(given, api_workers=1)
     logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
@@ -141,7 +142,7 @@ def _is_ready(host: str, port: int) -> bool:
 def _tell_environment(settings: Settings) -> None:
     for name, value in settings.show().items():
         if is_set(name):
-            click.echo(f"  · {name}={value} (from the environment)")
+            click.echo(safe(f"  · {name}={value} (from the environment)"))
 
 
 @contextmanager

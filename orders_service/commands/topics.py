@@ -8,7 +8,7 @@ import click
 
 from orders_service import wiring
 from orders_service.events.broker import BrokerError, TopicDescription
-from orders_service.settings import Settings
+from orders_service.settings import of_process
 from orders_service.workers.broker import broker, topic_spec
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ def main() -> None:
 @main.command()
 def create() -> None:
     """Create the topics of the settings that do not exist. Safe to repeat."""
-    settings = Settings.read()
+    settings = of_process("topics")
     names = list(wiring.topics(settings).names)
     created = _asked(lambda: broker(settings).create_topics(names, topic_spec(settings)))
     for name in names:
@@ -50,7 +50,7 @@ def describe(as_json: bool) -> None:
 
 
 def _described() -> list[TopicDescription]:
-    return _asked(broker(Settings.read()).describe_topics)
+    return _asked(broker(of_process("topics")).describe_topics)
 
 
 def _asked(question: Callable[[], T]) -> T:

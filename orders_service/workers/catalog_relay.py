@@ -7,7 +7,7 @@ from sqlalchemy.orm import sessionmaker
 
 from orders_service import logs, wiring
 from orders_service.events.relay import Relay
-from orders_service.settings import Settings
+from orders_service.settings import Settings, of_process
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
 from orders_service.workers.loop import Worker
@@ -29,6 +29,6 @@ def build(settings: Settings) -> Worker:
 @click.command("catalog-relay")
 def main() -> None:
     """Carry the catalog's outbox to the broker until told to stop."""
-    settings = Settings.read()
+    settings = of_process("catalog-relay")
     logs.configure(settings.log_level)
     loop.run(build(settings), "catalog-relay")

@@ -7,7 +7,7 @@ from sqlalchemy.orm import sessionmaker
 
 from orders_service import logs, wiring
 from orders_service.events.relay import Relay
-from orders_service.settings import Settings, SettingsError
+from orders_service.settings import Settings, SettingsError, of_process
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
 from orders_service.workers.loop import Worker
@@ -29,7 +29,7 @@ def build(settings: Settings) -> Worker:
 @click.command("orders-relay")
 def main() -> None:
     """Carry the orders' outbox to the broker until told to stop."""
-    settings = Settings.read()
+    settings = of_process("orders-relay")
     if settings.events_via != "relay":
         problem = "EVENTS_VIA is cdc: Debezium carries the outbox, and a relay would send every event again"
         raise SettingsError([problem])

@@ -7,7 +7,7 @@ import click
 from orders_service import logs, wiring
 from orders_service.events.consumer import Consumer
 from orders_service.orders.handlers import on_stock_answered
-from orders_service.settings import Settings
+from orders_service.settings import Settings, of_process
 from orders_service.workers import loop
 from orders_service.workers.broker import broker
 from orders_service.workers.loop import Worker
@@ -33,6 +33,6 @@ def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = Fal
 @click.option("--skip-gap", is_flag=True, help="Go on though the log lost events that were not read.")
 def main(skip_gap: bool) -> None:
     """Confirm or reject orders as the catalog answers, until told to stop."""
-    settings = Settings.read()
+    settings = of_process("status-consumer")
     logs.configure(settings.log_level)
     loop.run(build(settings, skip_gap=skip_gap), "status-consumer")

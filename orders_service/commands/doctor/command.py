@@ -5,13 +5,15 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 
 from orders_service.api.server import PortTaken, assert_free
 from orders_service.commands.doctor import broker, connect, databases
-from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, wrong
-from orders_service.settings import Settings, SettingsError
+from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, warning, wrong
+from orders_service.printable import safe
+from orders_service.settings import Settings, SettingsError, misspelt
 
 MARKS = {Level.FINE: "✔", Level.WARNING: "!", Level.WRONG: "✘", Level.AWAY: "✘"}
 COLOURS = {Level.FINE: "green", Level.WARNING: "yellow", Level.WRONG: "red", Level.AWAY: "red"}
@@ -31,7 +33,8 @@ def main(as_json: bool) -> None:
     """
     logging.getLogger("kafka").addHandler(logging.NullHandler())  # A finding says it in one line.
     code, told = 0, []
-    for name, finding in _examined():
+    for name, found in _examined():
+        finding = replace(found, seen=safe(found.seen), do=safe(found.do))
         code = max(code, _code(name, finding))
         if as_json:
             told.append({"check": name, **vars(finding)})
@@ -50,6 +53,8 @@ def _examined() -> Iterator[tuple[str, Finding]]:
             yield NAME, wrong(problem, "see docs/settings.md")
         return
     yield NAME, fine("can be used; orders-service config show")
+    for variable, advice in misspelt():
+        yield NAME, warning(f"{variable} is no setting of this service and is ignored", advice)
     yield from made([Check("port", lambda: _port(settings))])
     for name in ("orders", "catalog"):
         database = databases.Examined(name, settings)

@@ -1,0 +1,127 @@
+"""The variables of a process: which are settings, which of those it uses, and which are misspelt."""
+
+import re
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+# What each process uses; one that ends in `_` stands for all that begin with it. Others use everything.
+ORDERS, CATALOG = "ORDERS_DATABASE_URL", "CATALOG_DATABASE_URL"
+TOPICS = ("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC")
+LOG = ("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE", "LOG_LEVEL", *TOPICS)
+KEPT = ("OUTBOX_KEEP_DAYS", "TOPIC_RETENTION_DAYS")
+USES = {
+    "api": (ORDERS, CATALOG, *LOG, "API_", "EVENTS_VIA"),
+    "orders-relay": (ORDERS, *LOG, *KEPT, "RELAY_LEASE_SECONDS", "EVENTS_VIA"),
+    "stock-consumer": (CATALOG, *LOG, "STOCK_GROUP", "CATALOG_CHECK_PRICE"),
+    "catalog-relay": (CATALOG, *LOG, *KEPT, "RELAY_LEASE_SECONDS"),
+    "status-consumer": (ORDERS, *LOG, *KEPT, "STATUS_GROUP", "EVENTS_VIA"),
+    "first-order": (ORDERS, *LOG, "API_HOST", "API_PORT"),
+    "migrate": (ORDERS, CATALOG, "STATE_DIR"),
+    "topics": (*LOG, "TOPIC_"),
+    "outbox": (ORDERS, CATALOG, "STATE_DIR", *TOPICS, *KEPT, "EVENTS_VIA"),
+    "dead-letters": (ORDERS, CATALOG, "STATE_DIR", *TOPICS, "CATALOG_CHECK_PRICE"),
+    "catalog": (CATALOG, "STATE_DIR"),
+    "connectors": ("CONNECT_URL", "EVENTS_VIA"),
+}
+
+NEAR, VERY_NEAR = 0.8, 0.87  # How like a setting a name must be: with the same first word, and without.
+# What Kubernetes and Docker add for every Service that they know.
+LINKS = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)")
+OTHERS = ("STATE_DIRECTORY",)  # systemd's.
+ADDRESS = re.compile(r"(tcp|udp|sctp)://")
+
+
+def used(process: str, names: Collection[str], *, kafka: bool) -> set[str]:
+    """Those of *names* that *process* uses, with Kafka or without; all for one that is not in the table."""
+    uses = USES.get(process)
+    if uses is None:
+        return set(names)
+    return {name for name in names if any(_is(name, use) for use in uses if kafka or use != "KAFKA_")}
+
+
+def _is(name: str, use: str) -> bool:
+    return name == use or (use.endswith("_") and name.startswith(use))
+
+
+def given(
+    variables: Mapping[str, str], names: Collection[str], secrets: Collection[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What is set, without blanks around it, and what is wrong, by name.
+
+    A secret may stand in a file that `…_FILE` names.
+    """
+    values: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for name in names:
+        value = variables.get(name)
+        path = variables.get(f"{name}_FILE") if name in secrets else None
+        if value and path:
+            problems[name] = f"{name} and {name}_FILE are both set; keep one"
+            continue
+        if path:
+            try:
+                value = Path(path).read_text(encoding="utf-8")
+            except (OSError, ValueError) as error:
+                cause = getattr(error, "strerror", None) or "it is not text in UTF-8"
+                problems[name] = f"{name}_FILE names a file that cannot be read: {cause}"
+                continue
+        if path or value:
+            _take(name, value or "", values, problems)
+    return values, problems
+
+
+def _take(name: str, value: str, values: dict[str, str], problems: dict[str, str]) -> None:
+    # A blank may be part of a password. A line's end is not: an editor or `echo` has put it there.
+    text = value.strip("\r\n") if name.endswith("_PASSWORD") else value.strip()
+    if not text:
+        problems[name] = f"{name} must have a value, not only blanks"
+    elif _is_text(text):
+        values[name] = text
+    else:
+        problems[name] = f"{name} is not text in UTF-8"
+
+
+def _is_text(value: str) -> bool:
+    """Whether *value* has only whole characters; Python keeps a variable's other bytes as lone surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def origin(name: str, value: str) -> str:
+    """Who has set *name* to *value*, and what to do about it, if that can be told."""
+    if not (ADDRESS.match(value) and name.endswith("_PORT")):
+        return ""
+    service = name.removesuffix("_PORT").lower().replace("_", "-")
+    return (
+        f". Kubernetes sets {name} for a Service named {service}:"
+        " rename the Service, or set enableServiceLinks: false in the pod"
+    )
+
+
+def misspelt(
+    variables: Mapping[str, str], names: Collection[str], secrets: Collection[str]
+) -> list[tuple[str, str]]:
+    """The *variables* that look like one of *names* and are none, each with what to do about it."""
+    known = {*names, *(f"{name}_FILE" for name in secrets)}
+    found = []
+    for variable in sorted(variables.keys() - known):
+        value, name = variables[variable], variable.upper()
+        if not value or name in OTHERS or LINKS.fullmatch(name) or ADDRESS.match(value):
+            continue
+        stem = name.removesuffix("_FILE")
+        if stem != name and stem in names:
+            found.append((variable, f"only a secret is read from a file; set {stem}"))
+        elif near := _nearest(name, known):
+            found.append((variable, f"did you mean {near}?"))
+    return found
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    """The setting that *name* is meant to be; empty for a name that only looks a little like one."""
+    if name in known:
+        return name
+    first, *others = name.split("_")
+    same = [other for other in known if get_close_matches(first, [other.partition("_")[0]], 1, 0.8)]
+    parts = [other for other in sorted(same, key=len) if others and set(others) <= set(other.split("_")[1:])]
+    near = get_close_matches(name, known, 1, VERY_NEAR) or get_close_matches(name, same, 1, NEAR) or parts
+    return near[0] if near else ""

@@ -1,0 +1,143 @@
+"""The kinds of settings: what each allows, and what may be shown of it."""
+
+import dataclasses
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError, fields, validate
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+ON = ("on", "true", "yes", "1")
+OFF = ("off", "false", "no", "0")
+MARIADB_PORT = 3306
+DRIVERS = {"mariadb+pymysql": "mariadb+pymysql://", "sqlite": "sqlite:///"}
+OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_key", "unix_socket")
+
+# What is allowed, in words: `config describe` tells it before, the error after.
+DATABASE_URL = "a database URL"
+BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
+DATABASES = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
+TOPIC = "letters, digits, dots, hyphens and underscores, 249 at most"
+SERVERS = "host:port, or several parted by commas"
+HOST = "the name or the address of a host"
+FILE = "a file that can be read"
+CERTIFICATES = "a file of certificates in PEM"
+HTTP_URL = "an http:// or https:// URL, without user and password"
+
+
+def database_url(value: str) -> None:
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError) as error:
+        raise ValidationError(f"must be {DATABASE_URL}") from error
+    if url.drivername not in DRIVERS:
+        raise ValidationError(f"must {BEGINNING}, not {url.drivername}://")
+    if not url.database:
+        raise ValidationError("must name a database")
+    if url.database == ":memory:":
+        raise ValidationError("must name a file: each connection would have a memory of its own")
+    if "@" in (url.host or ""):
+        raise ValidationError("must have an @ in its password written as %40")
+    if url.query.keys() & {"password", "passwd"}:
+        raise ValidationError("must have its password before the @, where it is hidden from view")
+    if unknown := sorted(url.query.keys() - set(OPTIONS if url.drivername != "sqlite" else ())):
+        raise ValidationError(f"must not have the option {unknown[0]}, which is not known")
+    host(url.host or "")
+    port(url.port or MARIADB_PORT)
+
+
+def topic(value: str) -> None:
+    validate.Regexp(r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}\Z", error=f"must be {TOPIC}")(value)
+
+
+def servers(value: str) -> None:
+    part = r"[^\s,:@/]+:[0-9]{1,5}"
+    validate.Regexp(rf"{part}(,{part})*\Z", error=f"must be {SERVERS}")(value)
+    for name, _, number in (server.partition(":") for server in value.split(",")):
+        host(name)
+        port(int(number))
+
+
+def host(value: str) -> None:
+    try:
+        value.encode("idna")  # As every connection will; what it cannot encode is not an OSError there.
+    except UnicodeError as error:
+        raise ValidationError(f"must have {HOST}") from error
+
+
+def port(value: int) -> None:
+    validate.Range(1, 65535, error="must have a port from 1 to 65535")(value)
+
+
+def http_url(value: str) -> None:
+    validate.Regexp(r"https?://[^\s/@?#]+(/[^\s@]*)?\Z", error=f"must be {HTTP_URL}")(value)
+    try:
+        parsed = urlsplit(value)
+        number = parsed.port
+    except ValueError as error:
+        raise ValidationError(f"must be {HTTP_URL}") from error
+    host(parsed.hostname or "")
+    port(1 if number is None else number)
+
+
+def file(value: str) -> None:
+    try:
+        Path(value).open("rb").close()
+    except (OSError, ValueError) as error:
+        raise ValidationError(f"must be {FILE}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def certificates(value: str) -> None:
+    file(value)
+    try:
+        ssl.create_default_context(cafile=value)
+    except ssl.SSLError as error:
+        raise ValidationError(f"must be {CERTIFICATES}: {error}") from error
+
+
+def nothing(secret: str) -> str:
+    return secret and "***"
+
+
+def setting(
+    default: Any, field: fields.Field[Any], about: str, *, secret: Callable[[str], str] | None = None
+) -> Any:
+    """A setting; of one that is *secret*, this says what may be shown."""
+    metadata = {"field": field, "about": about, "secret": secret}
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
+
+
+def text(allowed: str = "any text", *checks: Any) -> fields.String:
+    return fields.String(
+        validate=[validate.Length(min=1, error="must not be empty"), *checks], metadata={"allowed": allowed}
+    )
+
+
+def whole(least: int, most: int) -> fields.Integer:
+    allowed = f"a whole number from {least} to {most}"
+    error = f"must be {allowed}"
+    return fields.Integer(
+        validate=validate.Range(least, most, error=error),
+        error_messages={"invalid": error},
+        metadata={"allowed": allowed},
+    )
+
+
+def one_of(*choices: str) -> fields.String:
+    allowed = " or ".join(choices)
+    return fields.String(
+        validate=validate.OneOf(choices, error=f"must be {allowed}"), metadata={"allowed": allowed}
+    )
+
+
+def switch() -> fields.Boolean:
+    return fields.Boolean(
+        truthy=set(ON),
+        falsy=set(OFF),
+        error_messages={"invalid": "must be on or off"},
+        metadata={"allowed": " or ".join(", ".join(words) for words in (ON, OFF))},
+    )

@@ -1,0 +1,77 @@
+"""Settings that cannot go together."""
+
+import os
+import ssl
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy.engine import make_url
+
+from orders_service.setting_kinds import MARIADB_PORT
+
+PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
+
+
+def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Collection[str]) -> list[str]:
+    """A line for each two settings that cannot go together, if the first is *used*.
+
+    Those that are *wrong* by themselves are left out.
+    """
+    same_database = _place(values["orders_database_url"]) == _place(values["catalog_database_url"])
+    same_topic = values["stock_topic"] == values["catalog_topic"]
+    sink_is_catalog = values["orders_sink_topic"] == values["catalog_topic"]
+    sink_is_stock = values["orders_sink_topic"] == values["stock_topic"]
+    same_group = values["status_group"] == values["stock_group"]
+    too_few = values["topic_min_insync_replicas"] > values["topic_replication"]
+    too_soon = values["outbox_keep_days"] <= values["topic_retention_days"]
+    own, none = "each needs its own", "nothing could be sent"
+    gone = "what a topic has dropped could not be sent again"
+    rules = [
+        (same_database, "CATALOG_DATABASE_URL", "is the same database as", "ORDERS_DATABASE_URL", own),
+        (same_topic, "STOCK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
+        (sink_is_catalog, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
+        (sink_is_stock, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
+        (same_group, "STATUS_GROUP", "is the same group as", "STOCK_GROUP", own),
+        (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
+        (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
+        *_of_kafka(values),
+    ]
+    return [
+        f"{one} {fault} {other}; {so}"
+        for broken, one, fault, other, so in rules
+        if broken and one in used and not {one, other} & set(wrong)
+    ]
+
+
+def _of_kafka(values: Mapping[str, Any]) -> list[tuple[bool, str, str, str, str]]:
+    protocol, user = values["kafka_security_protocol"], ("KAFKA_USERNAME", "KAFKA_PASSWORD")
+    certificate, key = "KAFKA_CERTIFICATE_FILE", "KAFKA_KEY_FILE"
+    with_user, with_tls = protocol.startswith("SASL"), protocol.endswith("SSL")
+    used = dict.fromkeys(user, with_user) | dict.fromkeys(("KAFKA_CA_FILE", certificate, key), with_tls)
+    given = {name for name in used if values[name.lower()]}
+    two, it_is = {certificate, key} & given, f"it is {protocol}"
+    unfit = _misfit(values["kafka_certificate_file"], values["kafka_key_file"]) if len(two) == 2 else ""
+    return [
+        *((with_user and n not in given, n, "must be set for", PROTOCOL, it_is) for n in user),
+        *((n in given and not used[n], n, "is of no use for", PROTOCOL, it_is) for n in used),
+        (two == {key}, certificate, "must be set for", key, "one is nothing without the other"),
+        (two == {certificate}, key, "must be set for", certificate, "one is nothing without the other"),
+        (bool(unfit), key, "is not the key of", certificate, unfit),
+    ]
+
+
+def _place(url: str) -> tuple[str | int | None, ...]:
+    """What all URLs of one database have in common."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return (os.path.abspath(parsed.database or ""),)
+    return parsed.host, parsed.port or MARIADB_PORT, parsed.database
+
+
+def _misfit(certificate: str, key: str) -> str:
+    """Why the *key* cannot be used with its *certificate*; empty if it can."""
+    try:
+        ssl.create_default_context().load_cert_chain(certificate, key, password="")
+    except (OSError, ValueError) as error:
+        return str(error)
+    return ""
