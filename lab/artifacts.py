@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
 import threading
 import time
@@ -18,7 +17,9 @@ from typing import TextIO
 
 from jgo.maven import MavenContext, PythonResolver
 
+from .content import is_as_published, unpack
 from .errors import ArtifactError
+from .private import opened, private
 
 LOCK = Path(__file__).with_name("artifacts.lock")
 AT_ONCE = 8
@@ -33,10 +34,12 @@ def cache() -> Path:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One published file: `group:artifact:version[:classifier:packaging]` and the SHA-256 it must have."""
+    """A published file: `group:artifact:version[:classifier:packaging]` and the SHA-256 that it must have."""
 
     coordinate: str
     sha256: str
+    content: str = ""
+    """The digest of what is in it, if it is an archive that is used unpacked."""
 
     def __post_init__(self) -> None:
         if self.coordinate.count(":") not in (2, 4):
@@ -73,7 +76,11 @@ def locked(section: str, lock: Path = LOCK) -> list[Artifact]:
         sections = tomllib.loads(lock.read_text())
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ArtifactError(f"{lock.name} cannot be read: {error}") from error
-    return [Artifact(coordinate, sha256) for coordinate, sha256 in sections.get(section, {}).items()]
+    found = sections.get(section, {}).items()
+    return [
+        Artifact(name, *([it] if isinstance(it, str) else (it["sha256"], it["content"])))
+        for name, it in found
+    ]
 
 
 def files(artifacts: Sequence[Artifact], out: TextIO) -> list[Path]:
@@ -85,16 +92,36 @@ def files(artifacts: Sequence[Artifact], out: TextIO) -> list[Path]:
 
 
 def unpacked(artifact: Artifact, out: TextIO) -> Path:
-    """The artifact as a folder of what is in it. The archive itself is not kept."""
-    if not artifact.folder.exists():
+    """The artifact as a folder of what is in it, checked against the lock. The archive itself is not kept.
+
+    A folder that holds anything else, one file more included, is replaced.
+    """
+    if not _is_unpacked(artifact):
         with _alone():
-            if not artifact.folder.exists():
-                _fetch(_missing([artifact]), out)
-                with _work_folder() as work:
-                    _unpack(artifact.path, work / "content")
-                    _move(work / "content", artifact.folder)
-                artifact.path.unlink(missing_ok=True)
+            if not _is_unpacked(artifact):
+                if artifact.folder.exists():
+                    out.write(f"{artifact.folder} was changed since it was unpacked; unpacking it again\n")
+                _unpack(artifact, out)
     return artifact.folder
+
+
+def _is_unpacked(artifact: Artifact) -> bool:
+    private(cache())
+    return artifact.folder.is_dir() and is_as_published(artifact.folder, artifact.content)
+
+
+def _unpack(artifact: Artifact, out: TextIO) -> None:
+    _fetch(_missing([artifact]), out)
+    with _work_folder() as work:
+        unpack(artifact.path, work / "content")
+        if artifact.folder.is_symlink() or artifact.folder.is_file():
+            artifact.folder.unlink()
+        elif artifact.folder.exists():
+            artifact.folder.rename(work / "changed")
+        _move(work / "content", artifact.folder)
+    artifact.path.unlink(missing_ok=True)
+    if not is_as_published(artifact.folder, artifact.content):
+        raise ArtifactError(f"{artifact.coordinate}: its content is not the one in {LOCK.name}")
 
 
 def download(artifact: Artifact, folder: Path, progress: "Progress | None" = None) -> Path:
@@ -161,8 +188,7 @@ def _missing(artifacts: Sequence[Artifact]) -> list[Artifact]:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Two processes wait for each other: the second finds what the first fetched, whole."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "lock").open("w") as lock:
+    with opened(private(cache()) / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -193,8 +219,7 @@ def _fetch_one(artifact: Artifact, work: Path, progress: Progress) -> None:
 @contextmanager
 def _work_folder() -> Iterator[Path]:
     """A folder on the cache's own disk, so that what is ready can be renamed into place."""
-    cache().mkdir(parents=True, exist_ok=True)
-    for left_behind in cache().glob("work-*"):
+    for left_behind in private(cache()).glob("work-*"):
         if time.time() - left_behind.stat().st_mtime > LEFT_BEHIND_SECONDS:
             shutil.rmtree(left_behind, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="work-", dir=cache()) as work:
@@ -209,13 +234,3 @@ def _move(source: Path, target: Path) -> None:
     except OSError:
         if not target.is_dir():
             raise
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    if archive.suffix == ".gz":
-        with tarfile.open(archive) as tar:
-            # Python 3.11.3 and older know no filter; newer ones warn without one.
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)
-            tar.extractall(folder)
-    else:
-        shutil.unpack_archive(archive, folder, "zip")

@@ -1,22 +1,20 @@
 """One real Kafka broker."""
 
-import socket
-import struct
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from .addresses import speaks_kafka
 from .artifacts import files, locked
 from .data import make_data
 from .java import class_path, jvm, properties
 from .ports import HOST, Ports
+from .private import write
 from .server import Server
 
 HEAP = "384m"
 OFFSETS_KEEP_MINUTES = 365 * 24 * 60
-# Request 18 (ApiVersions), version 0, correlation id 1, client id "lab": what every client asks first.
-HELLO = struct.pack(">ihhih3s", 13, 18, 0, 1, 3, b"lab")
 
 
 class Broker(Server):
@@ -41,7 +39,7 @@ class Broker(Server):
         files(locked("kafka"), out)
 
     def prepare(self) -> None:
-        Path(self.mark).write_text(self._properties(self.data))
+        write(Path(self.mark), self._properties(self.data))
         if not self.data.exists():
             make_data(self, self.data, self._format)
 
@@ -52,18 +50,11 @@ class Broker(Server):
         return class_path()
 
     def answers(self) -> bool:
-        try:
-            with socket.create_connection((HOST, self.ports[0]), timeout=2) as connection:
-                connection.sendall(HELLO)
-                with connection.makefile("rb") as answer:
-                    _size, correlation, error = struct.unpack(">iih", answer.read(10))
-        except (OSError, struct.error):
-            return False
-        return (correlation, error) == (1, 0)
+        return speaks_kafka(HOST, self.ports[0])
 
     def _format(self, new: Path, work: Path) -> list[str]:
         configuration = work / "format.properties"
-        configuration.write_text(self._properties(new))
+        write(configuration, self._properties(new))
         arguments = ["--cluster-id", cluster_id(self._home), "--config", str(configuration)]
         return jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN")
 

@@ -11,6 +11,7 @@ from .artifacts import files, locked, unpacked
 from .java import class_path, jvm, properties
 from .kafka import Kafka
 from .ports import HOST, Ports
+from .private import write
 from .server import Server
 
 HEAP = "512m"
@@ -55,7 +56,7 @@ class Connect(Server):
             "consumer.session.timeout.ms": 10000,
             "consumer.heartbeat.interval.ms": 3000,
         }
-        Path(self.mark).write_text(properties(settings))
+        write(Path(self.mark), properties(settings))
 
     def command(self) -> list[str]:
         return jvm("org.apache.kafka.connect.cli.ConnectDistributed", self.mark, heap=HEAP)

@@ -1,4 +1,4 @@
-"""A server's data folder: there whole, or not at all."""
+"""Makes a server's data folder: complete, or not at all."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import ServerDied
+from .private import opened
 from .server import Server
 
 
@@ -18,10 +19,12 @@ def make_data(server: Server, data: Path, command: Callable[[Path, Path], list[s
     """
     for left_behind in server.folder.glob("new-*"):
         shutil.rmtree(left_behind, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="new-", dir=server.folder) as work, server.log.open("ab") as log:
+    with tempfile.TemporaryDirectory(prefix="new-", dir=server.folder) as work, opened(server.log) as log:
         new = Path(work, "data")
         environment = {**os.environ, **server.environment()}
-        done = subprocess.run(command(new, Path(work)), env=environment, stdout=log, stderr=log, check=False)
+        done = subprocess.run(
+            command(new, Path(work)), env=environment, stdout=log, stderr=log, umask=0o077, check=False
+        )
         if done.returncode:
             raise ServerDied(server.name, "could not make its data folder", server.log, server.last_words())
         new.rename(data)

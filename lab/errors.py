@@ -7,7 +7,9 @@ LabError
 ├── ServerDied             a server ended, or did not answer in time
 ├── WrongServers           the data was made for other servers than were asked for
 ├── UnknownServer          no server has that name
-└── NotRunning             a tool was called for a server that does not answer
+├── NotRunning             a tool was called for a server that does not answer
+├── NobodyListens          a tool was told an address at which no server answers
+└── NoSuchFile             a tool was told a file that is not there
 """
 
 from pathlib import Path
@@ -55,3 +57,11 @@ class NotRunning(LabError):
     def __init__(self, server: str) -> None:
         super().__init__(f"{server} does not answer: `python -m lab up` starts it")
         self.server = server
+
+
+class NobodyListens(LabError):
+    """A tool was told an address at which no server answers."""
+
+
+class NoSuchFile(LabError):
+    """A tool was told a file that is not there."""

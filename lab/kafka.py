@@ -7,6 +7,7 @@ from pathlib import Path
 from .broker import Broker
 from .errors import WrongServers
 from .ports import Ports
+from .private import write
 
 
 class Kafka:
@@ -31,7 +32,7 @@ class Kafka:
 
     def note_size(self) -> None:
         """Write down how many brokers there are, before the first of them has data."""
-        self._note.write_text(str(self.count))
+        write(self._note, str(self.count))
 
     def forget_size(self) -> None:
         self._note.unlink(missing_ok=True)

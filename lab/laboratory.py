@@ -16,6 +16,7 @@ from .errors import UnknownServer
 from .kafka import Kafka
 from .mariadb import MariaDB
 from .ports import HOST, Ports
+from .private import opened, private
 from .server import Server
 
 HOME = Path(__file__).resolve().parent.parent / "var" / "lab"
@@ -130,8 +131,7 @@ class Lab:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Two commands on one lab wait for each other."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        with (self.home / "lock").open("w") as lock:
+        with opened(private(self.home) / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

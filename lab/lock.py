@@ -1,4 +1,4 @@
-"""Writes `artifacts.lock` anew: `python -m lab.lock`. Needs Maven, which alone gets the versions right."""
+"""Write `artifacts.lock` anew: `python -m lab.lock`. Needs Maven, which alone resolves the versions right."""
 
 import hashlib
 import re
@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .artifacts import AT_ONCE, LOCK, Artifact, download
+from .content import digest, unpack
 
 KAFKA, LOG4J, DEBEZIUM = "4.3.1", "2.25.3", "3.3.0.Final"
 WANTED = [
@@ -44,12 +45,20 @@ def with_dependencies(coordinates: list[str]) -> list[str]:
 
 def main() -> None:
     sections = {"kafka": with_dependencies(WANTED), "mariadb": MARIADB, "connectors": CONNECTORS}
-    lines = ["# Written by `python -m lab.lock`: group:artifact:version[:classifier:packaging] = SHA-256."]
+    lines = [
+        "# Written by `python -m lab.lock`: group:artifact:version[:classifier:packaging] = SHA-256.",
+        "# Of an archive that is used unpacked, also the digest of its content (lab/content.py).",
+    ]
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
 
         def line(coordinate: str) -> str:
             path = download(Artifact(coordinate, ""), Path(folder))
-            return f'"{coordinate}" = "{hashlib.sha256(path.read_bytes()).hexdigest()}"'
+            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+            if coordinate not in (*MARIADB, *CONNECTORS):
+                return f'"{coordinate}" = "{sha256}"'
+            unpack(path, Path(folder, "content", sha256))
+            content = digest(Path(folder, "content", sha256))
+            return f'"{coordinate}" = {{sha256 = "{sha256}", content = "{content}"}}'
 
         for section, coordinates in sections.items():
             lines += ["", f"[{section}]", *pool.map(line, coordinates)]

@@ -1,6 +1,7 @@
 """A real MariaDB, set up as Debezium needs it."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -10,6 +11,7 @@ from .accounts import accounts, database_of_its_own, password
 from .data import make_data
 from .errors import WrongServers
 from .ports import HOST, Ports
+from .private import private, write
 from .programs import programs
 from .server import Server
 
@@ -55,11 +57,11 @@ class MariaDB(Server):
         programs(out)
 
     def prepare(self) -> None:
-        (self.folder / "init.sql").write_text("".join(f"{statement};\n" for statement in accounts()))
+        write(self.folder / "init.sql", "".join(f"{statement};\n" for statement in accounts()))
         made_by = self.folder / "made-by"
-        self._temporary.mkdir(exist_ok=True)
+        private(self._temporary)
         if not self.data.exists():
-            made_by.write_text(programs().origin)
+            write(made_by, programs().origin)
             make_data(self, self.data, self._install)
         elif made_by.read_text() != programs().origin:
             raise WrongServers(
@@ -95,6 +97,9 @@ class MariaDB(Server):
             "--sync-binlog=1",  # As `doctor` advises, and as a deployment runs.
             *_as_root(),
         ]
+
+    def environment(self) -> Mapping[str, str]:
+        return {"UMASK": "0600", "UMASK_DIR": "0700"}
 
     def answers(self) -> bool:
         try:

@@ -60,6 +60,7 @@ def _from_lock(out: TextIO) -> Programs:
     (jar,) = locked("mariadb")
     (base,) = unpacked(jar, out).glob("**/linux")
     for program in (*base.glob("bin/*"), *base.glob("scripts/*")):
-        program.chmod(0o755)
+        if not os.access(program, os.X_OK):  # A .jar does not keep that.
+            program.chmod(0o755)
     origin = f"MariaDB {jar.version}"
     return Programs(origin, base / "bin/mariadbd", base / "scripts/mariadb-install-db", base / "bin/mariadb")

@@ -1,5 +1,6 @@
 """A server process that outlives the command that started it, and is known again by the next one."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -7,18 +8,18 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from os import environ, kill
 from pathlib import Path
 from typing import TextIO
 
 from .errors import PortTaken, ServerDied
 from .ports import HOST, is_free
+from .private import opened, private
 
 START_SECONDS = 60.0
 PAUSE = 0.03
-# Nobody's child. It writes down its number and then becomes the server, so that there is no moment at which a
-# server runs and no file says so.
-DETACHED = ["/bin/sh", "-c", '"$@" &', "sh", "/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"']
+# Starts the server as nobody's child. The process writes down its own pid and then becomes the server, so
+# that there is always a pid file while a server runs. What it writes is readable by its owner only.
+DETACHED = ["/bin/sh", "-c", 'umask 077; "$@" &', "sh", "/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"']
 
 
 class Server(ABC):
@@ -61,8 +62,13 @@ class Server(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The running process. None if it does not run, whatever a pid file left behind says."""
+        """The running process. None if it does not run, whatever a pid file left behind says.
+
+        A process whose pid file was removed, perhaps with all of `var`, is found by its folder and arguments.
+        """
         pid = self._noted_pid
+        if pid is None:
+            return _process_in(self.folder, self.mark)
         return pid if pid and self.mark in command_line(pid) else None
 
     @property
@@ -73,6 +79,8 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start it unless it runs, and wait until it answers."""
+        if self._noted_pid is None:
+            self.kill()  # It runs on a folder that was removed.
         if self.pid is None:
             self._launch()
         if not within(START_SECONDS, lambda: self._has_ended or self.answers()):
@@ -98,7 +106,7 @@ class Server(ABC):
         if pid is None:
             return False
         try:
-            kill(pid, number)
+            os.kill(pid, number)
         except ProcessLookupError:
             return False
         return True
@@ -140,14 +148,14 @@ class Server(ABC):
         for port in self.ports:
             if not within(1, partial(is_free, port)):
                 raise PortTaken(self.name, port)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private(self.folder)
         self.prepare()
         self._pid_file.unlink(missing_ok=True)
-        with self.log.open("ab") as log:
+        with opened(self.log) as log:
             subprocess.run(
                 [*DETACHED, str(self._pid_file), *self.command()],
                 cwd=self.folder,
-                env={**environ, **self.environment()},
+                env={**os.environ, **self.environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -160,11 +168,23 @@ def command_line(pid: int) -> list[str]:
     """The arguments of a process; none if there is no such process, or it has ended."""
     if Path("/proc/self").exists():
         try:
-            return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+            return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
         except OSError:
             return []
     ps = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
     return subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()
+
+
+def _process_in(folder: Path, argument: str) -> int | None:
+    """The process with this argument that works in *folder*, which may be gone. None without /proc."""
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            works_in = os.readlink(one / "cwd").removesuffix(" (deleted)")
+        except OSError:
+            continue
+        if works_in == str(folder) and argument in command_line(int(one.name)):
+            return int(one.name)
+    return None
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> bool:

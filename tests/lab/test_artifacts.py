@@ -1,10 +1,13 @@
 """The lock and what is checked against it."""
 
+import dataclasses
 import hashlib
 import io
+import os
 import re
 import time
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 
 from lab import artifacts
 from lab.artifacts import Artifact, Progress, cache, files, locked, unpacked
+from lab.content import digest
 from lab.errors import ArtifactError
 
 GOOD = b"what the lock was made from"
@@ -110,19 +114,102 @@ def test_a_file_spoilt_in_the_cache_is_fetched_again(registry: dict[str, bytes])
     assert path.read_bytes() == GOOD
 
 
-def test_an_archive_is_unpacked_once_and_not_kept(registry: dict[str, bytes]) -> None:
+@pytest.fixture
+def archive(registry: dict[str, bytes], tmp_path: Path) -> Artifact:
+    """A published archive of two files."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("linux/bin/lamp", "light")
-    jar = Artifact("org.example:lamp:1", hashlib.sha256(content.getvalue()).hexdigest())
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("linux/bin/lamp", "light")
+        file.writestr("linux/share/manual", "switch it on")
+        file.extractall(tmp_path / "published")
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    jar = Artifact("org.example:lamp:1", sha256, digest(tmp_path / "published"))
     registry[jar.coordinate] = content.getvalue()
+    return jar
 
-    folder = unpacked(jar, io.StringIO())
-    again = unpacked(jar, io.StringIO())
+
+def test_an_archive_is_unpacked_once_and_not_kept(archive: Artifact, registry: dict[str, bytes]) -> None:
+    folder = unpacked(archive, io.StringIO())
+    registry.clear()
+    again = unpacked(archive, io.StringIO())
 
     assert folder == again
     assert (folder / "linux/bin/lamp").read_text() == "light"
-    assert not jar.path.exists()
+    assert not archive.path.exists()
+
+
+def _change(folder: Path) -> None:
+    path, before = folder / "linux/bin/lamp", (folder / "linux/bin/lamp").stat()
+    path.write_text("smoke")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _link(folder: Path) -> None:
+    (folder / "linux/bin/lamp").unlink()
+    (folder / "linux/bin/lamp").symlink_to("/bin/true")
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        pytest.param(_change, id="a file changed, its size and time as before"),
+        pytest.param(_link, id="a link in the place of a file"),
+        pytest.param(
+            lambda folder: (folder / "linux/lib").mkdir() or (folder / "linux/lib/x.so").touch(), id="more"
+        ),
+        pytest.param(lambda folder: (folder / "linux/share/manual").unlink(), id="a file less"),
+    ],
+)
+def test_an_unpacked_archive_that_was_changed_is_unpacked_again(
+    archive: Artifact, forge: Callable[[Path], object]
+) -> None:
+    forge(unpacked(archive, io.StringIO()))
+    out = io.StringIO()
+
+    folder = unpacked(archive, out)
+
+    assert digest(folder) == archive.content
+    assert "was changed since it was unpacked" in out.getvalue()
+
+
+def test_a_folder_that_was_there_before_under_that_name_is_not_trusted(archive: Artifact) -> None:
+    (archive.folder / "linux/bin").mkdir(parents=True)
+    (archive.folder / "linux/bin/lamp").write_text("somebody else's")
+
+    folder = unpacked(archive, io.StringIO())
+
+    assert (folder / "linux/bin/lamp").read_text() == "light"
+
+
+def test_a_folder_whose_content_is_not_the_locked_one_is_refused(archive: Artifact) -> None:
+    wrong = dataclasses.replace(archive, content="0" * 64)
+
+    with pytest.raises(ArtifactError, match="lamp:1: its content is not the one in"):
+        unpacked(wrong, io.StringIO())
+
+
+def test_files_that_have_not_changed_are_not_read_again(
+    archive: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = unpacked(archive, io.StringIO())
+    monkeypatch.setattr("lab.content.digest", lambda _: pytest.fail("the files were read again"))
+
+    assert unpacked(archive, io.StringIO()) == folder
+
+
+def test_the_cache_is_closed_to_others_whoever_made_it(archive: Artifact) -> None:
+    cache().mkdir(mode=0o755)
+
+    unpacked(archive, io.StringIO())
+
+    assert cache().stat().st_mode & 0o777 == 0o700
+
+
+def test_the_lock_has_the_content_of_every_archive_that_is_used_unpacked() -> None:
+    archives = [*locked("mariadb"), *locked("connectors")]
+
+    assert len(archives) == 3
+    assert all(re.fullmatch("[0-9a-f]{64}", one.content) for one in archives)
 
 
 def test_progress_ends_with_all_that_came(registry: dict[str, bytes]) -> None:

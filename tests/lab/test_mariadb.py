@@ -53,3 +53,12 @@ def test_mydb_is_the_learners_to_create_and_the_connectors_accounts_have_their_r
     assert before == ()
     assert "`mydb`.`orders`" in rights
     assert "`mydb`.`my_topic_users`" in rights
+
+
+def test_everything_in_a_lab_is_readable_by_its_owner_only(lab: Lab) -> None:
+    paths = [lab.home, *lab.home.rglob("*")]
+
+    open_to_others = [path for path in paths if path.lstat().st_mode & 0o077 and not path.is_symlink()]
+
+    assert len(paths) > 100
+    assert [path for path in open_to_others if not path.is_socket()] == []

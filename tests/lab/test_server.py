@@ -1,5 +1,6 @@
 """Which process is ours, and what happens to it."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -66,6 +67,20 @@ def test_a_server_is_known_again_by_another_command(lamp: Lamp, tmp_path: Path) 
     assert (other.pid, other.state) == (lamp.pid, "answers")
 
 
+def test_what_a_server_writes_is_for_its_owner_only(lamp: Lamp, tmp_path: Path) -> None:
+    lamp.folder.mkdir(mode=0o755)
+    lamp.program = "open('data', 'w').close()\n" + LISTEN
+
+    lamp.start()
+
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.rglob("*")} == {
+        "lamp": 0o700,
+        "data": 0o600,
+        "lamp.log": 0o600,
+        "lamp.pid": 0o600,
+    }
+
+
 def test_starting_twice_is_harmless(lamp: Lamp) -> None:
     lamp.start()
     pid = lamp.pid
@@ -96,6 +111,38 @@ def test_a_stranger_under_a_pid_we_noted_is_never_signalled(
 
     assert not signalled
     assert stranger.poll() is None
+
+
+def test_a_server_whose_folder_was_removed_can_still_be_stopped(lamp: Lamp, tmp_path: Path) -> None:
+    lamp.start()
+    shutil.rmtree(tmp_path)
+
+    lamp.stop()
+
+    assert lamp.state == "stopped"
+    assert is_free(lamp.ports[0])
+
+
+def test_a_server_whose_folder_was_removed_is_started_anew(lamp: Lamp, tmp_path: Path) -> None:
+    lamp.start()
+    before = lamp.pid
+    shutil.rmtree(tmp_path)
+
+    lamp.start()
+
+    assert lamp.pid != before
+    assert lamp.folder.is_dir()
+
+
+def test_a_stranger_who_names_our_files_is_never_signalled(lamp: Lamp, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "input()", lamp.mark]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, cwd=tmp_path) as editor:
+        signalled = lamp.signal(signal.SIGTERM)
+        lamp.kill()
+
+        assert not signalled
+        assert editor.poll() is None
+        editor.kill()
 
 
 @pytest.mark.parametrize("left_behind", ["999999999", "", "not a number"])
