@@ -11,14 +11,22 @@ from .display import exports, reports, table
 from .errors import LabError, WrongServers
 from .laboratory import Lab
 from .practice import STEPS, practice
+from .slides import advice
 from .tools import KAFKA, connect_standalone, kafka_tool, mariadb_client
 
 # What follows is the tool's own business.
 AS_IT_IS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-class Words(click.Group):
-    """The commands. What the lab has to say becomes one line and exit code 1."""
+class Commands(click.Group):
+    """The lab's commands. A `LabError` becomes one line and exit code 1."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(advice(args[0], args[1:], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -27,7 +35,7 @@ class Words(click.Group):
             raise click.ClickException(str(error)) from error
 
 
-@click.group(cls=Words)
+@click.group(cls=Commands)
 def main() -> None:
     """Real servers on this machine, for the course and for the tests. Passwords are NAME-pw."""
 

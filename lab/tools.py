@@ -1,17 +1,23 @@
 """Kafka's and MariaDB's own tools, run in place of this process, so that terminal and signals are theirs."""
 
 import os
+import re
+import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from .accounts import password
+from .addresses import check
 from .connect import CONVERTERS, worker
-from .errors import NotForThisPlatform, NotRunning
+from .errors import NoSuchFile, NotForThisPlatform, NotRunning
 from .java import class_path, jvm, properties
 from .laboratory import Lab
 from .ports import HOST
+from .private import private, write
 from .programs import programs
+from .slides import servers
 
 HEAP = "256m"
 KAFKA = {
@@ -21,16 +27,41 @@ KAFKA = {
     "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
 }
 
+# With these a person says how to reach Kafka, for instance over TLS.
+CLIENT_SETTINGS = {"--command-config", "--consumer.config", "--producer.config", "--command-property"}
+CLIENT_SETTINGS |= {"--consumer-property", "--producer-property"}
+
 
 def kafka_tool(lab: Lab, name: str, arguments: Sequence[str]) -> NoReturn:
-    """One of Kafka's tools. It is told where Kafka is, unless it was already."""
+    """Run one of Kafka's tools. It is told where the lab's Kafka is, unless it was told an address."""
     _java(KAFKA[name], *with_bootstrap(lab, arguments))
 
 
-def with_bootstrap(lab: Lab, arguments: Sequence[str]) -> list[str]:
-    if any(one.split("=")[0] == "--bootstrap-server" for one in arguments):
+def with_bootstrap(lab: Lab, arguments: Sequence[str], out: TextIO = sys.stderr) -> list[str]:
+    """The arguments as today's tools read them: `--broker-list` and `--zookeeper` are the course's."""
+    named, others = servers(arguments)
+    if not named and {"--help", "--version"} & set(arguments):
         return list(arguments)
-    return ["--bootstrap-server", _running_kafka(lab), *arguments]
+    if "--broker-list" in named:
+        out.write("--broker-list is called --bootstrap-server today, and is read as that.\n")
+    if "--zookeeper" in named:
+        out.write("--zookeeper is left out: Kafka 4 has no ZooKeeper, and its tools ask the brokers.\n")
+    address = named.get("--bootstrap-server", named.get("--broker-list"))
+    if address is None:
+        return ["--bootstrap-server", _running_kafka(lab), *others]
+    check(address, here=_here(lab), plain=not CLIENT_SETTINGS & {one.partition("=")[0] for one in others})
+    return ["--bootstrap-server", address, *others]
+
+
+def _here(lab: Lab, do: str = "leave the address out") -> str:
+    """Where the lab's Kafka is, for a person who typed another address."""
+    if not _is_up(lab):
+        return "This lab's Kafka is down, too: `python -m lab up` starts it"
+    return f"This lab's Kafka is at {lab.kafka.bootstrap}: {do}, or name that one"
+
+
+def _is_up(lab: Lab) -> bool:
+    return any(broker.answers() for broker in lab.kafka.brokers)
 
 
 def connect_standalone(lab: Lab, arguments: Sequence[str]) -> NoReturn:
@@ -39,38 +70,59 @@ def connect_standalone(lab: Lab, arguments: Sequence[str]) -> NoReturn:
 
 
 def with_worker(lab: Lab, arguments: Sequence[str]) -> list[str]:
-    first = Path(arguments[0]) if arguments else None
-    if first and first.is_file() and "bootstrap.servers" in first.read_text():
+    missing = [one for one in arguments if not one.startswith("-") and not Path(one).is_file()]
+    if missing:
+        raise NoSuchFile(f"there is no file {missing[0]}; it takes .properties files, one for each connector")
+    first = Path(arguments[0]) if arguments and not arguments[0].startswith("-") else None
+    if first and (told := re.search(r"(?m)^\s*bootstrap\.servers\s*[=:]\s*(\S+)", first.read_text())):
+        plain = not re.search(r"(?m)^\s*security\.protocol", first.read_text())
+        check(told[1], here=f"{first} names it. {_here(lab, 'leave that file out')}", plain=plain)
         return list(arguments)
-    own = lab.standalone / "worker.properties"
-    own.parent.mkdir(exist_ok=True)
+    own = private(lab.standalone) / "worker.properties"
     settings = {
         **worker(_running_kafka(lab), lab.connect.ports[0] + 1, f"{CONVERTERS}.storage.StringConverter"),
         "offset.storage.file.filename": lab.standalone / "offsets",
         "offset.flush.interval.ms": 2000,
     }
-    own.write_text(properties(settings))
+    write(own, properties(settings))
     return [str(own), *arguments]
 
 
 def _running_kafka(lab: Lab) -> str:
-    if not any(broker.answers() for broker in lab.kafka.brokers):
+    if not _is_up(lab):
         raise NotRunning("Kafka")
     return lab.kafka.bootstrap
 
 
 def mariadb_client(lab: Lab, user: str, arguments: Sequence[str]) -> NoReturn:
-    """A MariaDB client, logged in."""
+    """Run MariaDB's client, logged in."""
     client = programs().client
     if client is None:
         raise NotForThisPlatform("there is no `mariadb` client on PATH beside the server; install it")
     if not lab.mariadb.answers():
         raise NotRunning("MariaDB")
     where = [f"--host={HOST}", f"--port={lab.mariadb.ports[0]}", f"--user={user}"]
-    _become(
-        [str(client), "--no-defaults", *where, "--skip-ssl", "--default-character-set=utf8mb4", *arguments],
-        {"MYSQL_PWD": password(user)},
-    )
+    own = ["--no-defaults", *where, "--skip-ssl", "--default-character-set=utf8mb4"]
+    _become([str(client), *own, *without_login(arguments)], {"MYSQL_PWD": password(user)})
+
+
+def without_login(arguments: Sequence[str], out: TextIO = sys.stderr) -> list[str]:
+    """The arguments without those by which the course logs in: password, host and port are the lab's own."""
+    rest: list[str] = []
+    left_out: list[str] = []
+    left = iter(arguments)
+    for one in left:
+        if one in ("-e", "--execute"):
+            rest += [one, *islice(left, 1)]
+        elif one in ("-h", "-P", "--host", "--port"):
+            left_out += [one, *islice(left, 1)]
+        elif re.match(r"-[phP]|--(password|host|port)(=|$)", one):
+            left_out.append("-p" if one.startswith(("-p", "--password")) else one)
+        else:
+            rest.append(one)
+    if left_out:
+        out.write(f"{' '.join(left_out)} left out: the lab knows where its MariaDB is, and logs you in.\n")
+    return rest
 
 
 def _java(main: str, *arguments: str) -> NoReturn:
