@@ -66,7 +66,8 @@ lock: $(VENV)/dev  ## Renew the four lock files
 	$(LOCK) --extra lab -c requirements.lock pyproject.toml -o requirements-lab.lock
 	$(LOCK) --extra lab --extra bench -c requirements.lock -c requirements-lab.lock pyproject.toml -o requirements-bench.lock
 
-clean:  ## Remove the environment and the state
+clean:  ## Remove the environment and the state, unless something still runs from them
+	@$(PYTHON) -I lab/clean.py
 	rm -rf .venv .venv-* var
 
 $(VENV):

@@ -1,0 +1,61 @@
+"""Whether anything runs from the folders that `make clean` removes. Needs nothing but Python."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+REMOVED = (".venv", "var")
+
+
+def running(root: Path) -> list[tuple[int, str]]:
+    """The processes that use a folder that is to be removed: pid and command line."""
+    folders = [str(root / name) for name in REMOVED]
+    return [
+        (pid, " ".join(words))
+        for pid, folder, words, files in _processes()
+        if pid not in (os.getpid(), os.getppid())
+        and any(_is_in(one, folder, folders) for one in (*words, folder, *files))
+    ]
+
+
+def _is_in(word: str, folder: str, folders: list[str]) -> bool:
+    """Whether the word, or what follows an option's `=`, is a path in one of the folders."""
+    path = os.path.normpath(os.path.join(folder, word.rpartition("=")[2]))
+    return any(path == one or path.startswith(f"{one}/") for one in folders)
+
+
+def _processes() -> Iterator[tuple[int, str, list[str], list[str]]]:
+    """Every process that this user may look at: pid, working folder, command line, open files."""
+    if not Path("/proc/self/cmdline").exists():
+        ps = subprocess.run(["ps", "-ww", "-Ao", "pid=,args="], capture_output=True, text=True, check=True)
+        for line in ps.stdout.splitlines():
+            pid, *words = line.split()
+            yield int(pid), "/", words, []
+        return
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (one / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
+            files = [os.readlink(file) for file in (one / "fd").iterdir()]
+            yield int(one.name), os.readlink(one / "cwd"), words, files
+        except OSError:
+            continue  # It has ended, or is another user's.
+
+
+def main() -> None:
+    """Say what runs, and exit with 1; or say nothing."""
+    root = Path(__file__).resolve().parent.parent
+    found = running(root)
+    if not found:
+        return
+    lines = [f"  {pid}  {command[:100]}" for pid, command in found]
+    in_lab = any(f"{root}/var/lab/" in command for _, command in found)
+    stop = ["python -m lab down stops the lab's servers"] if in_lab else []
+    stop += ["Ctrl-C, or kill with its number, stops any other"]
+    told = ["make clean would remove what these processes run from:", *lines, f"{'; '.join(stop)}."]
+    sys.exit("\n".join(told))
+
+
+if __name__ == "__main__":
+    main()
