@@ -3,7 +3,6 @@
 import heapq
 import socket
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from enum import IntEnum
 from typing import Any
@@ -212,9 +211,7 @@ class Connections:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[Connection] = set()
-
-    def __len__(self) -> int:
-        return len(self._open)
+        self._evicted: set[Connection] = set()  # They end as soon as the event loop comes to them.
 
     def admit(self, client: Any) -> Connection:
         """Take one more; when there are too many, those go that have kept us waiting longest."""
@@ -227,12 +224,16 @@ class Connections:
     def leave(self, connection: Connection) -> None:
         """Forget a connection and close it."""
         self._open.discard(connection)
+        self._evicted.discard(connection)
         connection.close()
 
     def end_overdue(self, *, stopping: bool) -> None:
         """Interrupt those whose client took too long and, before a stop, those that are idle."""
         now = time.monotonic()
-        self._interrupt(lambda c: c.deadline < now or (stopping and c.stage <= Stage.IDLE))
+        for connection in (*self._open, *self._evicted):
+            overdue = connection.deadline < now or (stopping and connection.stage <= Stage.IDLE)
+            if overdue and connection.waits_for_client:
+                gevent.get_hub().loop.run_callback(connection.interrupt)
 
     def _evict(self) -> None:
         waiting = [connection for connection in self._open if connection.waits_for_client]
@@ -242,8 +243,5 @@ class Connections:
         for connection in chosen:
             connection.deadline = 0.0
             gevent.get_hub().loop.run_callback(connection.interrupt)
-
-    def _interrupt(self, chosen: Callable[[Connection], bool]) -> None:
-        for connection in self._open:
-            if connection.waits_for_client and chosen(connection):
-                gevent.get_hub().loop.run_callback(connection.interrupt)
+        self._open.difference_update(chosen)
+        self._evicted.update(chosen)

@@ -81,11 +81,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[Address, "subprocess.Popen[bytes]"]]:
+def serving(folder: Path, **settings: str) -> Iterator[tuple[Address, "subprocess.Popen[bytes]"]]:
     """`orders-service api` on embedded databases in *folder*."""
     port = Ports.free().connect
     urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in ("orders", "catalog")}
-    environment = os.environ | urls | {"API_PORT": str(port), "API_WORKERS": "1", "BROKER": "embedded"}
+    told = {"API_PORT": str(port), "API_WORKERS": "1", "BROKER": "embedded"} | settings
+    environment = os.environ | urls | told
     command = [sys.executable, "-m", "orders_service"]
     subprocess.run([*command, "migrate"], env=environment, check=True, capture_output=True, timeout=60)
     with (folder / "api.log").open("wb") as log:

@@ -1,0 +1,147 @@
+"""Runs every attack beside a hundred good clients, at the API and through its gateway, and prints a table.
+
+Ends with 1 when an attack makes a good client fail, or slows the slowest of a hundred orders down too much.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import Process
+from bench.stage import Stage, ours, stage
+from tests.attacks.attackers import ATTACKS
+from tests.attacks.gateway import gateway
+
+SECONDS = 4.0
+HOARDED = 100_000  # Orders of one user.
+WAITING, WORKING = 1.5, 3.0
+# How many times its usual p99 an order may take beside an attack that makes the processor work; beside all
+# others, which only wait or hold memory, it is WAITING.
+WORK = {
+    "the longest list",
+    "the longest list, 8 times",
+    "pipelining",
+    "an unread body without end",
+    "large heads, byte by byte",
+    "too large heads",
+    "many fields",
+    "chunks of one byte",
+}
+# An idle machine answers in a few milliseconds: then a ratio says nothing, and this may be reached.
+ENOUGH_MS = 30.0
+MEMORY_MAX = 200e6  # Bytes that all processes of the API together may take more.
+TRIES = 2  # An attack is tried again beside a new measurement of the usual: others may use this machine.
+
+
+@dataclass(frozen=True)
+class Met:
+    """What the good clients met with, and the memory of the API."""
+
+    placed: int
+    p50: float
+    p99: float
+    longest: float
+    failures: dict[str, int]
+    before: float
+    after: float
+
+
+@dataclass
+class Target:
+    """What is attacked: a port, and the API behind it."""
+
+    name: str
+    port: int
+    api: Process
+    usual: Met | None = None
+
+    def measure(self, attack: str | None, seconds: float = SECONDS) -> Met:
+        """The good clients beside *attack*."""
+        before = sum(self.api.memory())
+        attacker = None
+        if attack:
+            command = [sys.executable, "-m", "tests.attacks.attackers", attack]
+            attacker = subprocess.Popen(
+                [*command, str(self.port), str(seconds + 1)], stderr=subprocess.DEVNULL
+            )
+            time.sleep(0.5)
+        command = [sys.executable, "-m", "tests.attacks.customers", str(self.port), str(seconds)]
+        met = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+        after = sum(self.api.memory())
+        if attacker:
+            attacker.wait(30)
+        return Met(**met, before=before, after=after)
+
+    def withstands(self, attack: str) -> bool:
+        """Whether the good clients were served as well as they must be. Prints a line for each try."""
+        for number in range(TRIES):
+            if self.usual is None or number:
+                self.usual = self.measure(None)
+                _print(self.name, "none", self.usual, 1.0, "")
+            met = self.measure(attack)
+            ratio = met.p99 / self.usual.p99
+            most = WORKING if attack in WORK else WAITING
+            wrong = [
+                *(["good clients failed"] if met.failures else []),
+                *([f"p99 more than {most} times"] if ratio > most and met.p99 > ENOUGH_MS else []),
+                *(["memory"] if met.after - met.before > MEMORY_MAX else []),
+            ]
+            _print(self.name, attack, met, ratio, ", ".join(wrong) or "✔")
+            if not wrong:
+                return True
+        return False
+
+
+def _print(target: str, attack: str, met: Met, ratio: float, verdict: str) -> None:
+    failed = ", ".join(f"{count} × {what}" for what, count in met.failures.items()) or "0"
+    print(
+        f"{target:<8} {attack:<27} {met.placed:>6} {failed:>8} {met.p50:>7.1f} {met.p99:>7.1f} {ratio:>5.2f}"
+        f" {met.before / 1e6:>6.0f} → {met.after / 1e6:>4.0f}  {verdict}",
+        flush=True,
+    )
+
+
+@contextmanager
+def targets(folder: Path) -> Iterator[list[Target]]:
+    """The API as it is deployed, directly and behind HAProxy with docker/haproxy.cfg."""
+    with stage(folder) as found:
+        _hoard(found)
+        api, url = found.serve("api", ours("api"), API_WORKERS="2")
+        port = int(url.rpartition(":")[2])
+        with gateway(folder, port) as front:
+            yield [Target("direct", port, api), Target("gateway", front, api)]
+
+
+def _hoard(found: Stage) -> None:
+    found.sql(
+        "INSERT INTO orders.orders (product_id, qty, unit_price, total_price, user_id, order_id, created_at,"
+        " status, version, updated_at) SELECT 'CATALOG-001', 1, 1500, 1500, 'hoarder', UUID(), NOW(6),"
+        f" 'CONFIRMED', 2, NOW(6) FROM orders.seq_1_to_{HOARDED}"
+    )
+
+
+def main(names: list[str]) -> int:
+    """Run the attacks of these *names*, or all; the exit code."""
+    unknown = sorted(set(names) - set(ATTACKS))
+    if unknown:
+        print(f"There is no attack {unknown[0]!r}. There are: {', '.join(ATTACKS)}", file=sys.stderr)
+        return 2
+    print(
+        f"{'target':<8} {'attack':<27} {'placed':>6} {'failed':>8} {'p50':>7} {'p99':>7} {'×':>5}  memory, MB"
+    )
+    with tempfile.TemporaryDirectory() as folder, targets(Path(folder)) as found:
+        for target in found:
+            target.measure(None, 2.0)  # Every connection to the database is made.
+        withstood = [target.withstands(name) for target in found for name in names or ATTACKS]
+    print(f"{sum(withstood)} passed, {len(withstood) - sum(withstood)} failed")
+    return 0 if all(withstood) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
