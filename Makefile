@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults soak mutations bench audit up down logs lock clean
+.PHONY: help run first-order check format test faults attacks soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
 # Tests wait more than they compute: two files of them at a time. A process that needs a lab has its own.
@@ -36,6 +36,9 @@ test: $(VENV)/dev  ## Run every test, those on a real MariaDB and a real Kafka a
 
 faults: $(VENV)/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
 	$(BIN)/pytest -m faults --timeout 300
+
+attacks: $(VENV)/dev  ## Attack the API beside a hundred good clients, directly and through HAProxy (4 minutes)
+	$(BIN)/python -m tests.attacks
 
 audit: $(VENV)/dev  ## Look for known vulnerabilities in everything that the locks name
 	@$(BIN)/python .ci/audit.py requirements*.lock docker/trial/tools.lock
