@@ -111,8 +111,8 @@ def outbox_row(number: int, source: str) -> dict[str, Any]:
         "topic": "example-catalog-topic",
         "key": "k",
         "payload": "{}",
-        "created_at": LONG_AGO if number < OLD else utc_now(),
-        "published_at": utc_now(),
+        "created_at": LONG_AGO,
+        "published_at": LONG_AGO if number < OLD else utc_now(),
         "lane": None,
     }
 
@@ -163,7 +163,7 @@ def test_the_whole_road_goes_by_indexes(flow: Flow) -> None:
         flow.redeliver_everything()
         flow.run()
 
-    assert any("DELETE FROM outbox" in statement for statement, _ in plans), "the relays have purged"
+    assert any("DELETE outbox FROM" in statement for statement, _ in plans), "the relays have purged"
     assert_indexed(plans)
 
 
@@ -202,8 +202,8 @@ def test_what_waits_is_counted_in_the_index(flow: Flow) -> None:
         assert flow.api.get("/metrics").status_code == 200
     flow.run()
 
-    counted = [plan for statement, plan in plans if "group by" in statement.lower() and plan["id"] > 1]
-    assert len(counted) == 2, plans
+    counted = [plan for statement, plan in plans if "WHERE outbox.lane = " in statement and plan["id"] > 1]
+    assert len(counted) == 1, plans
     assert all(is_in_the_index(plan) for plan in counted), counted
 
 

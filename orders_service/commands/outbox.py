@@ -8,7 +8,7 @@ import click
 from orders_service import wiring
 from orders_service.database import DatabaseName, utc_now
 from orders_service.events import care
-from orders_service.events.purge import purge as purged
+from orders_service.events.purge import purge_all
 from orders_service.orders import service
 from orders_service.settings import of_process
 
@@ -94,4 +94,4 @@ def purge() -> None:
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
     for name, url in wiring.urls(settings).items():
         with wiring.sessions(url)() as session:
-            click.echo(f"{name}: {sum(purged(session, before=before))} events deleted")
+            click.echo(f"{name}: {purge_all(session, before=before)} events deleted")

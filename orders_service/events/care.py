@@ -1,21 +1,23 @@
 """What an operator does with an outbox: look, put what was set aside back, send again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, func, insert, inspect, select
+from sqlalchemy import ColumnElement, delete, func, insert, inspect, select
 from sqlalchemy.orm import Session
 
 from orders_service.events.tables import OutboxRow
 
 CHUNK = 1000
+WINDOW = 100_000  # Rows that one statement walks over at most, where no index tells which are wanted.
+COUNTED = 100_000  # Pending events of a lane are counted up to here: more of them must not cost more.
 EVENT = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """The pending events of one lane."""
+    """The pending events of one lane, counted up to `COUNTED`."""
 
     lane: str
     events: int
@@ -24,31 +26,23 @@ class Waiting:
 
 def waiting(session: Session) -> list[Waiting]:
     """What is pending, by lane."""
-    pending = (  # In the index alone: while the broker is away, these may be millions.
-        select(func.count().label("events"), func.min(OutboxRow.seq).label("seq"))
-        .where(OutboxRow.lane.is_not(None))
-        .group_by(OutboxRow.lane)
-        .subquery()
-    )
-    rows = session.execute(
-        select(OutboxRow.topic, pending.c.events, OutboxRow.created_at)
-        .join(pending, OutboxRow.seq == pending.c.seq)
-        .order_by(OutboxRow.topic)
-    )
-    return [Waiting(*row) for row in rows]
+    return [Waiting(lane, _count(session, lane), since) for lane, since in oldest(session)]
 
 
-def oldest(session: Session) -> Sequence[Row[str, datetime]]:
+def oldest(session: Session) -> list[tuple[str, datetime]]:
     """Each lane that has pending events, and when its first was recorded: one step in the index per lane."""
-    first = (
-        select(OutboxRow.lane, func.min(OutboxRow.seq).label("seq"))
-        .where(OutboxRow.lane.is_not(None))
-        .group_by(OutboxRow.lane)
-        .subquery()
-    )
-    return session.execute(
-        select(OutboxRow.topic, OutboxRow.created_at).join(first, OutboxRow.seq == first.c.seq)
-    ).all()
+    lanes: list[tuple[str, datetime]] = []
+    first = select(OutboxRow.lane, OutboxRow.created_at).order_by(OutboxRow.lane, OutboxRow.seq).limit(1)
+    query = first.where(OutboxRow.lane.is_not(None))
+    while (found := session.execute(query).one_or_none()) is not None and found.lane is not None:
+        lanes.append((found.lane, found.created_at))
+        query = first.where(OutboxRow.lane > found.lane)
+    return lanes
+
+
+def _count(session: Session, lane: str) -> int:
+    some = select(OutboxRow.seq).where(OutboxRow.lane == lane).limit(COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
 
 
 def set_aside_lately(session: Session, rows: int) -> int:
@@ -58,12 +52,16 @@ def set_aside_lately(session: Session, rows: int) -> int:
     return session.scalar(newest) or 0
 
 
-def set_aside(session: Session) -> Sequence[OutboxRow]:
+def set_aside(session: Session) -> list[OutboxRow]:
     """The events that the broker refused for good, oldest first."""
     # They are few, and no index is worth a place in every order's transaction for them.
-    return session.scalars(
-        select(OutboxRow).where(OutboxRow.error.is_not(None)).order_by(OutboxRow.seq)
-    ).all()
+    return [
+        row
+        for window in _windows(session)
+        for row in session.scalars(
+            select(OutboxRow).where(window, OutboxRow.error.is_not(None)).order_by(OutboxRow.seq)
+        )
+    ]
 
 
 def requeue_set_aside(session: Session, *, pending: bool) -> int:
@@ -81,19 +79,27 @@ def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
     What is still pending, too: a relay may have it in hand, acknowledged by the log that was lost. Commits
     each chunk.
     """
-    end = session.scalar(select(func.max(OutboxRow.seq))) or 0
-    last, count = -1, 0
-    while rows := session.scalars(
-        select(OutboxRow)
-        .where(OutboxRow.seq > last, OutboxRow.seq <= end, OutboxRow.created_at >= since)
-        .order_by(OutboxRow.seq)
-        .limit(CHUNK)
-    ).all():
-        _record_again(session, rows, pending=pending)
-        last, count = rows[-1].seq, count + len(rows)
-        session.commit()
-        session.expunge_all()
+    count = 0
+    for window in _windows(session):
+        last = -1
+        while rows := session.scalars(
+            select(OutboxRow)
+            .where(window, OutboxRow.seq > last, OutboxRow.created_at >= since)
+            .order_by(OutboxRow.seq)
+            .limit(CHUNK)
+        ).all():
+            _record_again(session, rows, pending=pending)
+            last, count = rows[-1].seq, count + len(rows)
+            session.commit()
+            session.expunge_all()
     return count
+
+
+def _windows(session: Session) -> Iterator[ColumnElement[bool]]:
+    """The rows that are there now, a window after the other: a statement for each ends within its time."""
+    first, last = session.execute(select(func.min(OutboxRow.seq), func.max(OutboxRow.seq))).one()
+    for low in range(first or 0, (last or -1) + 1, WINDOW):
+        yield OutboxRow.seq.between(low, min(low + WINDOW - 1, last))
 
 
 def _record_again(session: Session, rows: Sequence[OutboxRow], *, pending: bool) -> None:

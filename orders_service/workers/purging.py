@@ -4,13 +4,15 @@ import time
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service.database import Clock, utc_now
-from orders_service.events.purge import purge
+from orders_service.database import Clock, in_short, utc_now
+from orders_service.events.purge import Purge
 from orders_service.workers.loop import Worker
 
-REST_SECONDS = 60  # Once nothing is old enough to be deleted.
+LOG_SECONDS = 60  # Rows become due all the time; the log says how many, once a minute.
+FAILED_SECONDS = 60  # After a failed purge: the worker's own work goes on.
 
 log = structlog.get_logger()
 
@@ -25,20 +27,35 @@ class Purging:
         self._sessions = sessions
         self._keep = keep
         self._clock = clock
-        self._rests_until = 0.0
+        self._purge = Purge()
+        self._deleted = 0
+        self._log_at = time.monotonic() + LOG_SECONDS
 
     def step(self) -> bool:
         """A step of the worker, which alone says whether there may be more; then a chunk."""
         busy = self._worker.step()
-        if time.monotonic() >= self._rests_until:
-            with self._sessions() as session:
-                rows = next(purge(session, before=self._clock() - self._keep), 0)
-            if rows:
-                log.info("published events purged", rows=rows)
-            else:
-                self._rests_until = time.monotonic() + REST_SECONDS
+        if not self._purge.rests:
+            self._purge_chunk()
+        if self._deleted and time.monotonic() >= self._log_at:
+            self._log()
         return busy
 
     def close(self) -> None:
         """Let the worker go."""
+        if self._deleted:
+            self._log()
         self._worker.close()
+
+    def _purge_chunk(self) -> None:
+        try:
+            with self._sessions() as session:
+                self._deleted += self._purge.step(session, before=self._clock() - self._keep)
+        except DBAPIError as error:
+            self._purge.rest(FAILED_SECONDS)
+            log.warning(
+                "old events could not be purged", error=in_short(error), again_in_seconds=FAILED_SECONDS
+            )
+
+    def _log(self) -> None:
+        log.info("published events purged", rows=self._deleted)
+        self._deleted, self._log_at = 0, time.monotonic() + LOG_SECONDS

@@ -1,9 +1,12 @@
 """An outbox is purged between a worker's steps, however busy that is."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+import pytest
+from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.orm import sessionmaker
+from structlog.testing import capture_logs
 
 from orders_service import wiring
 from orders_service.database import utc_now
@@ -13,6 +16,9 @@ from orders_service.events.purge import CHUNK
 from orders_service.events.tables import OutboxRow
 from orders_service.workers.purging import Purging
 from tests.databases import Databases
+
+KEEP = timedelta(days=14)
+EVER = utc_now() - timedelta(days=30)
 
 
 class Busy:
@@ -25,24 +31,63 @@ class Busy:
         pass
 
 
-def test_a_busy_worker_purges_a_chunk_after_each_step(databases: Databases) -> None:
-    engine = wiring.relay_engine(databases.orders_url)
-    sessions = sessionmaker(engine)
-    ever = utc_now() - timedelta(days=30)
+@pytest.fixture
+def engine(databases: Databases) -> Iterator[Engine]:
+    found = wiring.relay_engine(databases.orders_url)
+    yield found
+    found.dispose()
+
+
+def publish(engine: Engine, count: int) -> None:
+    """So many events of long ago."""
     outbox = Outbox("/order-service", Topics(), pending=False)
-    with sessions.begin() as session:
+    with sessionmaker(engine).begin() as session:
         outbox.record(
             session.connection(),
-            [OrderPlaced(order_id=str(n), product_id="LAMP", qty=1) for n in range(CHUNK + 1)],
+            [OrderPlaced(order_id=str(n), product_id="LAMP", qty=1) for n in range(count)],
         )
-        session.execute(update(OutboxRow).values(created_at=ever))
-        outbox.record(session.connection(), [OrderPlaced(order_id="new", product_id="LAMP", qty=1)])
-    worker, left = Purging(Busy(), sessions, keep=timedelta(days=14)), []
+        session.execute(update(OutboxRow).values(created_at=EVER, published_at=EVER))
+
+
+def count(engine: Engine) -> int | None:
+    with sessionmaker(engine)() as session:
+        return session.scalar(select(func.count()).select_from(OutboxRow))
+
+
+def test_a_busy_worker_purges_a_chunk_after_each_step(engine: Engine) -> None:
+    publish(engine, CHUNK + 1)
+    worker, left = Purging(Busy(), sessionmaker(engine), keep=KEEP), []
 
     for _ in range(2):
         assert worker.step()
-        with sessions() as session:
-            left.append(session.scalar(select(func.count()).select_from(OutboxRow)))
+        left.append(count(engine))
 
-    assert left == [2, 1]
-    engine.dispose()
+    assert left == [1, 0]
+
+
+def test_rows_that_become_due_one_by_one_are_purged_together_and_logged_together(engine: Engine) -> None:
+    worker, asked = Purging(Busy(), sessionmaker(engine), keep=KEEP), []
+    event.listen(engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
+
+    with capture_logs() as logs:
+        for _ in range(30):
+            publish(engine, 1)
+            worker.step()
+        worker.close()
+
+    assert sum(statement.startswith("SELECT outbox.seq") for statement in asked) <= 4
+    assert [line["event"] for line in logs] == ["published events purged"]
+
+
+def test_a_purge_that_fails_does_not_stop_the_worker(engine: Engine) -> None:
+    worker = Purging(Busy(), sessionmaker(engine), keep=KEEP)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE outbox")
+
+    with capture_logs() as logs:
+        assert all(worker.step() for _ in range(3))
+
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("old events could not be purged", "warning")
+    ]
+    assert "SELECT" not in logs[0]["error"]
