@@ -70,6 +70,7 @@ def create_app(
     settings: Settings,
     *,
     gather: Callable[[], object] = lambda: None,
+    take_turn: Callable[[], object] = lambda: None,
     waiting: Callable[[Placement], Waiting] = Waiting,
 ) -> Flask:
     """An application with its own engines; make it after a fork, not before. The rest: see `Committer`."""
@@ -79,7 +80,7 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
-        TURN=gather,  # What a request that has much to do calls now and then, so that others are served.
+        TAKE_TURN=take_turn,  # What a long request calls before each piece of its work.
         OUTBOX=wiring.orders_outbox(settings),
         SQLALCHEMY_BINDS={
             None: settings.orders_database_url,

@@ -11,7 +11,7 @@ import gevent
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from orders_service.api.body import BODY_MAX
-from orders_service.api.greenlets import gather
+from orders_service.api.greenlets import take_turn
 
 # Seconds that a client may take; the worker looks at them once a second.
 FIRST_SECONDS = 10  # From the connection to the first byte of its first request.
@@ -202,7 +202,7 @@ class Connection:
             return
         self._units += 1
         if self._units > UNITS_IN_A_ROW:
-            gather()
+            take_turn()
 
 
 class Connections:

@@ -18,7 +18,7 @@ from gunicorn.http.errors import ParseException
 from orders_service import logs
 from orders_service.api.app import create_app
 from orders_service.api.connections import IDLE_SECONDS
-from orders_service.api.greenlets import WaitingGreenlet, gather
+from orders_service.api.greenlets import WaitingGreenlet, gather, take_turn
 from orders_service.api.problems import problem
 from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from orders_service.api.worker import GreenletWorker
@@ -82,7 +82,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         if self._greenlets:
-            app = create_app(self._settings, gather=gather, waiting=WaitingGreenlet)
+            app = create_app(self._settings, gather=gather, take_turn=take_turn, waiting=WaitingGreenlet)
         else:
             app = create_app(self._settings)
         app.register_error_handler(ParseException, _on_broken_chunks)

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import insert
 
-from orders_service.api.pages import CHUNK
+from orders_service.api.pages import CHUNK, FREE
 from orders_service.database import utc_now
 from orders_service.orders.order import Order, Status
 from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, assert_problem, at_once
@@ -121,7 +121,7 @@ def test_a_user_who_cannot_order_is_refused_on_every_route(api: Api, user: str, 
     assert_problem(response, 422, "invalid-fields", fields=("userId",))
 
 
-@pytest.mark.parametrize("limit", [None, 1000, CHUNK + 1, CHUNK, 3])
+@pytest.mark.parametrize("limit", [None, 1000, CHUNK + FREE, CHUNK, FREE + 2, FREE + 1, FREE, FREE - 1])
 def test_a_long_list_is_the_same_however_it_is_divided(api: Api, limit: int | None) -> None:
     ids = [f"order-{number}" for number in range(1203)]
     with api.databases.orders.begin() as connection:

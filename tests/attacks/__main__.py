@@ -24,6 +24,7 @@ WAITING, WORKING = 1.5, 3.0
 # How many times its usual p99 an order may take beside an attack that makes the processor work; beside all
 # others, which only wait or hold memory, it is WAITING.
 WORK = {
+    "slow readers of lists",
     "the longest list",
     "the longest list, 8 times",
     "pipelining",
@@ -31,6 +32,7 @@ WORK = {
     "large heads, byte by byte",
     "too large heads",
     "many fields",
+    "twins of new keys",
     "chunks of one byte",
 }
 # An idle machine answers in a few milliseconds: then a ratio says nothing, and this may be reached.

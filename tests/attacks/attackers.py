@@ -1,6 +1,6 @@
 """One hostile client, from an address of its own. A process of its own, with the lowest priority.
 
-`python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over, and opens another
+`python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over. It opens a new
 connection for each that the server closes.
 """
 
@@ -166,6 +166,17 @@ def _many_fields(attacker: Attacker) -> None:
 def _chunks(attacker: Attacker) -> None:
     request = POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n"
     _in_a_loop(attacker, request, b"}\n")
+
+
+@attack("twins of new keys", 16)
+def _twins(attacker: Attacker) -> None:
+    """The same new key on many connections at once: each twin meets another in the database."""
+    body = b"Content-Length: %d\r\n\r\n%s" % (len(PRICE), PRICE)
+    while attacker.goes_on:
+        key = b"Idempotency-Key: twin-%d\r\n" % (time.monotonic() * 50)
+        attacker.socket.sendall(POST + key + body)
+        if not attacker.socket.recv(65536):
+            return
 
 
 @attack("bytes that are no request", 16)
