@@ -135,7 +135,7 @@ def stage(folder: Path) -> Iterator[Stage]:
 
 
 def _migrate(url: str, name: DatabaseName) -> None:
-    engine = wiring.engine(url)
+    engine = wiring.engine(url, create=True)
     migrations.upgrade(engine, name)
     engine.dispose()
 

@@ -1,5 +1,6 @@
 """One command; a table of words, each loaded when it is used."""
 
+import os
 import pkgutil
 import sys
 
@@ -61,5 +62,6 @@ def words() -> None:
 
 def main() -> None:
     """Run the command of the command line, and end with its exit code."""
+    os.umask(0o077)  # The databases and the log of `run` are for nobody else to read.
     endings.let_every_text_be_written()
     sys.exit(endings.end(lambda: words(standalone_mode=False)))

@@ -13,7 +13,6 @@ from orders_service.printable import printable, safe, without_passwords
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
 DELETES = ("--reset", "--skip-gap", "delete", "discard", "purge")  # Never suggested for a mistyped word.
-MISSING = (1054, 1146)  # MariaDB: no such column, no such table. SQLite has no numbers for them.
 ASCII, STAND_IN = "ascii_terminal", "stand_in"
 STAND_INS = {"✘": "x", "→": ">"}
 
@@ -121,19 +120,16 @@ def _told(error: Exception) -> tuple[int, str]:
     # Loaded only now: a list of the commands needs neither settings nor databases.
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
+    from orders_service import wiring  # noqa: PLC0415
+    from orders_service.events.broker import BrokerError  # noqa: PLC0415
     from orders_service.settings import SettingsError  # noqa: PLC0415
 
     if isinstance(error, SettingsError):
         problems = "".join(f"\n  {line}" for line in error.problems)
         return USAGE, f"The settings cannot be used:{problems}"
     if isinstance(error, DBAPIError):
-        cause = str(error.orig)
-        if error.orig and (error.orig.args[:1] in [(code,) for code in MISSING] or "no such " in cause):
-            return (
-                FAILED,
-                f"Error: the database was not migrated: {cause}. Do it with: orders-service migrate",
-            )
-        return FAILED, f"Error: the database refused: {cause}"
-    if isinstance(error, OSError):
+        advice = ". Run: orders-service migrate" if wiring.is_not_migrated(error) else ""
+        return FAILED, f"Error: the database refused: {error.orig}{advice}"
+    if isinstance(error, OSError | BrokerError):
         return FAILED, f"Error: {error}"
     return FAILED, "".join(traceback.format_exception(error)).rstrip()

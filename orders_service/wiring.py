@@ -7,12 +7,15 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service.database import READ_SECONDS, DatabaseName, open_engine
+from orders_service.database import READ_SECONDS, DatabaseName, error_code, open_engine
 from orders_service.events.contract import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.settings import Settings
+
+NOT_MIGRATED = frozenset({1054, 1146})  # MariaDB's numbers for a missing column and a missing table.
 
 
 def engine(
@@ -22,14 +25,40 @@ def engine(
     read_seconds: int | None = READ_SECONDS,
     one_trip: bool = False,
     autocommit: bool = False,
+    create: bool = False,
 ) -> Engine:
-    """An engine for *url*; the folder of an SQLite file is made. See `open_engine`."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    """An engine for *url*. See `open_engine`.
+
+    An SQLite file and its folder are made with *create*; without, `FileNotFoundError` is raised.
+    """
+    if create:
+        if path := _sqlite_file(url):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        assert_created(url)
     return open_engine(
         url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit
     )
+
+
+def assert_created(url: str) -> None:
+    """Raise `FileNotFoundError` for an SQLite file that is missing: to open it would make an empty one."""
+    path = _sqlite_file(url)
+    if path and not path.exists():
+        raise FileNotFoundError(f"there is no database {path}. Create it with: orders-service migrate")
+
+
+def is_not_migrated(error: Exception) -> bool:
+    """Whether a table or a column is missing, which `orders-service migrate` makes."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return error_code(error) in NOT_MIGRATED or "no such " in str(error.orig)
+
+
+def _sqlite_file(url: str) -> Path | None:
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(parsed.database) if is_file and parsed.database else None
 
 
 def sessions(url: str) -> sessionmaker[Session]:

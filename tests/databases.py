@@ -34,7 +34,7 @@ class Databases:
         """Open both and bring them to their newest version."""
         urls: dict[DatabaseName, str] = {"orders": self.orders_url, "catalog": self.catalog_url}
         for name, url in urls.items():
-            self.engines[name] = wiring.engine(url, pool_size=20)
+            self.engines[name] = wiring.engine(url, pool_size=20, create=True)
             migrations.upgrade(self.engines[name], name)
 
     def dispose(self) -> None:

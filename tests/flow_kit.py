@@ -29,7 +29,7 @@ class Flow:
             databases.environment | {"STATE_DIR": str(state_dir), "TOPIC_PARTITIONS": "3"} | environment
         )
         self.databases = databases
-        self.log = broker(self.settings)
+        self.log = broker(self.settings, create=True)
         self.topics = (self.settings.catalog_topic, self.settings.stock_topic)
         self.log.create_topics(wiring.topics(self.settings).names, topic_spec(self.settings))
         self.orders_relay = orders_relay.build(self.settings)

@@ -170,7 +170,7 @@ BUILDS: dict[str, Callable[[Any], object]] = {
     "catalog-relay": catalog_relay.build,
     "status-consumer": status_consumer.build,
     "migrate": migrate,
-    "topics": lambda settings: (broker(settings), topic_spec(settings), wiring.topics(settings)),
+    "topics": lambda settings: (broker(settings, create=True), topic_spec(settings), wiring.topics(settings)),
 }
 
 
@@ -179,6 +179,7 @@ BUILDS: dict[str, Callable[[Any], object]] = {
 def test_the_table_names_all_that_a_process_uses(process: str, via: str, tmp_path: Path) -> None:
     variables = {"STATE_DIR": str(tmp_path), "EVENTS_VIA": via}
     migrate(Settings.read(variables))
+    broker(Settings.read(variables), create=True)
     traced = Traced(Settings.read(variables))
 
     built = BUILDS[process](traced)

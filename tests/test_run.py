@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -109,6 +110,36 @@ def test_reset_begins_anew_and_removes_its_own_files_only(running: Running) -> N
 
     assert running.stock() == 100
     assert mine.read_text() == "mine"
+
+
+def test_nobody_else_can_read_its_state(running: Running) -> None:
+    state = Path(running.environment["STATE_DIR"])
+    state.mkdir(mode=0o755)
+    (state / "orders.db").touch(mode=0o644)
+    umask = os.umask(0)
+
+    try:
+        running.start()
+        running.word("first-order")
+    finally:
+        os.umask(umask)
+
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state.iterdir()}
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert {"orders.db", "catalog.db", "broker.db", "run.lock"} <= modes.keys()
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_folder_with_other_files_stays_as_open_as_it_was(running: Running) -> None:
+    state = Path(running.environment["STATE_DIR"])
+    state.mkdir()
+    state.chmod(0o755)
+    (state / "notes.txt").touch()
+
+    running.start()
+
+    assert stat.S_IMODE(state.stat().st_mode) == 0o755
+    assert stat.S_IMODE((state / "orders.db").stat().st_mode) == 0o600
 
 
 def test_a_second_one_at_the_same_time_is_refused(running: Running) -> None:

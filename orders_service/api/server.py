@@ -15,7 +15,7 @@ from flask import Flask, Response
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
-from orders_service import logs
+from orders_service import logs, wiring
 from orders_service.api.app import create_app
 from orders_service.api.connections import IDLE_SECONDS
 from orders_service.api.greenlets import WaitingGreenlet, gather, take_turn
@@ -139,5 +139,7 @@ def assert_free(host: str, port: int) -> None:
 def main() -> None:
     """Serve orders and catalog over HTTP until told to stop."""
     settings = of_process("api")
+    for url in wiring.urls(settings).values():
+        wiring.assert_created(url)
     logs.configure(settings.log_level)
     serve(settings, greenlets=True, worker_exit=_thaw)

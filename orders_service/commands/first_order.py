@@ -119,7 +119,7 @@ class Journey:
             engine = wiring.engine(self.settings.orders_database_url)
             with Session(engine) as session:
                 row = session.scalars(select(OutboxRow).where(OutboxRow.id == self._event_id())).first()
-        except SQLAlchemyError:
+        except (SQLAlchemyError, OSError):
             row = None
         if row is not None:
             self.tell("outbox", f"row {row.seq}, in the order's own transaction: {row.type}")

@@ -18,7 +18,7 @@ def migrate(settings: Settings) -> list[str]:
     """Migrate both databases; a line for each that says what was done."""
     lines = []
     for database, url in wiring.urls(settings).items():
-        engine = wiring.engine(url, read_seconds=None)
+        engine = wiring.engine(url, read_seconds=None, create=True)
         try:
             applied = migrations.upgrade(engine, database)
         except (DBAPIError, TimeoutError) as error:

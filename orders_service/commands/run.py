@@ -3,6 +3,7 @@
 import fcntl
 import http.client
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from orders_service.workers import catalog_relay, loop, orders_relay, status_con
 from orders_service.workers.broker import broker, topic_spec
 
 STATE = ("orders.db", "catalog.db", "broker.db")
+LOCK = "run.lock"
 READY_SECONDS = 30
 STOP_SECONDS = 8
 POLL_SECONDS = 0.2
@@ -103,7 +105,7 @@ class Workers:
 def _create_topics(settings: Settings) -> None:
     names = wiring.topics(settings).names
     try:
-        broker(settings).create_topics(names, topic_spec(settings))
+        broker(settings, create=True).create_topics(names, topic_spec(settings))
     except BrokerError as error:
         raise click.ClickException(f"broker: {error}") from error
     click.echo(f"  ✔ topics: {', '.join(names)}")
@@ -148,8 +150,9 @@ def _tell_environment(settings: Settings) -> None:
 @contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
     """Hold the state folder; its lock goes when the last process that has it does."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "run.lock").open("a") as lock:
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(state_dir)
+    with (state_dir / LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -159,8 +162,26 @@ def _only_one(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def _reset(state_dir: Path) -> None:
+def _make_private(state_dir: Path) -> None:
+    """Let nobody else read our files, nor the folder if it has no others. An older version left them open."""
+    ours = [*_state(state_dir), *state_dir.glob(LOCK)]
+    for path in ours:
+        path.chmod(0o600)
+    known = state_dir.stat()
+    is_shared = bool(known.st_mode & stat.S_ISVTX) or known.st_uid != os.geteuid()
+    if not is_shared and set(state_dir.iterdir()) <= set(ours):
+        state_dir.chmod(0o700)
+
+
+def _state(state_dir: Path) -> Iterator[Path]:
+    """The files of the embedded databases and log."""
     for name in STATE:
-        for path in (state_dir / name, *state_dir.glob(f"{name}-*"), *state_dir.glob(f"{name}.*.lock")):
-            path.unlink(missing_ok=True)
+        yield from state_dir.glob(name)
+        yield from state_dir.glob(f"{name}-*")
+        yield from state_dir.glob(f"{name}.*.lock")
+
+
+def _reset(state_dir: Path) -> None:
+    for path in list(_state(state_dir)):
+        path.unlink(missing_ok=True)
     click.echo(f"  ✔ {', '.join(STATE)} in {state_dir} removed")

@@ -24,7 +24,7 @@ def create() -> None:
     """Create the topics of the settings that do not exist. Safe to repeat."""
     settings = of_process("topics")
     names = list(wiring.topics(settings).names)
-    created = _asked(lambda: broker(settings).create_topics(names, topic_spec(settings)))
+    created = _asked(lambda: broker(settings, create=True).create_topics(names, topic_spec(settings)))
     for name in names:
         click.echo(f"{name}: {'created' if name in created else 'exists'}")
 
@@ -50,7 +50,7 @@ def describe(as_json: bool) -> None:
 
 
 def _described() -> list[TopicDescription]:
-    return _asked(broker(of_process("topics")).describe_topics)
+    return _asked(lambda: broker(of_process("topics")).describe_topics())
 
 
 def _asked(question: Callable[[], T]) -> T:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from orders_service.events.broker import Broker, TopicSpec
+from orders_service.events.broker import Broker, BrokerError, TopicSpec
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.events.kafka.client import Security
@@ -12,8 +12,11 @@ BROKER_FILE = "broker.db"
 REQUEST_BYTES = 4096  # What a request has beside its largest batch. The topic decides what is too large.
 
 
-def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
-    """The broker that BROKER names. It connects when it is used. *skip_gap*: see `KafkaBroker`."""
+def broker(settings: Settings, *, skip_gap: bool = False, create: bool = False) -> Broker:
+    """The broker that BROKER names. It connects when it is used. *skip_gap*: see `KafkaBroker`.
+
+    The file of the embedded broker is made with *create*; without, one that is missing raises `BrokerError`.
+    """
     if settings.broker == "kafka":
         return KafkaBroker(
             settings.kafka_bootstrap_servers,
@@ -22,7 +25,10 @@ def broker(settings: Settings, *, skip_gap: bool = False) -> Broker:
             instance=settings.consumer_instance or None,
             skip_gap=skip_gap,
         )
-    return EmbeddedBroker(Path(settings.state_dir, BROKER_FILE))
+    path = Path(settings.state_dir, BROKER_FILE)
+    if not create and not path.exists():
+        raise BrokerError(f"there is no log {path}. Create it with: orders-service topics create")
+    return EmbeddedBroker(path)
 
 
 def topic_spec(settings: Settings) -> TopicSpec:

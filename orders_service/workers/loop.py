@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from orders_service import wiring
 from orders_service.events.errors import Stopped
 from orders_service.events.rest import rest
 
@@ -90,6 +91,7 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
                 error=f"{type(error).__name__}: {error}",
                 failures=failures,
                 again_in_seconds=round(back_off, 1),
+                **({"advice": "orders-service migrate"} if wiring.is_not_migrated(error) else {}),
                 exc_info=failures == 1,
             )
             stop.wait(back_off)

@@ -19,6 +19,8 @@ OK = {"ordersDatabase": "ok", "catalogDatabase": "ok", "broker": "ok"}
 def unmigrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """An API on two databases without tables."""
     folder = tmp_path_factory.mktemp("unmigrated")
+    for name in ("orders", "catalog"):
+        (folder / f"{name}.db").touch()
     databases = Databases(f"sqlite:///{folder}/orders.db", f"sqlite:///{folder}/catalog.db")
     api = Api.on(databases)
     yield api

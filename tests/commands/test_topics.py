@@ -49,5 +49,10 @@ def test_topics_are_described_for_people_and_for_scripts(monkeypatch: pytest.Mon
     assert f"{CATALOG}  partitions=3  replication=1" in run("describe")
 
 
-def test_without_topics_nothing_is_listed() -> None:
-    assert (run("list"), run("describe"), run("describe", "--json")) == ("", "", "[]\n")
+@pytest.mark.parametrize("words", [["list"], ["describe"], ["describe", "--json"]])
+def test_without_a_log_the_command_that_makes_it_is_told(words: list[str], tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, words)
+
+    assert result.exit_code == 1
+    assert "Create it with: orders-service topics create" in result.output
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,82 @@
+"""Before `migrate`: every command says what to run, and leaves no empty database behind."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import Lab
+from orders_service.settings import FIELDS
+from tests.databases import Databases
+
+COMMAND = [sys.executable, "-m", "orders_service"]
+UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
+READING = [
+    ["outbox", "list"],
+    ["outbox", "resend", "--pending-older-than", "1"],
+    ["outbox", "requeue", "--set-aside"],
+    ["outbox", "purge"],
+    ["dead-letters", "list"],
+    ["dead-letters", "show", "t-0@1"],
+    ["dead-letters", "replay", "--all"],
+    ["catalog", "supply", "CATALOG-001", "1", "--note", "n"],
+    ["api"],
+    ["orders-relay"],
+    ["stock-consumer"],
+    ["catalog-relay"],
+    ["status-consumer"],
+]
+
+
+def ended(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    settings = UNSET | {"STATE_DIR": str(folder / "state")} | variables
+    return subprocess.run([*COMMAND, *words], env=settings, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_without_a_database_it_says_migrate_and_leaves_nothing(words: list[str], tmp_path: Path) -> None:
+    done = ended(tmp_path, *words)
+
+    assert done.returncode == 1
+    assert "Create it with: orders-service migrate" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [["topics", "list"], ["doctor"], ["config", "show"], ["first-order"]], ids=" ".join
+)
+def test_what_needs_no_database_leaves_nothing_either(words: list[str], tmp_path: Path) -> None:
+    done = ended(tmp_path, *words, API_PORT="1")
+
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", READING[:7], ids=" ".join)
+def test_without_tables_it_says_migrate(words: list[str], tmp_path: Path) -> None:
+    for name in ("orders", "catalog"):
+        (tmp_path / "state").mkdir(exist_ok=True)
+        (tmp_path / "state" / f"{name}.db").touch()
+
+    done = ended(tmp_path, *words)
+
+    assert done.returncode == 1
+    assert "no such table" in done.stderr
+    assert done.stderr.endswith("Run: orders-service migrate\n")
+
+
+@pytest.mark.real
+def test_without_tables_in_mariadb_it_says_migrate(lab: Lab, tmp_path: Path) -> None:
+    mariadb = lab.mariadb
+    databases = Databases(
+        mariadb.create_database("unmigrated_orders"), mariadb.create_database("unmigrated_catalog")
+    )
+
+    done = ended(tmp_path, "outbox", "list", **databases.environment)
+
+    assert done.returncode == 1
+    assert "1146" in done.stderr
+    assert done.stderr.endswith("Run: orders-service migrate\n")
