@@ -1,7 +1,7 @@
 """One hostile client, from an address of its own. A process of its own, with the lowest priority.
 
-`python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over. It opens a new
-connection for each that the server closes.
+`python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over. A connection that the
+server closes is opened again.
 """
 
 import os
