@@ -1,7 +1,7 @@
 """One hostile client, from an address of its own. A process of its own, with the lowest priority.
 
-`python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over. A connection that the
-server closes is opened again.
+`python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over.
+When the server closes a connection, the attack opens another.
 """
 
 import os
