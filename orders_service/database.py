@@ -214,8 +214,12 @@ def _open_sqlite(url: str, pool_size: int) -> Engine:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
         connection.isolation_level = None  # The driver begins nothing by itself; `on_begin` does.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except BaseException:
+            connection.close()  # SQLAlchemy does not have it yet, so nobody else would.
+            raise
 
     # A transaction that reads first and writes later fails, or loses an update, when another wrote between.
     @event.listens_for(engine, "begin")

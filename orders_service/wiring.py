@@ -3,6 +3,8 @@
 import os
 import secrets
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -64,6 +66,17 @@ def _sqlite_file(url: str) -> Path | None:
 def sessions(url: str) -> sessionmaker[Session]:
     """Sessions for whoever has one thread, and asks for no number that an INSERT gave."""
     return sessionmaker(engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
+
+
+@contextmanager
+def one_session(url: str) -> Iterator[Session]:
+    """A session for a command: its connections are closed when the block ends."""
+    maker = sessions(url)
+    try:
+        with maker() as session:
+            yield session
+    finally:
+        maker.kw["bind"].dispose()
 
 
 def relay_engine(url: str) -> Engine:

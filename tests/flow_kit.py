@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from orders_service import wiring
 from orders_service.api.app import create_app
+from orders_service.api.database import db
 from orders_service.events.broker import Outgoing, Record
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.settings import Settings
@@ -36,7 +37,8 @@ class Flow:
         self.stock_consumer = stock_consumer.build(self.settings, poll_seconds=0)
         self.catalog_relay = catalog_relay.build(self.settings)
         self.status_consumer = status_consumer.build(self.settings, poll_seconds=0)
-        self.api: FlaskClient = create_app(self.settings).test_client()
+        self.app = create_app(self.settings)
+        self.api: FlaskClient = self.app.test_client()
 
     @property
     def workers(self) -> tuple[Worker, ...]:
@@ -118,3 +120,6 @@ class Flow:
     def close(self) -> None:
         for worker in self.workers:
             worker.close()
+        with self.app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()

@@ -49,7 +49,7 @@ def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: i
         )
         return added, service.product(session, product_id).stock
 
-    with wiring.sessions(of_process("catalog").catalog_database_url)() as session:
+    with wiring.one_session(of_process("catalog").catalog_database_url) as session:
         try:
             added, stock = in_transaction(session, work)
         except ProductNotFound as error:

@@ -149,7 +149,7 @@ def _apply(session: Session, *, letter: DeadLetter, handler: Handler, resolution
 
 def _databases() -> Iterator[tuple[str, Session]]:
     for name, url in wiring.urls(of_process("dead-letters")).items():
-        with wiring.sessions(url)() as session:
+        with wiring.one_session(url) as session:
             yield name, session
 
 

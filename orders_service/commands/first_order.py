@@ -11,7 +11,6 @@ import click
 import httpx
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from orders_service import wiring
 from orders_service.events import contract, envelope
@@ -116,8 +115,7 @@ class Journey:
 
     def _tell_outbox(self) -> None:
         try:
-            engine = wiring.engine(self.settings.orders_database_url)
-            with Session(engine) as session:
+            with wiring.one_session(self.settings.orders_database_url) as session:
                 row = session.scalars(select(OutboxRow).where(OutboxRow.id == self._event_id())).first()
         except (SQLAlchemyError, OSError):
             row = None

@@ -25,7 +25,7 @@ def list_(as_json: bool) -> None:
     settings, now = of_process("outbox"), utc_now()
     found = []
     for name, url in wiring.urls(settings).items():
-        with wiring.sessions(url)() as session:
+        with wiring.one_session(url) as session:
             for lane in care.waiting(session):
                 age = (now - lane.oldest).total_seconds()
                 found.append(
@@ -65,7 +65,7 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
         raise click.UsageError("Say what: --set-aside, or --since TIME.")
     settings = of_process("outbox")
     pending = database == "catalog" or settings.events_via == "relay"
-    with wiring.sessions(wiring.urls(settings)[database])() as session:
+    with wiring.one_session(wiring.urls(settings)[database]) as session:
         if since is None:
             count = care.requeue_set_aside(session, pending=pending)
         else:
@@ -78,7 +78,7 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
 def resend(seconds: int) -> None:
     """Place the events of orders once more that are still PENDING: their answers come again, too."""
     settings = of_process("outbox")
-    with wiring.sessions(settings.orders_database_url)() as session:
+    with wiring.one_session(settings.orders_database_url) as session:
         count = service.resend(
             session,
             placed_before=utc_now() - timedelta(seconds=seconds),
@@ -93,5 +93,5 @@ def purge() -> None:
     settings = of_process("outbox")
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
     for name, url in wiring.urls(settings).items():
-        with wiring.sessions(url)() as session:
+        with wiring.one_session(url) as session:
             click.echo(f"{name}: {purge_all(session, before=before)} events deleted")

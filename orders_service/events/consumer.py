@@ -77,8 +77,11 @@ class Consumer:
         return True
 
     def close(self) -> None:
-        """Leave the group."""
-        self._subscription.close()
+        """Leave the group and close the connections to the database."""
+        try:
+            self._subscription.close()
+        finally:
+            self._sessions.kw["bind"].dispose()
 
     def _apply(self, records: Sequence[Record]) -> list[Record]:
         """Apply the records in one transaction or, if one spoils it, one by one; the dead among them."""

@@ -56,10 +56,19 @@ class EmbeddedBroker:
         lock = _lock_group(
             self._path.with_name(f"{self._path.name}.{zlib.crc32(group.encode()):08x}.lock"), group
         )
-        return EmbeddedSubscription(self._connect(), group, topics, lock)
+        try:
+            return EmbeddedSubscription(self._connect(), group, topics, lock)
+        except BaseException:
+            os.close(lock)
+            raise
 
     def read(self, topics: Sequence[str], *, from_start: bool) -> "EmbeddedReader":
-        return EmbeddedReader(self._connect(), topics, from_start=from_start)
+        connection = self._connect()
+        try:
+            return EmbeddedReader(connection, topics, from_start=from_start)
+        except BaseException:
+            connection.close()
+            raise
 
     def create_topics(self, names: Sequence[str], spec: TopicSpec) -> list[str]:
         with self._connect() as connection, _transaction(connection):
@@ -93,8 +102,12 @@ class EmbeddedBroker:
             check_same_thread=False,
             factory=_Connection,
         )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

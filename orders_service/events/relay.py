@@ -92,7 +92,7 @@ class Relay:
             return any(busy)
 
     def close(self) -> None:
-        """Mark what arrives yet, release the lanes and let the producer go."""
+        """Mark what arrives yet, release the lanes, close the producer and the connections."""
         try:
             until = time.monotonic() + CLOSE_SECONDS
             with self._engine.connect() as connection:
@@ -102,6 +102,7 @@ class Relay:
                 leases.release(connection, owner=self._owner)
         finally:
             self._producer.close()
+            self._engine.dispose()
 
     def _pending_lanes(self, connection: Connection) -> list[str]:
         """Each lane that has pending rows: one step in the index (lane, seq) per lane, one when idle."""

@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -238,7 +238,7 @@ def test_who_waits_for_100_continue_is_answered(server: Address) -> None:
 
 
 def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_path: Path) -> None:
-    with serving(tmp_path) as (address, process), sqlite3.connect(tmp_path / "orders.db") as writer:
+    with serving(tmp_path) as (address, process), closing(sqlite3.connect(tmp_path / "orders.db")) as writer:
         quiet = socket.create_connection(("127.0.0.1", address.port))
         quiet.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert _read_to(b'{"status":"alive"}\n', quiet).startswith(b"HTTP/1.1 200")

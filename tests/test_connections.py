@@ -1,0 +1,132 @@
+"""Workers and commands close every connection that they opened, to the databases and to the embedded log."""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import text
+
+from orders_service import wiring
+from orders_service.cli import words
+from orders_service.events.broker import Outgoing, TopicMissing
+from orders_service.settings import Settings
+from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
+from orders_service.workers.broker import BROKER_FILE, broker, topic_spec
+from orders_service.workers.loop import Worker
+from tests.databases import Databases
+
+COMMANDS = [
+    "catalog supply CATALOG-001 1 --note one",
+    "dead-letters list",
+    "dead-letters replay --all",
+    "doctor",
+    "migrate",
+    "outbox list",
+    "outbox purge",
+    "outbox requeue --set-aside",
+    "outbox resend --pending-older-than 0",
+    "topics list",
+]
+
+
+@pytest.fixture
+def settings(databases: Databases, tmp_path: Path) -> Settings:
+    """Both databases and an embedded log with a record in each topic; nothing is connected to them."""
+    found = Settings.read(databases.environment | {"STATE_DIR": str(tmp_path)})
+    log, topics = broker(found, create=True), wiring.topics(found).names
+    log.create_topics(topics, topic_spec(found))
+    with closing(log.producer()) as producer:
+        for topic in topics:
+            producer.send([Outgoing(topic, b"key", b"unreadable", ())])
+    databases.dispose()
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _no_collector() -> Iterator[None]:
+    """The garbage collector would close some connections that were forgotten."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def connections(databases: Databases, tmp_path: Path) -> list[str]:
+    """Every connection of this process to the test's databases and its log, except the one that looks."""
+    found = files_of(tmp_path)
+    if databases.orders.dialect.name != "sqlite":
+        names = [databases.orders.url.database, databases.catalog.url.database]
+        query = "SELECT db FROM information_schema.processlist WHERE db IN (:a, :b) AND id <> CONNECTION_ID()"
+        with databases.orders.connect() as looking:
+            found += looking.scalars(text(query), {"a": names[0], "b": names[1]})
+        databases.dispose()
+    return found
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files in *folder* that this process has open."""
+    files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    return [file for file in files if file.startswith(f"{folder}/")]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        orders_relay.build,
+        lambda settings: stock_consumer.build(settings, poll_seconds=0),
+        catalog_relay.build,
+        lambda settings: status_consumer.build(settings, poll_seconds=0),
+    ],
+    ids=["orders-relay", "stock-consumer", "catalog-relay", "status-consumer"],
+)
+def test_a_closed_worker_has_no_connection(
+    build: Callable[[Settings], Worker], settings: Settings, databases: Databases, tmp_path: Path
+) -> None:
+    worker = build(settings)
+    worker.step()
+    held = connections(databases, tmp_path)
+
+    worker.close()
+
+    assert held
+    assert connections(databases, tmp_path) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_leaves_no_connection(
+    command: str, settings: Settings, databases: Databases, tmp_path: Path
+) -> None:
+    environment = databases.environment | {"STATE_DIR": str(tmp_path)}
+
+    result = CliRunner().invoke(words, command.split(), env=environment)
+
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert connections(databases, tmp_path) == []
+
+
+def test_a_reader_of_a_topic_that_is_missing_leaves_no_connection(
+    settings: Settings, databases: Databases, tmp_path: Path
+) -> None:
+    with pytest.raises(TopicMissing) as caught:
+        broker(settings).read(["missing"], from_start=True)
+
+    assert Path(tmp_path, BROKER_FILE).exists()
+    assert connections(databases, tmp_path) == [], caught.value
+
+
+@pytest.mark.parametrize(
+    "command", ["migrate", "outbox list", "dead-letters list", "catalog supply A 1 --note one"]
+)
+def test_a_command_that_finds_no_database_leaves_no_connection(command: str, tmp_path: Path) -> None:
+    spoilt = Databases(f"sqlite:///{tmp_path}/orders.db", f"sqlite:///{tmp_path}/catalog.db")
+    for name in ("orders.db", "catalog.db"):
+        (tmp_path / name).write_bytes(b"This is no database." * 100)
+
+    result = CliRunner().invoke(words, command.split(), env=spoilt.environment)
+
+    assert result.exit_code == 1
+    assert files_of(tmp_path) == [], result.exception
