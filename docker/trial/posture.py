@@ -1,5 +1,7 @@
 """How the containers stand: who they run as, what they may do, what they weigh."""
 
+import http.client
+
 from trial.engine import Engine
 from trial.shell import TrialError, say
 from trial.stack import Stack
@@ -11,6 +13,12 @@ tools = [name for name in ("cc", "gcc", "make", "curl") if shutil.which(name)]
 modules = [name for name in ("pip", "flit_core", "lab", "tests", "pytest") if importlib.util.find_spec(name)]
 writable = [path for path in ("/app", sys.prefix, "/etc", "/usr") if os.access(path, os.W_OK)]
 sys.exit(str(tools + modules + writable) if os.getuid() == 0 or tools or modules or writable else 0)
+"""
+
+# Run in the container of an API, which answers there what the gateway does not.
+ASK = """
+import urllib.request
+print([urllib.request.urlopen(f"http://localhost:8000{path}").status for path in ("/metrics", "/readyz")])
 """
 
 
@@ -37,7 +45,41 @@ def check(stack: Stack) -> None:
         }
         if found := [fault for fault, is_so in faults.items() if is_so]:
             raise TrialError(f"{container.service} has {', '.join(found)}")
+    _check_reach(stack)
     say("  every container: not root, read-only root, no capability, no new privileges, bounded memory")
+
+
+def _check_reach(stack: Stack) -> None:
+    """Raise `TrialError` unless only the gateway reaches the world, and it hides metrics and readiness."""
+    for container in stack.containers():
+        known = stack.inspect(container)
+        settings = known["NetworkSettings"]
+        assert isinstance(settings, dict)
+        outward = [name for name in settings["Networks"] if not _is_internal(stack, name)]
+        if bool(outward) != (container.service == "gateway"):
+            raise TrialError(f"{container.service} is on {', '.join(outward) or 'internal networks only'}")
+        published = [port for port, bound in settings["Ports"].items() if bound]
+        if bool(published) != (container.service == "gateway"):
+            raise TrialError(f"{container.service} has these ports outside: {published}")
+    if (said := stack.compose("exec", "--no-TTY", "api", "python", "-c", ASK).strip()) != "[200, 200]":
+        raise TrialError(f"/metrics and /readyz are answered {said} inside")
+    for path in ("/metrics", "/readyz", "/%6detrics"):
+        if (status := _status(stack.port, path)) != 404:
+            raise TrialError(f"the gateway answers {path} with {status}")
+    say("  the gateway alone reaches the world; it answers neither /metrics nor /readyz, the API inside does")
+
+
+def _is_internal(stack: Stack, network: str) -> bool:
+    return stack.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
+
+
+def _status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def tell_memory(stack: Stack) -> None:

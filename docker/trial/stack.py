@@ -49,7 +49,6 @@ class Stack:
             "STACK_SETTINGS": os.devnull,
             "STACK_IMAGE": IMAGE,
             "STACK_API": f"127.0.0.1:{self.port}",
-            "STACK_CONNECT": f"127.0.0.1:{_free_port()}",
         }
         return run([*self.engine.compose, *files, *words], env=env, seconds=seconds)
 

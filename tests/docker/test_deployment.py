@@ -24,6 +24,16 @@ KNOWN = {name.upper() for name in FIELDS} | {
 LEFT_OUT = {"STATE_DIR", "CATALOG_TOPIC", "STOCK_TOPIC", "STOCK_GROUP", "STATUS_GROUP", "CONSUMER_INSTANCE"}
 
 
+# The lines of each service in the compose file.
+SERVICES = dict(
+    re.findall(r"^  ([a-z][\w-]*):\n((?:    .*\n|\n)+)", COMPOSE.partition("\nservices:\n")[2], re.MULTILINE)
+)
+DATABASES = {
+    "orders": {"api", "orders-relay", "status-consumer"},
+    "catalog": {"api", "stock-consumer", "catalog-relay"},
+}
+
+
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     """A folder of new passwords."""
@@ -52,6 +62,49 @@ def test_every_port_is_open_to_this_machine_only_unless_told() -> None:
     assert all(re.match(r'"\$\{STACK_\w+:-127\.0\.0\.1:', port) for port in ports)
 
 
+def test_only_the_gateway_has_a_port_outside() -> None:
+    assert [name for name, block in SERVICES.items() if "ports:" in block] == ["gateway"]
+
+
+def test_only_the_gateway_is_on_a_network_that_reaches_the_world() -> None:
+    networks = COMPOSE.partition("\nnetworks:\n")[2].partition("\nvolumes:\n")[0]
+    internal = set(re.findall(r"^  ([a-z]+): \{internal: true\}$", networks, re.MULTILINE))
+    outward = set(re.findall(r"^  ([a-z]+): \{\}$", networks, re.MULTILINE))
+    named = {
+        name: set(found.split(", "))
+        for name, block in SERVICES.items()
+        for found in re.findall(r"^    networks: \[(.+)\]$", block, re.MULTILINE)
+    }
+
+    assert internal == {"inside", "edge"}
+    assert outward == {"outside"}
+    assert [name for name, found in named.items() if found & outward] == ["gateway"]
+    assert re.findall(r"^  networks: \[(.+)\]$", COMPOSE, re.MULTILINE) == ["inside", "inside"]
+
+
+@pytest.mark.parametrize("database", ["orders", "catalog"])
+def test_a_process_is_given_only_the_databases_that_it_uses(database: str) -> None:
+    url = f"{database.upper()}_DATABASE_URL_FILE: /run/secrets/{database}_database_url\n"
+    anchor = f"*{database}-database,"
+
+    given = {name for name, block in SERVICES.items() if url in block or anchor in block}
+
+    assert given == DATABASES[database]
+    assert url not in COMPOSE.partition("x-service: &service")[2].partition("\nx-")[0]
+
+
+def test_connect_is_given_the_one_password_that_its_connector_uses() -> None:
+    connectors = {"connect": "my-order-sink-connect", "cdc": "outbox-source"}
+
+    assert 'secrets: ["${STACK_CONNECT_SECRET:-sink_password}"]' in SERVICES["connect"]
+    for profile, connector in connectors.items():
+        (secret,) = re.findall(
+            r"^STACK_CONNECT_SECRET=(\w+)$", (ROOT / f"docker/{profile}.env").read_text(), re.MULTILINE
+        )
+        used = PLACEHOLDER.findall((ROOT / f"config/connectors/{connector}.json").read_text())
+        assert [name.lower() for name in used if name.endswith("_PASSWORD")] == [secret]
+
+
 def test_the_compose_file_runs_on_engines_older_than_25() -> None:
     assert "start_interval" not in COMPOSE
     assert not re.search(r"^version:", COMPOSE, re.MULTILINE)
@@ -68,9 +121,15 @@ def test_the_compose_file_gives_the_service_only_settings_that_it_has() -> None:
 def test_every_process_is_given_the_secrets_of_a_kafka_elsewhere() -> None:
     elsewhere = (ROOT / "docker/kafka-elsewhere.yaml").read_text()
     form = re.compile(r"^  ([\w-]+):(?: |\n    <<: )\*service$", re.MULTILINE)
-    connectors = {"sink-connector", "outbox-connector"}  # Their Connect knows only the stack's own Kafka.
+    need_none = {
+        "sink-connector",
+        "outbox-connector",
+        "migrate",
+    }  # Their Connect knows the stack's own Kafka only.
 
-    assert set(form.findall(elsewhere)) == set(form.findall(COMPOSE)) - connectors
+    assert {name for name in SERVICES if "*service" in SERVICES[name]} - need_none == set(
+        form.findall(elsewhere)
+    )
 
 
 def test_the_compose_file_fills_in_every_placeholder_of_its_connectors() -> None:

@@ -1,0 +1,106 @@
+"""What the deployment's gateway does not answer: HAProxy with docker/haproxy.cfg, in front of a server."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.attacks.gateway import gateway
+
+pytestmark = pytest.mark.skipif(
+    not shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"),
+    reason="HAProxy is not installed",
+)
+
+
+class Api(BaseHTTPRequestHandler):
+    """Answers everything with 200, and notes what it was asked."""
+
+    asked: list[str]
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[str]:
+    """What reached the API."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def port(asked: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of the gateway."""
+    handler = type("Noting", (Api,), {"asked": asked})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as api:
+        threading.Thread(target=api.serve_forever, daemon=True).start()
+        with gateway(tmp_path_factory.mktemp("gateway"), api.server_port) as port:
+            yield port
+        api.shutdown()
+
+
+def get(port: int, target: str) -> tuple[int, str]:
+    """The status and the whole answer to a GET of exactly that target."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        with connection.makefile("rb") as file:
+            answer = file.read().decode()
+    return int(answer.split(" ")[1]), answer
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "/metrics",
+            "/readyz",
+            "/metrics?a=1",
+            "/metrics/",
+            "//metrics",
+            "/%6detrics",
+            "/%6D%65trics",
+            "/readyz%3f",
+        ),
+        *(
+            "/METRICS",
+            "http://a/metrics",
+            "http://a//readyz",
+            "/metrics#a",
+            "x:/metrics",
+            "metrics",
+            "/%2fmetrics",
+        ),
+    ],
+)
+def test_metrics_and_readiness_are_not_answered_outside(port: int, asked: list[str], target: str) -> None:
+    status, answer = get(port, target)
+
+    # HAProxy's parser refuses a target that is none, before its configuration has a say.
+    assert status == 400 or (status == 404 and "application/problem+json" in answer)
+    assert [one for one in asked if one != "/livez"] == []
+
+
+@pytest.mark.parametrize(
+    "target", ["/livez", "/order-service/metrics/orders", "/catalog-service/catalogs/readyz"]
+)
+def test_everything_else_reaches_the_api(port: int, target: str) -> None:
+    status, _ = get(port, target)
+
+    assert status == 200
+
+
+def test_a_body_that_is_too_large_is_answered_with_problem_details(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 70000\r\n\r\n" + b"a" * 70000)
+        answer = connection.recv(4096).decode()
+
+    assert answer.startswith("HTTP/1.1 413 ")
+    assert "application/problem+json" in answer
