@@ -113,10 +113,29 @@ def reset(names: tuple[str, ...]) -> None:
 
 @main.command(name="practice")
 @click.argument("steps", nargs=-1, type=click.IntRange(1, len(STEPS)), metavar="[STEP]...")
-def practise(steps: tuple[int, ...]) -> None:
-    """Walk the course's nine steps on the running lab, or some of them."""
-    if not practice(Lab(), steps):
+@click.option("--pause", is_flag=True, help="Show each command, and run it when you press Enter.")
+@click.option("--keep", is_flag=True, help="Leave all that was made, to look at.")
+@click.option("--yes", is_flag=True, help="Do not ask before something is removed that was there already.")
+def practise(steps: tuple[int, ...], pause: bool, keep: bool, yes: bool) -> None:
+    """Walk the course's nine steps on the running lab, or some of them, and remove what they made."""
+    asks = sys.stdin.isatty() and not yes
+    done = practice(
+        Lab(),
+        steps,
+        keep=keep,
+        pause=_await_enter if pause else None,
+        agree=(lambda _: click.confirm("Go on?")) if asks else (lambda _: True),
+    )
+    if not done:
         sys.exit(1)
+
+
+def _await_enter() -> None:
+    """Wait for Enter. The end of input, as Ctrl-D gives it, stops the practice as Ctrl-C does."""
+    try:
+        input("    Enter runs it ")
+    except EOFError:
+        raise KeyboardInterrupt from None
 
 
 @main.command(name="mariadb", context_settings=AS_IT_IS)

@@ -1,7 +1,7 @@
 """What the command line shows."""
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 
 from .server import Server
@@ -26,6 +26,11 @@ def table(found: Iterable[Report]) -> str:
     """Reports in columns."""
     rows = [["what", "where", "state", "pid", "log"]]
     rows += [["-" if value is None else str(value) for value in astuple(one)] for one in found]
+    return columns(rows)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 

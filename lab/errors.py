@@ -54,8 +54,8 @@ class UnknownServer(LabError):
 class NotRunning(LabError):
     """A tool was called for a server that does not answer."""
 
-    def __init__(self, server: str) -> None:
-        super().__init__(f"{server} does not answer: `python -m lab up` starts it")
+    def __init__(self, server: str, command: str = "up") -> None:
+        super().__init__(f"{server} does not answer: `python -m lab {command}` starts it")
         self.server = server
 
 

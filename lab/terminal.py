@@ -1,39 +1,24 @@
 """Where the practice types: each command, what it printed, what should be seen and what was."""
 
-import json
 import os
-import queue
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from shlex import quote
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 from uuid import uuid4
 
 import httpx
+import pymysql
 
 from .errors import LabError
-from .laboratory import HOME, Lab
-from .ports import Ports
+from .laboratory import Lab
+from .readable import in_words, readable
 from .server import within
+from .typed import curl, ended, service, shown, tool
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60.0
-LINES = 12  # As much of an answer as is shown.
-# `python -m lab` on a lab that is not at its usual place.
-ELSEWHERE = """
-import json, sys
-from functools import partial
-from pathlib import Path
-from lab import Lab, Ports, __main__ as command
-home, ports, *words = sys.argv[1:]
-command.Lab = partial(Lab, Path(home), Ports(**json.loads(ports)))
-command.main(words, prog_name="python -m lab")
-"""
 
 
 class NotAsExpected(LabError):
@@ -41,10 +26,13 @@ class NotAsExpected(LabError):
 
 
 class Terminal:
-    """Where the steps type. Everything typed, and what came back, is printed to *out*."""
+    """Types commands and prints them to *out*, with what came back.
 
-    def __init__(self, lab: Lab, out: TextIO) -> None:
-        self._lab, self._out = lab, out
+    *pause* is called after a command is shown and before it is run.
+    """
+
+    def __init__(self, lab: Lab, out: TextIO, pause: Callable[[], None] | None = None) -> None:
+        self._lab, self._out, self._pause = lab, out, pause
         self.user = f"learner-{uuid4().hex[:6]}"
         self.connect = lab.connect.url
         self._environment = os.environ | lab.environment() | {"EVENTS_VIA": "relay", "ORDERS_SINK_TOPIC": ""}
@@ -55,10 +43,10 @@ class Terminal:
         self._out.write(f"{text}\n")
         self._out.flush()
 
-    def tool(self, *words: str, typed: str | None = None) -> str:
+    def tool(self, *words: str, typed: str | None = None, quiet: bool = False) -> str:
         """`python -m lab WORD …`, with what is *typed* into it; what it printed."""
-        shown = f"python -m lab {_shown(words)}"
-        return self._run(shown, self._tool(words), typed=typed)
+        command = shown(["python", "-m", "lab", *words])
+        return self._run(command, tool(self._lab, words), typed=typed, quiet=quiet)
 
     def sql(self, statements: str) -> list[list[str]]:
         """The rows of MariaDB's answer, the line of names left out."""
@@ -68,24 +56,24 @@ class Terminal:
 
     def service(self, *words: str, **settings: str) -> str:
         """`orders-service WORD …`; what it printed."""
-        shown = " ".join([*(f"{name}={value}" for name, value in settings.items()), "orders-service", *words])
-        return self._run(shown, _service(words), settings)
+        return self._run(shown(["orders-service", *words], settings), service(words), settings)
 
     def http(self, method: str, url: str, body: object = None, *, quiet: bool = False) -> Any:
         """The answer's JSON, or its text."""
+        if not quiet:
+            self._type(curl(method, url, body))
         response = self._http.request(method, url, json=body)
         if not quiet:
-            self.say(f"  $ {method} {url}" + (f"  {json.dumps(body)}" if body is not None else ""))
-            self._show(f"{response.status_code} {response.text}")
+            self._show(response.text)
         if response.is_error:
             raise NotAsExpected(f"{method} {url} was answered {response.status_code}: {response.text[:300]}")
         return response.json() if "json" in response.headers.get("content-type", "") else response.text
 
     def see(self, expected: str, seen: object, holds: bool) -> None:
         """Say what a learner should see and what was seen; the step ends here unless it *holds*."""
-        self.say(f"    should see  {expected}\n    saw         {seen}")
+        self.say(f"    should see  {expected}\n    saw         {in_words(seen)}")
         if not holds:
-            raise NotAsExpected(f"expected {expected}; saw {seen}")
+            raise NotAsExpected(f"expected {expected}; saw {in_words(seen)}")
 
     def await_seen(self, expected: str, look: Callable[[], object], wanted: object) -> None:
         """The same for what comes after a while. *look* is asked silently until it is as *wanted*."""
@@ -94,33 +82,33 @@ class Terminal:
         self.see(expected, seen, seen == wanted)
 
     def rows(self, statement: str) -> list[list[str]]:
-        """The same answer as `sql`, nothing printed: for looking again and again."""
+        """The same answer as `sql`, nothing printed: for looking again and again. No rows without a table."""
+        with self._lab.mariadb.connect() as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(statement)
+            except pymysql.ProgrammingError:
+                return []
+            return [[str(value) for value in row] for row in cursor.fetchall()]
+
+    def failures(self) -> list[str]:
+        """What Connect says of tasks that have failed: often the reason why nothing came."""
         done = subprocess.run(
-            self._tool(["mariadb", "--batch", "--skip-column-names", "-e", statement]),
+            service(["connectors", "status"]),
             cwd=ROOT,
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
             check=False,
-        )
-        return [line.split("\t") for line in done.stdout.splitlines()]
-
-    def failures(self) -> list[str]:
-        """What Connect says of tasks that have failed: often the reason why nothing came."""
-        command = _service(["connectors", "status"])
-        done = subprocess.run(
-            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False
         )
         return [line for line in done.stdout.splitlines() if "FAILED" in line]
 
     @contextmanager
     def open(self, *words: str) -> Iterator[subprocess.Popen[str]]:
         """A tool that stays open in another terminal."""
-        self.say(f"  $ python -m lab {_shown(words)}")
-        with _ended(
+        self._type(shown(["python", "-m", "lab", *words]))
+        with ended(
             subprocess.Popen(
-                self._tool(words),
+                tool(self._lab, words),
                 cwd=ROOT,
                 env=self._environment,
                 text=True,
@@ -135,14 +123,13 @@ class Terminal:
     @contextmanager
     def running(self, word: str, logs: Path, **settings: str) -> Iterator[None]:
         """One of the service's processes in another terminal, ended by its pid."""
-        shown = " ".join([*(f"{name}={value}" for name, value in settings.items()), "orders-service", word])
-        self.say(f"  $ {shown} &")
+        self._type(f"{shown(['orders-service', word], settings)} &")
         environment = self._environment | settings
         with (logs / f"{word}-{uuid4().hex[:4]}.log").open("wb") as log:
             process = subprocess.Popen(
-                _service([word]), cwd=ROOT, env=environment, stdout=log, stderr=log, text=True
+                service([word]), cwd=ROOT, env=environment, stdout=log, stderr=log, text=True
             )
-            with _ended(process):
+            with ended(process):
                 yield
 
     def await_ready(self, url: str) -> None:
@@ -155,17 +142,24 @@ class Terminal:
         if not within(SECONDS, is_ready):
             raise NotAsExpected(f"the API does not answer at {url}")
 
+    def _type(self, command: str, typed: str | None = None) -> None:
+        self.say(f"  $ {command}" + "".join(f"\n  > {line}" for line in (typed or "").splitlines()))
+        if self._pause:
+            self._pause()
+
     def _run(
         self,
-        shown: str,
-        command: Sequence[str],
+        command: str,
+        words: Sequence[str],
         settings: Mapping[str, str] | None = None,
         *,
         typed: str | None = None,
+        quiet: bool = False,
     ) -> str:
-        self.say(f"  $ {shown}" + "".join(f"\n  > {line}" for line in (typed or "").splitlines()))
+        if not quiet:
+            self._type(command, typed)
         done = subprocess.run(
-            command,
+            words,
             cwd=ROOT,
             env={**self._environment, **(settings or {})},
             input=typed or "",
@@ -176,82 +170,15 @@ class Terminal:
         )
         if done.returncode:
             raise NotAsExpected(
-                f"`{shown}` ended with {done.returncode}: {_last(done.stderr or done.stdout)}"
+                f"`{command}` ended with {done.returncode}: {_last(done.stderr or done.stdout)}"
             )
-        self._show(done.stdout)
+        if not quiet:
+            self._show(done.stdout)
         return done.stdout
 
     def _show(self, answer: str) -> None:
-        lines = answer.strip("\n").splitlines()
-        for line in lines[:LINES]:
-            self.say(f"  {line[:300]}{' …' if len(line) > 300 else ''}")
-        if len(lines) > LINES:
-            self.say(f"  … {len(lines) - LINES} lines more")
-
-    def _tool(self, words: Sequence[str]) -> list[str]:
-        if self._lab.home == HOME:
-            return [sys.executable, "-m", "lab", *words]
-        return [
-            sys.executable,
-            "-c",
-            ELSEWHERE,
-            str(self._lab.home),
-            json.dumps(asdict(_ports(self._lab))),
-            *words,
-        ]
-
-
-def _shown(words: Sequence[str]) -> str:
-    """Words as a person would quote them."""
-    return " ".join(
-        f'"{one}"' if "'" in one and not set(one) & set('"$`\\!') else quote(one) for one in words
-    )
-
-
-def _service(words: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "orders_service", *words]
-
-
-def _ports(lab: Lab) -> Ports:
-    """The ports on which a lab listens, as it was given them."""
-    brokers = [broker.ports for broker in lab.kafka.brokers]
-    first, second, third = (brokers * 3)[:3]
-    return Ports(
-        (first[0], second[0], third[0]),
-        (first[1], second[1], third[1]),
-        lab.mariadb.ports[0],
-        lab.connect.ports[0],
-    )
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process, ended when it is left."""
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe and not pipe.closed:
-                pipe.close()
-
-
-def lines_of(pipe: IO[str] | None) -> "queue.Queue[str]":
-    """The lines of a pipe as they come."""
-    assert pipe is not None
-    lines: queue.Queue[str] = queue.Queue()
-
-    def read() -> None:
-        for line in pipe:
-            lines.put(line.rstrip("\n"))
-
-    threading.Thread(target=read, daemon=True).start()
-    return lines
+        for line in readable(answer):
+            self.say(f"  {line}")
 
 
 def _last(text: str) -> str:

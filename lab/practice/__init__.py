@@ -1,0 +1,106 @@
+"""The course's practice: nine steps against the running lab. Each types, looks, and says what it saw."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+import httpx
+import pymysql
+
+from ..errors import LabError, NotRunning
+from ..laboratory import Lab
+from ..terminal import Terminal
+from . import connectors, console, orders
+from .closing import summary
+from .leftovers import SERVICE, USES_SERVICE, Things, made_by, new_consoles, on_the_lab, remove
+
+STEPS: list[tuple[str, Callable[[Terminal], None]]] = [
+    ("Kafka by its console tools", console.console),
+    ("MariaDB: mydb and its tables", connectors.database),
+    ("Kafka Connect", connectors.worker),
+    ("The source: a row becomes a record", connectors.source),
+    ("The sink: a record becomes a row", connectors.sink),
+    ("A record by hand", connectors.by_hand),
+    ("An order takes stock", orders.order),
+    ("Two instances, two databases: partial lists", orders.partial_lists),
+    ("Two instances, one database, one sink: whole lists", orders.one_list),
+]
+FAULTS = (LabError, httpx.HTTPError, pymysql.Error, subprocess.TimeoutExpired)
+
+
+def practice(
+    lab: Lab,
+    steps: Sequence[int] = (),
+    out: TextIO = sys.stdout,
+    *,
+    keep: bool = False,
+    pause: Callable[[], None] | None = None,
+    agree: Callable[[str], bool] = lambda _: True,
+) -> bool:
+    """Walk the steps, all nine unless some are named; then remove what they made, unless it is to be kept.
+
+    *agree* is asked before anything is removed that was there already. False if it did not, or if a step was
+    not as expected: then everything is left to look at.
+    """
+    _check_running(lab)
+    walked = list(steps or range(1, len(STEPS) + 1))
+    terminal = Terminal(lab, out, pause)
+    before = on_the_lab(terminal)
+    if there := before & made_by(walked):
+        told = f"Here already, and emptied or removed by these steps: {there}."
+        terminal.say(told)
+        if not agree(told):
+            return False
+    try:
+        if not all(_walk(terminal, number) for number in walked):
+            terminal.say("All is left to look at. `python -m lab reset` removes it, and everything else.")
+            return False
+    except KeyboardInterrupt:
+        terminal.say("\nStopped.")
+        _end(Terminal(lab, out), walked, before, keep=keep)
+        raise
+    _end(Terminal(lab, out), walked, before, keep=keep)
+    terminal.say(summary(walked))
+    return True
+
+
+def _check_running(lab: Lab) -> None:
+    for server in (*lab.kafka.brokers, lab.mariadb):
+        if not server.answers():
+            raise NotRunning(server.name)
+    if not lab.connect.answers():
+        raise NotRunning("Kafka Connect", "up --connect")
+
+
+def _walk(terminal: Terminal, number: int) -> bool:
+    """One step. False if what was seen is not what should be."""
+    title, step = STEPS[number - 1]
+    terminal.say(f"\n{number}. {title}")
+    began = time.monotonic()
+    try:
+        step(terminal)
+    except FAULTS as error:
+        terminal.say(f"✘ {number}. {title}: {error}")
+        for line in terminal.failures():
+            terminal.say(f"  {line}")
+        return False
+    terminal.say(f"✔ {number}. {title} ({time.monotonic() - began:.1f} s)")
+    return True
+
+
+def _end(terminal: Terminal, walked: Sequence[int], before: Things, *, keep: bool) -> None:
+    """Remove what the steps made; what they only used stays."""
+    made = made_by(walked)
+    if USES_SERVICE & set(walked) and not before & SERVICE:
+        made |= SERVICE
+    if keep:
+        left = on_the_lab(terminal) & made
+        terminal.say(f"\nLeft to look at: {left}.\nThe next practice, or `python -m lab reset`, removes it.")
+        return
+    terminal.say("\nRemoving what the practice made (--keep leaves it)")
+    try:
+        remove(terminal, made | new_consoles(terminal, before))
+    except FAULTS as error:
+        terminal.say(f"✘ Something is left: {error}. `python -m lab reset` removes everything.")

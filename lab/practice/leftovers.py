@@ -1,0 +1,125 @@
+"""What the practice makes on the lab, and how it is removed again."""
+
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+
+from ..terminal import Terminal
+from .connectors import ORDER_SINK, SINK, SOURCE, forget
+
+TABLES = ("mydb.users", "mydb.orders", "mydb.my_topic_users")
+SERVICES = ("orders", "catalog")  # The service's databases.
+
+
+@dataclass(frozen=True)
+class Things:
+    """Names of what is on the lab."""
+
+    connectors: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    tables: frozenset[str] = frozenset()
+
+    def __and__(self, other: "Things") -> "Things":
+        return Things(*(getattr(self, one.name) & getattr(other, one.name) for one in fields(self)))
+
+    def __or__(self, other: "Things") -> "Things":
+        return Things(*(getattr(self, one.name) | getattr(other, one.name) for one in fields(self)))
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, one.name) for one in fields(self))
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        several = {one.name: sorted(getattr(self, one.name)) for one in fields(self)}
+        told = [
+            f"{kind if len(names) > 1 else kind[:-1]} {', '.join(names)}"
+            for kind, names in several.items()
+            if names
+        ]
+        return "; ".join(told)
+
+
+def _of(connector: str = "", topics: Iterable[str] = (), tables: Iterable[str] = ()) -> Things:
+    groups = {f"connect-{connector}"} if "sink" in connector else set()
+    connectors = {connector} if connector else set()
+    return Things(frozenset(connectors), frozenset(topics), frozenset(groups), frozenset(tables))
+
+
+CAPTURED = _of(
+    SOURCE, ("my_topic_users", "schemahistory.my_topic", "__debezium-heartbeat.my_topic"), ("mydb.users",)
+)
+COPIED = _of(SINK, ("my_topic_users",), ("mydb.my_topic_users",))
+LANDED = _of(ORDER_SINK, ("orders", "orders.dlq"), ("mydb.orders",))
+# What each step makes, or makes anew. Steps 7 and 9 also use the service's own topics and tables. Those are
+# SERVICE, which is removed only if none of it was there before.
+MADE = {
+    1: _of(topics=("quickstart-events",)),
+    2: CAPTURED | COPIED | _of(tables=TABLES),
+    3: CAPTURED | COPIED | _of(ORDER_SINK),
+    4: CAPTURED | COPIED,
+    5: COPIED,
+    6: _of(topics=("my_topic_users",)),
+    9: LANDED,
+}
+SERVICE = Things(
+    topics=frozenset({"example-catalog-topic", "example-stock-topic"}),
+    groups=frozenset({"catalog-stock", "orders-status"}),
+    tables=frozenset({"orders.orders", "catalog.catalog"}),
+)
+USES_SERVICE = frozenset({7, 9})
+
+
+def made_by(steps: Collection[int]) -> Things:
+    """What these steps make."""
+    found = Things()
+    for step in steps:
+        found |= MADE.get(step, Things())
+    return found
+
+
+def on_the_lab(terminal: Terminal) -> Things:
+    """Everything that there is now, of the kinds that a practice makes."""
+    with ThreadPoolExecutor() as pool:
+        topics = pool.submit(terminal.tool, "kafka-topics", "--list", quiet=True)
+        groups = pool.submit(terminal.tool, "kafka-consumer-groups", "--list", quiet=True)
+        rows = terminal.rows("SELECT CONCAT(table_schema, '.', table_name) FROM information_schema.tables")
+        connectors = terminal.http("GET", f"{terminal.connect}/connectors", quiet=True)
+        return Things(
+            frozenset(connectors),
+            frozenset(topics.result().split()),
+            frozenset(groups.result().split()),
+            frozenset(row[0] for row in rows),
+        )
+
+
+def new_consoles(terminal: Terminal, before: Things) -> Things:
+    """The groups that a console consumer without --group makes for itself."""
+    groups = on_the_lab(terminal).groups - before.groups
+    return Things(groups=frozenset(name for name in groups if name.startswith("console-consumer-")))
+
+
+def remove(terminal: Terminal, things: Things) -> None:
+    """Remove connectors with what Connect noted of them, then topics and groups, then tables."""
+    forget(terminal, *sorted(things.connectors))
+    left = on_the_lab(terminal) & things
+    if left.topics:
+        pattern = "|".join(sorted(left.topics)).replace(".", "[.]")
+        terminal.tool("kafka-topics", "--delete", "--topic", pattern)
+    if left.groups:
+        named = [word for group in sorted(left.groups) for word in ("--group", group)]
+        terminal.tool("kafka-consumer-groups", "--delete", *named)
+    services = {table.partition(".")[0] for table in left.tables} & set(SERVICES)
+    statements = [f"DROP DATABASE {name}; CREATE DATABASE {name}" for name in sorted(services)]
+    tables = sorted(table for table in left.tables if table.startswith("mydb."))
+    statements += [f"DROP TABLE {', '.join(tables)}"] if tables else []
+    if tables and not _others(terminal, tables):
+        statements[-1:] = ["DROP DATABASE mydb"]
+    if statements:
+        terminal.sql("; ".join(statements))
+
+
+def _others(terminal: Terminal, tables: Collection[str]) -> bool:
+    """Whether mydb holds tables that are not the practice's."""
+    found = terminal.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'mydb'")
+    return any(f"mydb.{name}" not in tables for (name,) in found)

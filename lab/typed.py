@@ -1,0 +1,99 @@
+"""The commands that the practice types: how they are shown, and how they are run."""
+
+import json
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from shlex import quote
+from typing import IO
+
+from .laboratory import HOME, Lab
+from .ports import Ports
+
+# `python -m lab` for a lab that is not at its usual place.
+ELSEWHERE = """
+import json, sys
+from functools import partial
+from pathlib import Path
+from lab import Lab, Ports, __main__ as command
+home, ports, *words = sys.argv[1:]
+command.Lab = partial(Lab, Path(home), Ports(**json.loads(ports)))
+command.main(words, prog_name="python -m lab")
+"""
+
+
+def tool(lab: Lab, words: Sequence[str]) -> list[str]:
+    """The command that is `python -m lab WORD …` for this lab."""
+    if lab.home == HOME:
+        return [sys.executable, "-m", "lab", *words]
+    ports = json.dumps(asdict(_ports(lab)))
+    return [sys.executable, "-c", ELSEWHERE, str(lab.home), ports, *words]
+
+
+def service(words: Sequence[str]) -> list[str]:
+    """The command that is `orders-service WORD …`."""
+    return [sys.executable, "-m", "orders_service", *words]
+
+
+def shown(words: Sequence[str], settings: Mapping[str, str] | None = None) -> str:
+    """Words as a person would quote them, after the settings that they are given."""
+    given = [f"{name}={value}" for name, value in (settings or {}).items()]
+    return " ".join([*given, *map(_quoted, words)])
+
+
+def curl(method: str, url: str, body: object = None) -> str:
+    """A request as a person would type it."""
+    words = ["curl", "-s", *(["-X", method] if (method, body) != ("GET", None) and body is None else []), url]
+    if body is not None:
+        words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
+    return " ".join(one if one.startswith("http") else quote(one) for one in words)
+
+
+@contextmanager
+def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """The process, ended when the block is left."""
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe and not pipe.closed:
+                pipe.close()
+
+
+def lines_of(pipe: IO[str] | None) -> "queue.Queue[str]":
+    """The lines of a pipe as they come."""
+    assert pipe is not None
+    lines: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in pipe:
+            lines.put(line.rstrip("\n"))
+
+    threading.Thread(target=read, daemon=True).start()
+    return lines
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else quote(word)
+
+
+def _ports(lab: Lab) -> Ports:
+    """The ports on which a lab listens, as it was given them."""
+    brokers = [broker.ports for broker in lab.kafka.brokers]
+    first, second, third = (brokers * 3)[:3]
+    return Ports(
+        (first[0], second[0], third[0]),
+        (first[1], second[1], third[1]),
+        lab.mariadb.ports[0],
+        lab.connect.ports[0],
+    )
