@@ -15,7 +15,8 @@ from orders_service.settings import FIELDS
 
 # What a process may have loaded, told by the first part of a module's name.
 HEAVY = ("flask", "flask_sqlalchemy", "gunicorn", "sqlalchemy.orm", "alembic", "kafka", "httpx", "structlog")
-OF_THE_API = ("flask", "flask_sqlalchemy", "gunicorn", "werkzeug")
+OF_THE_API = ("flask", "flask_sqlalchemy", "gevent", "gunicorn", "werkzeug")
+TOOLS = ("migrate", "topics", "outbox", "dead-letters", "connectors", "doctor", "config", "first-order")
 WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 
 
@@ -100,8 +101,8 @@ def test_help_loads_next_to_nothing() -> None:
     }
 
 
-@pytest.mark.parametrize("word", WORKERS)
-def test_a_worker_loads_no_flask(word: str) -> None:
+@pytest.mark.parametrize("word", [*WORKERS, *TOOLS])
+def test_a_worker_or_a_tool_loads_no_flask(word: str) -> None:
     modules = loaded(f"import {WORDS[word][0].partition(':')[0]}")
 
     assert modules & set(OF_THE_API) == set()
@@ -167,3 +168,32 @@ def test_a_folder_that_cannot_be_is_told_and_not_a_traceback(
     assert code == 1
     assert said.startswith("Error: ")
     assert str(tmp_path / "file") in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["migrate"],
+        ["topics", "create"],
+        ["topics", "list"],
+        ["outbox", "list"],
+        ["dead-letters", "list"],
+        ["doctor"],
+        ["connectors", "list"],
+    ],
+    ids=" ".join,
+)
+def test_a_tool_at_work_loads_no_flask(words: list[str], tmp_path: Path) -> None:
+    environment = {"STATE_DIR": str(tmp_path), "CONNECT_URL": "http://127.0.0.1:1"}
+    script = (
+        f"import os; os.environ.update({environment})\n"
+        "from orders_service.cli import words\n"
+        f"for each in (['migrate'], {words}):\n"
+        "    try: words(each, standalone_mode=False)\n"
+        "    except (Exception, SystemExit): pass\n"
+    )
+
+    modules = loaded(script)
+
+    assert "sqlalchemy" in modules
+    assert modules & set(OF_THE_API) == set()

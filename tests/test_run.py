@@ -1,6 +1,8 @@
 """`run`: everything in one process, with nothing but Python."""
 
 import os
+import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -21,6 +23,7 @@ class Running:
     """`orders-service run` in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.port = Ports.free().connect
         unset = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
         self.environment = unset | {"STATE_DIR": str(folder / "state"), "API_PORT": str(self.port)}
@@ -82,7 +85,7 @@ def test_it_says_what_runs_where_and_what_to_type_next(running: Running) -> None
 
     assert f"http://127.0.0.1:{running.port}/order-service/{{userId}}/orders" in told
     assert f"API_PORT={running.port} (from the environment)" in told
-    assert "first-order" in told
+    assert f"API_PORT={running.port} STATE_DIR={running.environment['STATE_DIR']} make first-order" in told
 
 
 def test_ctrl_c_stops_everything_and_a_second_start_goes_on(running: Running) -> None:
@@ -142,17 +145,41 @@ def test_a_folder_with_other_files_stays_as_open_as_it_was(running: Running) -> 
     assert stat.S_IMODE((state / "orders.db").stat().st_mode) == 0o600
 
 
-def test_a_second_one_at_the_same_time_is_refused(running: Running) -> None:
+def test_the_advice_for_a_taken_port_works_as_printed(running: Running) -> None:
     running.start()
 
-    same_port = running.word("run")
-    same_state = running.word("run", API_PORT=str(Ports.free().connect))
+    refused = running.word("run")
 
-    assert (same_port.returncode, same_state.returncode) == (1, 1)
-    assert f"is taken by another process. Stop it, or choose another port: API_PORT={running.port + 1}" in (
-        same_port.stderr
-    )
-    assert "another `run` uses" in same_state.stderr
+    assert refused.returncode == 1
+    (line,) = refused.stderr.splitlines()
+    assert f"127.0.0.1:{running.port} is taken by another process" in line
+    advised = dict(re.findall(r"(API_PORT|STATE_DIR)=(\S+)", line))
+    assert line.endswith(f"API_PORT={advised['API_PORT']} STATE_DIR={advised['STATE_DIR']} make run")
+    second = Running(running.folder)
+    second.port = int(advised["API_PORT"])
+    second.environment |= advised | {"STATE_DIR": str(running.folder / advised["STATE_DIR"])}
+    second.log = running.folder / "second.log"
+    try:
+        second.start()
+        said = second.log.read_text()
+        (printed,) = re.findall(r"  (.*) make first-order", said)
+        settings = dict(word.split("=", 1) for word in shlex.split(printed))
+        told = running.word("first-order", **settings)
+        stocks = (running.stock(), second.stock())
+    finally:
+        second.close()
+    assert settings == {"API_PORT": str(second.port), "STATE_DIR": second.environment["STATE_DIR"]}
+    assert told.returncode == 0, told.stderr
+    assert stocks == (100, 99)
+
+
+def test_a_second_one_in_the_same_folder_is_refused(running: Running) -> None:
+    running.start()
+
+    refused = running.word("run", API_PORT=str(Ports.free().connect))
+
+    assert refused.returncode == 1
+    assert "another `run` uses" in refused.stderr
 
 
 def test_an_order_placed_before_its_worker_was_killed_is_still_answered(running: Running) -> None:

@@ -5,7 +5,7 @@ Counted in the tables when somebody asks: the same whichever API answers, and tr
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from orders_service import wiring
 from orders_service.api.database import db
 from orders_service.database import utc_now
 from orders_service.events import care, dead_letters
@@ -75,8 +76,17 @@ class Books(Collector):
             self.up.add_metric([name], 1)
 
     def _read_events(self, session: Session, name: str) -> None:
-        for lane in care.waiting(session):
-            self.pending.add_metric([name, lane.lane], lane.events)
-            self.oldest.add_metric([name, lane.lane], max(0.0, (utc_now() - lane.oldest).total_seconds()))
+        waiting = {lane.lane: lane for lane in care.waiting(session)}
+        for topic in sorted(waiting.keys() | _topics()[name]):
+            lane = waiting.get(topic)
+            age = (utc_now() - lane.oldest).total_seconds() if lane else 0.0
+            self.pending.add_metric([name, topic], lane.events if lane else 0)
+            self.oldest.add_metric([name, topic], max(0.0, age))
         self.set_aside.add_metric([name], care.set_aside_lately(session, LATELY))
         self.dead_letters.add_metric([name], dead_letters.count(session))
+
+
+def _topics() -> dict[str, set[str]]:
+    """The topics of each database's outbox: one with nothing pending is 0, and not missing."""
+    topics = wiring.topics(current_app.config["SETTINGS"])
+    return {"orders": set(topics.names) - {topics.stock}, "catalog": {topics.stock}}

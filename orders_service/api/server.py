@@ -1,10 +1,8 @@
 """The process that serves HTTP: gunicorn, with greenlets or with threads."""
 
-import errno
 import gc
 import os
 import resource
-import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,10 @@ from orders_service.api.connections import IDLE_SECONDS
 from orders_service.api.greenlets import WaitingGreenlet, gather, take_turn
 from orders_service.api.problems import problem
 from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
+from orders_service.api.run_worker import RunWorker
+from orders_service.api.server_log import ServerLog
 from orders_service.api.worker import GreenletWorker
+from orders_service.port import assert_free
 from orders_service.settings import Settings, of_process
 
 STALL_SECONDS = 30  # A worker process that shows no sign of life for so long is replaced.
@@ -29,15 +30,6 @@ DRAIN_SECONDS = 8  # How long a request may take to end after SIGTERM.
 SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
 
 log = structlog.get_logger()
-
-
-class PortTaken(click.ClickException):
-    """Another process listens where the API should."""
-
-    def __init__(self, host: str, port: int) -> None:
-        super().__init__(
-            f"{host}:{port} is taken by another process. Stop it, or choose another port: API_PORT={port + 1}"
-        )
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -56,7 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         shared_memory = Path("/dev/shm")
         options: dict[str, Any] = {
             "bind": f"[{settings.api_host}]:{settings.api_port}",  # Brackets, for an IPv6 address has colons.
-            "worker_class": GreenletWorker if self._greenlets else "gthread",
+            "worker_class": GreenletWorker if self._greenlets else RunWorker,
             "workers": settings.api_workers,
             "threads": settings.api_threads,
             "timeout": STALL_SECONDS,
@@ -67,6 +59,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "limit_request_fields": FIELDS_MAX,
             "limit_request_field_size": FIELD_BYTES,
             "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
+            "logger_class": ServerLog,
             "proc_name": "orders-service api",
             # Nothing that a proxy may say of its client is read here. So it is looked for in no request.
             "forwarded_allow_ips": "*",
@@ -105,7 +98,6 @@ def _thaw(_: object, __: object) -> None:
 
 def serve(settings: Settings, *, greenlets: bool, **hooks: Callable[..., None]) -> None:
     """Serve until told to stop. Does not return. With *greenlets* a process has no real threads."""
-    assert_free(settings.api_host, settings.api_port)
     _allow_files(settings.api_connections_max + SPARE_FILES)
     Server(settings, hooks, greenlets=greenlets).run()
 
@@ -122,19 +114,6 @@ def _allow_files(count: int) -> None:
         )
 
 
-def assert_free(host: str, port: int) -> None:
-    """Raise `PortTaken` when something listens there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise PortTaken(host, port) from error
-            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
-
-
 @click.command("api")
 def main() -> None:
     """Serve orders and catalog over HTTP until told to stop."""
@@ -142,4 +121,5 @@ def main() -> None:
     for url in wiring.urls(settings).values():
         wiring.assert_created(url)
     logs.configure(settings.log_level)
+    assert_free(settings.api_host, settings.api_port)
     serve(settings, greenlets=True, worker_exit=_thaw)

@@ -17,6 +17,7 @@ from orders_service.events import contract, envelope
 from orders_service.events.broker import BrokerError, Reader, Record
 from orders_service.events.errors import Unreadable
 from orders_service.events.tables import OutboxRow
+from orders_service.port import base_url
 from orders_service.settings import Settings, of_process
 from orders_service.workers.broker import broker
 
@@ -32,7 +33,7 @@ LOOK_SECONDS = 0.02
 def main(user: str, product: str, qty: int, url: str | None) -> None:
     """Place an order against the running service, and print its way as it happens."""
     settings = of_process("first-order")
-    base = url or f"http://{settings.api_host}:{settings.api_port}"
+    base = url or base_url(settings.api_host, settings.api_port)
     with httpx.Client(base_url=base, timeout=10) as api, _looking(settings) as reader:
         before = _product(api, product)
         asked = {"productId": product, "qty": qty, "unitPrice": before["unitPrice"]}

@@ -2,7 +2,9 @@
 
 import fcntl
 import http.client
+import logging
 import os
+import shlex
 import stat
 import threading
 import time
@@ -14,18 +16,21 @@ from typing import Any
 
 import click
 
-from orders_service import logs, wiring
+from orders_service import environment, logs, wiring
 from orders_service.api import server
 from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
 from orders_service.events.broker import BrokerError
+from orders_service.port import assert_free, base_url
 from orders_service.printable import safe
-from orders_service.settings import Settings, of_process
+from orders_service.settings import Settings, names, of_process, secrets
 from orders_service.workers import catalog_relay, loop, orders_relay, status_consumer, stock_consumer
 from orders_service.workers.broker import broker, topic_spec
 
 STATE = ("orders.db", "catalog.db", "broker.db")
 LOCK = "run.lock"
+# A second service needs a state folder of its own, too.
+START = "API_PORT={port} STATE_DIR=var/run-{port} make run"
 READY_SECONDS = 30
 STOP_SECONDS = 8
 POLL_SECONDS = 0.2
@@ -41,7 +46,7 @@ def main(reset: bool) -> None:
     logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
     _tell_environment(given)
-    server.assert_free(settings.api_host, settings.api_port)
+    assert_free(settings.api_host, settings.api_port, start=START)
     with _only_one(Path(settings.state_dir)):
         if reset:
             _reset(Path(settings.state_dir))
@@ -62,12 +67,17 @@ def _serve(settings: Settings, started: float) -> None:
 
     def worker_exit(_: Any, __: Any) -> None:
         workers.stop()
+        logging.shutdown()
+        if os.getpid() != this:
+            os._exit(0)  # Python would wait for a thread whose client has not sent the whole request.
 
     try:
         server.serve(settings, greenlets=False, post_worker_init=post_worker_init, worker_exit=worker_exit)
-    finally:
-        if os.getpid() == this:
-            click.echo(f"\nStopped. What there is stays in {settings.state_dir}.")
+    except SystemExit as ending:
+        if os.getpid() != this:
+            raise
+        click.echo(f"\nStopped. The orders and the stock are kept in {settings.state_dir}.")
+        os._exit(ending.code if isinstance(ending.code, int) else 0)  # To take Python down lasts a second.
 
 
 class Workers:
@@ -114,20 +124,29 @@ def _create_topics(settings: Settings) -> None:
 def _announce(settings: Settings, started: float) -> None:
     """Say what runs where, once it answers."""
     host, port = settings.api_host, settings.api_port
+    base = base_url(host, port)
     while not _is_ready(host, port):
         if time.monotonic() - started > READY_SECONDS:
-            click.secho(f"  ✘ not ready after {READY_SECONDS} s: see http://{host}:{port}/readyz", fg="red")
+            click.secho(f"  ✘ not ready after {READY_SECONDS} s: see {base}/readyz", fg="red")
             return
         time.sleep(0.02)
-    base = f"http://{host}:{port}"
     click.echo("  ✔ api, orders-relay, stock-consumer, catalog-relay, status-consumer\n")
     click.echo(f"  Orders   {base}/order-service/{{userId}}/orders")
     click.echo(f"  Catalog  {base}/catalog-service/catalogs")
     click.echo(f"  Ready?   {base}/readyz")
     click.echo(f"  State    {settings.state_dir}  (kept; `run --reset` begins anew)\n")
     click.echo(f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:\n")
-    click.secho("  make first-order        or: .venv/bin/orders-service first-order\n", bold=True)
+    for command in ("make first-order", ".venv/bin/orders-service first-order"):
+        click.secho(f"  {_settings_for_first_order(settings)}{command}", bold=True)
+    click.echo()
     click.echo("Ctrl-C stops everything.")
+
+
+def _settings_for_first_order(settings: Settings) -> str:
+    """What the environment sets here, another terminal must set, too, to reach this service and no other."""
+    used = environment.used("first-order", names(), kafka=settings.broker == "kafka") - set(secrets())
+    shown = settings.show()
+    return "".join(f"{name}={shlex.quote(shown[name])} " for name in names() if name in used and is_set(name))
 
 
 def _is_ready(host: str, port: int) -> bool:
@@ -157,7 +176,7 @@ def _only_one(state_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise click.ClickException(
-                f"another `run` uses {state_dir}. Stop it, or choose another folder: STATE_DIR=var/other"
+                f"another `run` uses {state_dir}. Stop it, or use another: STATE_DIR={state_dir}-2 make run"
             ) from None
         yield
 

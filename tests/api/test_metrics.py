@@ -5,10 +5,11 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from orders_service.events.broker import Outgoing
+from tests.databases import Databases
 from tests.flow_kit import Flow
 
 Samples = dict[tuple[str, ...], float]
-TOPIC = "example-catalog-topic"
+TOPIC, STOCK = "example-catalog-topic", "example-stock-topic"
 
 
 def metrics(flow: Flow) -> Samples:
@@ -32,6 +33,10 @@ def test_at_rest_everything_is_zero(flow: Flow) -> None:
     assert told == {
         ("orders_database_up", "orders"): 1,
         ("orders_database_up", "catalog"): 1,
+        ("orders_outbox_pending_events", "orders", TOPIC): 0,
+        ("orders_outbox_pending_events", "catalog", STOCK): 0,
+        ("orders_outbox_pending_age_seconds", "orders", TOPIC): 0,
+        ("orders_outbox_pending_age_seconds", "catalog", STOCK): 0,
         ("orders_outbox_set_aside_events", "orders"): 0,
         ("orders_outbox_set_aside_events", "catalog"): 0,
         ("orders_dead_letters", "orders"): 0,
@@ -73,3 +78,12 @@ def test_of_a_database_that_is_away_only_that_is_told(flow: Flow, tmp_path: Path
     assert told["orders_database_up", "catalog"] == 0
     assert told["orders_database_up", "orders"] == 1
     assert ("orders_dead_letters", "catalog") not in told
+
+
+def test_the_topic_of_a_sink_is_zero_too(databases: Databases, tmp_path: Path) -> None:
+    flow = Flow(databases, tmp_path, ORDERS_SINK_TOPIC="orders")
+
+    told = metrics(flow)
+    flow.close()
+
+    assert told["orders_outbox_pending_events", "orders", "orders"] == 0

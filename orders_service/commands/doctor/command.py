@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import click
 
-from orders_service.api.server import PortTaken, assert_free
 from orders_service.commands.doctor import broker, connect, databases
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, warning, wrong
+from orders_service.port import PortTaken, assert_free
 from orders_service.printable import safe
 from orders_service.settings import Settings, SettingsError, misspelt
 

@@ -1,0 +1,36 @@
+"""gunicorn's worker with threads, as `run` uses it. Written for gunicorn 27."""
+
+import signal
+from typing import Any
+
+from gunicorn.workers.gthread import ThreadWorker
+
+STOP_SECONDS = 0.5  # For requests in flight, and idle connections, when it is told to stop.
+LOOK_SECONDS = 0.05
+
+
+class RunWorker(ThreadWorker):  # type: ignore[misc]
+    """Stops when the main process says so, once, and soon.
+
+    A terminal sends Ctrl-C to every process of ours, and the main process then sends SIGQUIT. gunicorn's
+    worker acts on both: the second handler waits for a lock of the thread pool that the first, or the code
+    that it has interrupted, still holds.
+    """
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C to the main process."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop as on SIGTERM: that only sets a flag."""
+        self.handle_exit(sig, frame)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop, and wait for nobody for long. The main process waits longer, so it does not kill this one."""
+        self.cfg.__dict__["graceful_timeout"] = STOP_SECONDS
+        super().handle_exit(sig, frame)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Look more often than once a second whether the time to stop is over."""
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, LOOK_SECONDS))

@@ -1,0 +1,45 @@
+"""The port that the API listens on: is it free, and where does the API answer?"""
+
+import errno
+import socket
+
+import click
+
+PORTS = range(1, 65536)
+
+
+class PortTaken(click.ClickException):
+    """Another process listens where the API should. *start* is the command that starts it there."""
+
+    def __init__(self, host: str, port: int, start: str) -> None:
+        other = next((each for each in range(port + 1, port + 100) if _is_free(host, each)), port + 1)
+        super().__init__(
+            f"{host}:{port} is taken by another process. Stop it, or use another port: "
+            + start.format(port=other)
+        )
+
+
+def assert_free(host: str, port: int, *, start: str = "API_PORT={port} orders-service api") -> None:
+    """Raise `PortTaken` when something listens there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(host, port, start) from error
+            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+
+
+def base_url(host: str, port: int) -> str:
+    """Where the API answers; an IPv6 address is put in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        assert_free(host, port)
+    except click.ClickException:
+        return False
+    return port in PORTS
