@@ -13,7 +13,6 @@ from orders_service.events.tables import DeadLetter
 IN_A_ROW = 20
 # Offsets. More than a batch has: the run that stopped the consumer may be anywhere in the last one.
 WITHIN = 1000
-MARKER = 1  # The offset that the end of a producer's transaction takes.
 
 
 class Breaker:
@@ -21,18 +20,28 @@ class Breaker:
 
     The records behind such a run are applied and acknowledged with it. So after a restart the offsets before
     the first record are looked up in the table: a run stops the consumer again until enough of it was
-    replayed or discarded. The table cannot tell a transaction's end from a good record: there it ends a run.
+    replayed or discarded.
+
+    Offsets that no consumer is given (aborted records, the end of a transaction) do not end a run that is
+    counted in memory. The table cannot tell them from good records: there they end it.
     """
 
     def __init__(self, group: str) -> None:
         self._group = group
+        self._generation: object = None
         self._runs: dict[tuple[str, int], tuple[int, int]] = {}  # The next offset, and the run before it.
 
-    def before(self, session: Session, records: Sequence[Record]) -> None:
-        """Raise `TooManyDeadLetters` where a run stands that nobody has replayed or discarded."""
+    def before(self, session: Session, records: Sequence[Record], generation: object) -> None:
+        """Raise `TooManyDeadLetters` where a run stands that nobody has replayed or discarded.
+
+        With another *generation* of the group another member may have read good records in between.
+        """
+        if generation != self._generation:
+            self._generation = generation
+            self._runs.clear()
         firsts = {(record.topic, record.partition): record for record in reversed(records)}
         for place, first in firsts.items():
-            if not 0 <= first.offset - self._runs.get(place, (-2, 0))[0] <= MARKER:
+            if place not in self._runs or first.offset < self._runs[place][0]:
                 self._runs[place] = first.offset, self._run_in_table(session, first)
         session.rollback()
 

@@ -74,7 +74,7 @@ class GroupDescription:
 
     name: str
     members: int | None  # Consumers that it has now; None if the broker cannot tell.
-    lag: int  # Records that wait for it.
+    lag: int  # Records that wait for it, except those of open transactions and behind them.
     lost: int  # Records that the log dropped before the group acknowledged them.
 
 
@@ -116,6 +116,10 @@ class Producer(Protocol):
 class Subscription(Protocol):
     """A consumer's place in a group: it gets each record of its topics until it acknowledges it."""
 
+    @property
+    def generation(self) -> object:
+        """Differs from an earlier one if another member may have read this one's partitions in between."""
+
     def poll(self, *, seconds: float) -> list[Record]:
         """The next records, in the order of each partition; none after *seconds* without."""
 
@@ -139,6 +143,19 @@ class Reader(Protocol):
         """Let go."""
 
 
+@dataclass(frozen=True)
+class OpenTransaction:
+    """A producer's transaction that has not ended. Nothing behind its first record can be read."""
+
+    topic: str
+    partition: int
+    offset: int  # Of its first record.
+    waiting: int  # Offsets from there to the end.
+    quiet_seconds: float  # Since the producer's last record.
+    producer_id: int
+    transactional_id: str | None  # None if the coordinator does not know it, or we may not ask.
+
+
 class Broker(Protocol):
     """A log of topics."""
 
@@ -155,3 +172,6 @@ class Broker(Protocol):
 
     def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
         """How far *group* is with *topics*, which must exist. It takes nothing from the group."""
+
+    def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:
+        """Transactions of any producer that have not ended in *topics*, which must exist."""

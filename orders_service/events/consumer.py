@@ -87,7 +87,7 @@ class Consumer:
         """Apply the records in one transaction or, if one spoils it, one by one; the dead among them."""
         events, unreadable = _read(records)
         with self._sessions() as session:
-            self._breaker.before(session, records)
+            self._breaker.before(session, records, self._subscription.generation)
             try:
                 return self._commit(session, events, unreadable)
             except Exception as error:

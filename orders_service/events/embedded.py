@@ -14,6 +14,7 @@ from orders_service.events.broker import (
     Delivery,
     GroupDescription,
     GroupTaken,
+    OpenTransaction,
     Outgoing,
     Record,
     RecordRefused,
@@ -93,6 +94,10 @@ class EmbeddedBroker:
             places = _committed(connection, group, topics)
             lag = sum(_end(connection, *place) - position for place, position in places.items())
         return GroupDescription(group, members=None, lag=lag, lost=0)
+
+    def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:
+        """None: this log has no producers' transactions."""
+        return []
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -192,6 +197,11 @@ class EmbeddedSubscription:
         self._topics = topics
         self._lock = lock
         self._positions: Position = {}
+
+    @property
+    def generation(self) -> object:
+        """Always the same: a group has one consumer, which has every partition."""
+        return self._group
 
     def poll(self, *, seconds: float) -> list[Record]:
         if not self._positions:

@@ -25,22 +25,25 @@ def records(*offsets: int) -> list[Record]:
     return [Record("topic", 0, offset, 0, None, b"", ()) for offset in offsets]
 
 
-def read(breaker: Breaker, session: Session, batch: list[Record], *, dead: bool = True) -> None:
+def read(
+    breaker: Breaker, session: Session, batch: list[Record], *, dead: bool = True, generation: int = 1
+) -> None:
     """As a consumer does with a batch that is dead, or good, as a whole."""
-    breaker.before(session, batch)
+    breaker.before(session, batch, generation)
     if dead:
         dead_letters.keep(session, [(one, Unreadable("x")) for one in batch], group=GROUP, clock=utc_now)
         session.commit()
     breaker.after(batch, batch if dead else [])
 
 
-def test_the_end_of_a_transaction_ends_no_run(session: Session) -> None:
+@pytest.mark.parametrize("step", [2, 700, 5000], ids=["markers", "aborted records", "many of them"])
+def test_offsets_that_no_consumer_is_given_end_no_run(session: Session, step: int) -> None:
     breaker = Breaker(GROUP)
     for n in range(IN_A_ROW - 1):
-        read(breaker, session, records(2 * n))
+        read(breaker, session, records(step * n))
 
     with pytest.raises(TooManyDeadLetters):
-        read(breaker, session, records(2 * (IN_A_ROW - 1)))
+        read(breaker, session, records(step * (IN_A_ROW - 1)))
 
 
 def test_a_good_record_between_two_transactions_ends_a_run(session: Session) -> None:
@@ -55,7 +58,7 @@ def test_what_another_member_read_meanwhile_is_looked_up(session: Session) -> No
     read(here, session, records(*range(IN_A_ROW - 1)))
     read(there, session, records(*range(IN_A_ROW - 1, IN_A_ROW + 2)), dead=False)
 
-    read(here, session, records(IN_A_ROW + 2))
+    read(here, session, records(IN_A_ROW + 2), generation=2)
 
 
 @pytest.mark.parametrize("behind", [1, 500, WITHIN - IN_A_ROW])
@@ -65,4 +68,4 @@ def test_a_run_stops_a_new_member_wherever_a_batch_may_have_had_it(session: Sess
     session.commit()
 
     with pytest.raises(TooManyDeadLetters):
-        Breaker(GROUP).before(session, records(100 + IN_A_ROW + behind))
+        Breaker(GROUP).before(session, records(100 + IN_A_ROW + behind), 1)

@@ -1,69 +1,25 @@
 """Where a group reads on when Kafka's log is not what it was; and who reads."""
 
 import time
-import uuid
 from contextlib import closing
 
 import kafka
 import pytest
-from kafka import TopicPartition
 from kafka.admin import ConfigResource
 
 from lab import Lab
-from orders_service.events.broker import Outgoing, Record, Subscription, TopicSpec
+from orders_service.events.broker import Record
 from orders_service.events.errors import EventsGone, InstanceTaken
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.settings import Settings
+from tests.events.kafka_log import Log, take
 
 pytestmark = pytest.mark.real
-
-SECONDS = 30.0
-
-
-class Log:
-    """A topic of one partition and a group that reads it."""
-
-    def __init__(self, servers: str) -> None:
-        self.servers = servers
-        self.topic, self.group = f"topic-{uuid.uuid4().hex}", f"group-{uuid.uuid4().hex}"
-        KafkaBroker(servers).create_topics([self.topic], TopicSpec(partitions=1))
-
-    def write(self, *numbers: int) -> None:
-        with closing(KafkaBroker(self.servers).producer()) as producer:
-            deliveries = producer.send([Outgoing(self.topic, b"k", str(n).encode()) for n in numbers])
-            assert producer.wait(deliveries, seconds=SECONDS)
-            assert {delivery.error for delivery in deliveries} == {None}
-
-    def read(self, count: int, *, skip_gap: bool = False) -> list[int]:
-        """Read as the group, from where it had read to; and acknowledge it."""
-        with closing(self.member(skip_gap=skip_gap)) as member:
-            records = take(member, count)
-            member.acknowledge(records)
-        return [int(record.value or b"") for record in records]
-
-    def member(self, *, skip_gap: bool = False, instance: str | None = None) -> Subscription:
-        broker = KafkaBroker(self.servers, instance=instance, skip_gap=skip_gap)
-        return broker.subscribe(self.group, [self.topic])
-
-    def trim(self, before: int) -> None:
-        """Delete the oldest records, as Kafka does after their time."""
-        admin = kafka.KafkaAdminClient(bootstrap_servers=self.servers)
-        admin.delete_records({TopicPartition(self.topic, 0): before})
-        admin.close()
 
 
 @pytest.fixture
 def log(lab: Lab) -> Log:
     return Log(lab.kafka.bootstrap)
-
-
-def take(member: Subscription, count: int) -> list[Record]:
-    records: list[Record] = []
-    deadline = time.monotonic() + SECONDS
-    while len(records) < count:
-        assert time.monotonic() < deadline, f"only {len(records)} of {count} records have come"
-        records += member.poll(seconds=0.2)
-    return records
 
 
 def test_a_group_that_missed_deleted_records_stops_and_says_what_to_do(log: Log) -> None:

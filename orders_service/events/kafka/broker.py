@@ -1,17 +1,20 @@
-"""The cluster: whom it hands out, and its topics and groups."""
+"""A Kafka cluster: its clients, and what an administrator asks of its topics and groups."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import kafka
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, OffsetSpec
-from kafka.errors import TopicAlreadyExistsError, for_code
+from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from kafka.protocol.consumer import IsolationLevel
 
 from orders_service.events.broker import (
     BrokerError,
     GroupDescription,
+    OpenTransaction,
     TopicDescription,
     TopicMissing,
     TopicSpec,
@@ -26,10 +29,32 @@ from orders_service.events.kafka.client import (
     ms,
     translated,
 )
+from orders_service.events.kafka.positions import topic_in
 from orders_service.events.kafka.producer import KafkaProducer
-from orders_service.events.kafka.reading import KafkaReader, KafkaSubscription
+from orders_service.events.kafka.reading import KafkaReader
+from orders_service.events.kafka.subscription import KafkaSubscription
 
-SETTINGS = ("compression.type", "max.message.bytes", "min.insync.replicas", "retention.ms")
+# What our topics rely on, whatever the cluster's defaults are.
+FIXED_SETTINGS = {
+    # Compaction would keep only the newest order of each product.
+    "cleanup.policy": "delete",
+    # The broker then unpacks what any producer sends: the library reads only gzip.
+    "compression.type": "uncompressed",
+    # A producer's wrong clock can then neither make the broker refuse a record nor delete it too soon.
+    "message.timestamp.type": "LogAppendTime",
+    # By size, records could be deleted before anybody has read them.
+    "retention.bytes": "-1",
+    # A replica that lags must not become the leader: acknowledged events would be lost.
+    "unclean.leader.election.enable": "false",
+}
+SETTINGS = (
+    *FIXED_SETTINGS,
+    "max.message.bytes",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "min.insync.replicas",
+    "retention.ms",
+)
 
 
 class KafkaBroker:
@@ -68,12 +93,11 @@ class KafkaBroker:
         wanted = {
             "num_partitions": spec.partitions,
             "replication_factor": spec.replication,
-            "configs": {
+            "configs": FIXED_SETTINGS
+            | {
                 "max.message.bytes": str(spec.max_message_bytes),
                 "min.insync.replicas": str(spec.min_insync_replicas),
                 "retention.ms": str(spec.retention_days * 86_400_000),
-                # The broker unpacks what any producer sends: the library reads only gzip.
-                "compression.type": "uncompressed",
             },
         }
         created = []
@@ -105,25 +129,65 @@ class KafkaBroker:
 
     def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
         with self._admin() as admin:
-            partitions = {t["name"]: t["partitions"] for t in admin.describe_topics()}
-            if missing := [topic for topic in topics if topic not in partitions]:
-                raise TopicMissing(missing[0])
-            places = [TopicPartition(t, p["partition_index"]) for t in topics for p in partitions[t]]
+            described = _described(admin, topics)
+            places = _partitions(described)
             first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
             last = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            stable = _last_stable(admin, places)
             committed = admin.list_group_offsets({group: places})[group]
             members = admin.describe_groups([group])[group]["members"]
         begin = {place: first[place].offset for place in places}
-        # -1: the group has acknowledged nothing there. Beyond the end: that was in another log. In both cases
-        # it will begin with what there is.
-        known = {place: 0 <= committed[place].offset <= last[place].offset for place in places}
-        place_of = {place: committed[place].offset if known[place] else begin[place] for place in places}
+        # -1: the group has committed nothing there. Behind the end, or of a topic that was deleted: that was
+        # in another log. In all these cases it will begin with what there is.
+        known = {
+            place: 0 <= committed[place].offset <= last[place].offset
+            and topic_in(committed[place]) in ("", described[place.topic]["topic_id"])
+            for place in places
+        }
+        position = {place: committed[place].offset if known[place] else begin[place] for place in places}
         return GroupDescription(
             group,
             members=len(members),
-            lag=sum(last[place].offset - max(place_of[place], begin[place]) for place in places),
-            lost=sum(max(0, begin[place] - place_of[place]) for place in places),
+            lag=sum(max(0, stable[place] - max(position[place], begin[place])) for place in places),
+            lost=sum(max(0, begin[place] - position[place]) for place in places),
         )
+
+    def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:
+        with self._admin() as admin:
+            places = _partitions(_described(admin, topics))
+            last = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
+            stable = _last_stable(admin, places)
+            stopped = [place for place in places if stable[place] < last[place].offset]
+            producers = admin.describe_producers(stopped) if stopped else {}
+            found = [
+                (place, producer)
+                for place, state in producers.items()
+                for producer in state.active_producers
+                if producer.current_transaction_start_offset >= 0
+            ]
+            names = _transactional_ids(admin, {producer.producer_id for _, producer in found})
+        return [
+            OpenTransaction(
+                place.topic,
+                place.partition,
+                producer.current_transaction_start_offset,
+                waiting=last[place].offset - producer.current_transaction_start_offset,
+                quiet_seconds=max(0.0, time.time() - producer.last_timestamp / 1000),
+                producer_id=producer.producer_id,
+                transactional_id=names.get(producer.producer_id),
+            )
+            for place, producer in found
+        ]
+
+    def group_memory_days(self) -> float | None:
+        """For how long the cluster keeps the offsets of a group without members; None if it does not say."""
+        with self._admin() as admin:
+            broker = admin.describe_cluster()["brokers"][0]["broker_id"]
+            asked = ConfigResource("BROKER", str(broker), configs=["offsets.retention.minutes"])
+            with suppress(KafkaError, LookupError):
+                (answer,) = admin.describe_configs([asked], config_filter="all")["broker"].values()
+                return int(answer["offsets.retention.minutes"]["value"]) / (24 * 60)
+        return None
 
     @contextmanager
     def _admin(self) -> Iterator[Any]:
@@ -133,3 +197,36 @@ class KafkaBroker:
                 yield admin
         finally:
             end(admin.close)
+
+
+def _described(admin: Any, topics: Sequence[str]) -> dict[str, Any]:
+    """What the cluster says of *topics*; raises `TopicMissing`."""
+    every = {topic["name"]: topic for topic in admin.describe_topics()}
+    if missing := [topic for topic in topics if topic not in every]:
+        raise TopicMissing(missing[0])
+    return {topic: every[topic] for topic in topics}
+
+
+def _partitions(described: dict[str, Any]) -> list[TopicPartition]:
+    return [
+        TopicPartition(name, partition["partition_index"])
+        for name, topic in described.items()
+        for partition in topic["partitions"]
+    ]
+
+
+def _last_stable(admin: Any, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    """Each partition's first offset of an open transaction, else its end."""
+    latest = dict.fromkeys(places, OffsetSpec.LATEST)
+    found = admin.list_partition_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED)
+    return {place: offset.offset for place, offset in found.items()}
+
+
+def _transactional_ids(admin: Any, producer_ids: set[int]) -> dict[int, str]:
+    """The names of producers as their coordinators know them, as far as we may ask."""
+    if not producer_ids:
+        return {}
+    with suppress(KafkaError):
+        listed = admin.list_transactions(producer_id_filters=sorted(producer_ids))
+        return {one.producer_id: one.transactional_id for broker in listed.values() for one in broker}
+    return {}

@@ -1,0 +1,214 @@
+"""Where a member of a group reads: its offset in each partition, and the topic that the offset belongs to."""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import structlog
+from kafka import OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    KafkaError,
+    LogTruncationError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from orders_service.events.broker import Record
+from orders_service.events.errors import EventsGone
+from orders_service.events.kafka.client import COMMIT_SECONDS, REQUEST_SECONDS, ms, translated
+
+# A partition that the group never read; one whose log no longer has the next offset.
+POSITION_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError)
+NO_TOPIC = UUID(int=0)
+
+log = structlog.get_logger()
+
+
+class Positions:
+    """The offsets of one joined consumer. It reads, commits and corrects them.
+
+    Each committed offset carries the id of its topic as metadata. A topic that is deleted and created again
+    has another id: its records are then read from the start, whatever the offset says. Offsets without
+    metadata (set by a tool, or by an older version) are taken to belong to the present topic.
+    """
+
+    def __init__(self, consumer: Any, group: str, *, skip_gap: bool) -> None:
+        self._consumer = consumer
+        self._group = group
+        self._skip_gap = skip_gap
+        self._generation: tuple[str, int] = ("", -1)
+        self._topics: dict[TopicPartition, str] = {}  # The id of the topic that is read; "" if unknown.
+        self._committed: dict[TopicPartition, int] = {}
+        self._open: dict[TopicPartition, int] = {}  # The offset behind records not acknowledged yet.
+
+    @property
+    def generation(self) -> tuple[str, int]:
+        """Changes when a partition may have been read by another member in between."""
+        return self._generation
+
+    def checked(self, records: Sequence[Record], generation: tuple[str, int]) -> list[Record]:
+        """Those of *records* that belong to the topics that are read.
+
+        Without records it commits the offsets that were passed over: aborted records and the ends of
+        transactions, which no consumer sees. Otherwise the log could drop them, and the group would seem
+        to have missed events.
+        """
+        assigned = self._consumer.assignment()
+        if generation != self._generation or assigned != self._topics.keys():
+            self._refresh()  # Its metadata may be older than what another member committed.
+            self._adopt(assigned)
+            self._generation = generation
+        if changed := self._changed():
+            self._begin_anew(changed)
+        kept = [record for record in records if place_of(record) not in changed]
+        self.hand_out(kept)
+        if not records:
+            self._commit_gaps()
+        return kept
+
+    def hand_out(self, records: Iterable[Record]) -> None:
+        """Commit nothing behind *records* before they are acknowledged."""
+        for record in records:
+            self._open[place_of(record)] = record.offset + 1
+
+    def acknowledge(self, records: Iterable[Record]) -> None:
+        """Commit the offsets behind *records*."""
+        ends: dict[TopicPartition, int] = {}
+        for record in records:
+            place = place_of(record)
+            ends[place] = max(record.offset + 1, ends.get(place, 0))
+        self._commit(ends)
+        for place, end in ends.items():
+            if self._open.get(place, end) <= end:
+                self._open.pop(place, None)
+
+    def rewind(self, records: Iterable[Record]) -> None:
+        """Read *records* again."""
+        assigned = self._consumer.assignment()
+        for record in sorted(records, key=lambda record: record.offset, reverse=True):
+            if place_of(record) in assigned:
+                self._consumer.seek(place_of(record), record.offset)
+
+    def correct(self, lost: KafkaError) -> None:
+        """Read on from where a partition begins: it is new to the group, or its log was cut off.
+
+        Raises `EventsGone` if records that the group had not read were deleted.
+        """
+        self._refresh()
+        at: Any = lost.divergent_offsets if isinstance(lost, LogTruncationError) else lost.args[0]
+        begins = self._begins(at)
+        for place, begin in begins.items():
+            gone = isinstance(lost, OffsetOutOfRangeError) and at[place] < begin
+            if gone:
+                self._accept_gap(place, at[place], begin)
+            if not isinstance(lost, NoOffsetForPartitionError):
+                # Committed at once: the old offset may lie in what comes later, and that would be skipped.
+                self._topics[place] = self._present(place.topic)
+                with translated():
+                    self._commit({place: begin})
+                if not gone:
+                    self._log_new_start("the log is shorter than what was read", place, begin)
+            if place in self._consumer.assignment():
+                self._open.pop(place, None)
+                self._consumer.seek(place, begin)
+
+    def _adopt(self, assigned: Collection[TopicPartition]) -> None:
+        """Learn which topic each partition's committed offset belongs to."""
+        topics: dict[TopicPartition, str] = {}
+        for place in assigned:
+            with translated():
+                committed = self._consumer.committed(place, metadata=True, timeout_ms=ms(REQUEST_SECONDS))
+            topics[place] = topic_in(committed) or self._topics.get(place) or self._present(place.topic)
+            if committed:
+                self._committed[place] = committed.offset
+        self._open = {place: end for place, end in self._open.items() if place in self._topics}
+        self._topics = topics
+
+    def _changed(self) -> set[TopicPartition]:
+        """Partitions whose topic was deleted and created again."""
+        changed = set()
+        for place, topic in self._topics.items():
+            present = self._present(place.topic)
+            if present and topic and present != topic:
+                changed.add(place)
+            elif present and not topic:
+                self._topics[place] = present
+        return changed
+
+    def _begin_anew(self, places: Collection[TopicPartition]) -> None:
+        begins = self._begins(places)
+        for place, begin in begins.items():
+            if begin > 0:
+                self._accept_gap(place, 0, begin)
+        self._topics |= {place: self._present(place.topic) for place in places}
+        with translated():
+            self._commit(begins)
+        for place, begin in begins.items():
+            self._log_new_start(
+                "the topic was deleted and created again, it is read from its start", place, begin
+            )
+            self._open.pop(place, None)
+            self._consumer.seek(place, begin)
+
+    def _accept_gap(self, place: TopicPartition, position: int, begin: int) -> None:
+        """Log the records that are gone if that is allowed, else raise `EventsGone`."""
+        if not self._skip_gap:
+            raise EventsGone(place.topic, place.partition, self._group, position, begin)
+        self._log_new_start("records that are gone were skipped", place, begin)
+
+    def _log_new_start(self, what: str, place: TopicPartition, begin: int) -> None:
+        where = {"group": self._group, "topic": place.topic, "partition": place.partition}
+        log.warning(what, **where, goes_on_at=begin)
+
+    def _commit_gaps(self) -> None:
+        """Commit offsets that were passed over without a record, where every record is acknowledged."""
+        positions = self._consumer._subscription.all_consumed_offsets()
+        passed = {
+            place: position.offset
+            for place, position in positions.items()
+            if place in self._topics
+            and place not in self._open
+            and position.offset > self._committed.get(place, -1)
+        }
+        if passed:
+            try:
+                self._commit(passed)
+            except KafkaError as error:
+                log.info("offsets not committed yet", group=self._group, error=str(error))
+
+    def _commit(self, ends: dict[TopicPartition, int]) -> None:
+        offsets = {
+            place: OffsetAndMetadata(end, self._topics.get(place, ""), -1) for place, end in ends.items()
+        }
+        self._consumer.commit(offsets, timeout_ms=ms(COMMIT_SECONDS))
+        self._committed |= ends
+
+    def _begins(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        with translated():
+            begins: dict[TopicPartition, int] = self._consumer.beginning_offsets(
+                list(places), timeout_ms=ms(REQUEST_SECONDS)
+            )
+        return begins
+
+    def _present(self, topic: str) -> str:
+        """The id that a topic has now; "" if this client does not know it, or Kafka is older than 2.8."""
+        found = self._consumer._cluster.topic_id(topic)
+        return "" if found in (None, NO_TOPIC) else str(found)
+
+    def _refresh(self) -> None:
+        """Ask for the cluster's metadata now."""
+        network, manager = self._consumer._net, self._consumer._manager
+        with translated():
+            network.run(manager.wait_for, self._consumer._cluster.request_update(), ms(REQUEST_SECONDS))
+
+
+def place_of(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+def topic_in(committed: OffsetAndMetadata | None) -> str:
+    """The topic's id in a committed offset's metadata; "" if that holds something else."""
+    try:
+        return str(UUID(committed.metadata)) if committed and committed.metadata else ""
+    except ValueError:
+        return ""
