@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
 
 CONTENT_TYPE = "application/json"
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -11,7 +11,9 @@ TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 def write(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
     """The headers of an event with these CloudEvents *attributes*."""
-    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    headers: list[tuple[str, bytes | None]] = [
+        (f"ce_{name}", value.encode()) for name, value in attributes.items()
+    ]
     headers.append(("content-type", CONTENT_TYPE.encode()))
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
@@ -19,14 +21,14 @@ def write(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
 
 
 def read(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Every header by its name; bytes that are not UTF-8 are kept readable, not refused."""
-    return {name: (value or b"").decode(errors="replace") for name, value in headers}
+    """Every header that has a value, by its name; bytes that are not UTF-8 are replaced, not refused."""
+    return {name: value.decode(errors="replace") for name, value in headers if value}
 
 
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:
-    """One header, the last of its name."""
-    found = [value for each, value in headers if each == name]
-    return (found[-1] or b"").decode(errors="replace") if found else None
+    """One header, the last of its name that has a value. One without a value is none."""
+    found = [value for each, value in headers if each == name and value]
+    return found[-1].decode(errors="replace") if found else None
 
 
 def valid_traceparent(value: str | None) -> str | None:

@@ -61,7 +61,7 @@ def sink_flow(databases: Databases, tmp_path: Path) -> Iterator[Flow]:
 def headers(record: Record) -> dict[str, str]:
     """The record's headers; none comes twice."""
     assert len(dict(record.headers)) == len(record.headers)
-    return {name: value.decode() for name, value in record.headers}
+    return {name: (value or b"").decode() for name, value in record.headers}
 
 
 def test_order_placed(flow: Flow) -> None:

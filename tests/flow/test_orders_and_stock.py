@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from orders_service.events import envelope
 from orders_service.events.broker import Outgoing
 from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
 
@@ -167,4 +168,4 @@ def test_the_trace_of_a_request_reaches_the_answer(flow: Flow) -> None:
     flow.run()
 
     answers = flow.records(flow.settings.stock_topic)
-    assert [dict(answer.headers)["traceparent"].decode() for answer in answers] == [traceparent]
+    assert [envelope.header(answer.headers, "traceparent") for answer in answers] == [traceparent]
