@@ -45,6 +45,7 @@ class Reason(StrEnum):
     INSUFFICIENT_STOCK = "insufficient-stock"
     PRICE_DIFFERS = "price-differs"
     DISCARDED = "discarded"
+    INVALID_ORDER = "invalid-order"
 
 
 class Reservation(CatalogBase):

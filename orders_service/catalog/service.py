@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
 from orders_service.catalog.product import Product, Reason, Reservation, State, Supply
 from orders_service.database import ManyRows, text_of
-from orders_service.events.contract import Event, OrderEvent, StockRejected, StockReserved
+from orders_service.events.contract import Event, InvalidOrder, OrderEvent, StockRejected, StockReserved
 from orders_service.events.errors import Conflicting
 
 # Made once, and executed without the ORM: that takes as long again as the rest.
@@ -127,6 +127,8 @@ class Ledger:
         return self._make(event, State.RESERVED)
 
     def _refusal(self, event: OrderEvent) -> Reason | None:
+        if isinstance(event, InvalidOrder):
+            return Reason.INVALID_ORDER
         stock = self._products.get(event.product_id)
         if stock is None:
             return Reason.UNKNOWN_PRODUCT

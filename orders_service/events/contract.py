@@ -1,39 +1,19 @@
 """The events that others may rely on: names, topics, keys, values. `docs/events.md` is the same as prose."""
 
-import json
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from uuid_utils import UUID, uuid5
 
-from orders_service.events.errors import Unreadable
+from orders_service.events.errors import Invalid, Unreadable
+from orders_service.events.fields import INT_MAX, Data, integer, json_object, or_none, text
+from orders_service.events.sink import ROW_SCHEMA
+from orders_service.printable import printable
 
 NAMESPACE = UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
-INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
 TEXT_MAX = 255
 PRODUCT_ID_MAX = 120
 REASON_MAX = 64
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-ROW_SCHEMA = {
-    "type": "struct",
-    "fields": [
-        {"type": type_, "optional": True, "field": field}
-        for type_, field in (
-            ("string", "order_id"),
-            ("string", "user_id"),
-            ("string", "product_id"),
-            ("int32", "qty"),
-            ("int32", "unit_price"),
-            ("int32", "total_price"),
-        )
-    ],
-    "optional": False,
-    "name": "orders",
-}
-
-Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +42,7 @@ class Event:
         raise NotImplementedError
 
     @classmethod
-    def from_data(cls, data: Data) -> Self:
+    def from_data(cls, data: Data) -> "Event":
         """The event of a value; raises `Unreadable`."""
         raise NotImplementedError
 
@@ -91,15 +71,6 @@ class OrderEvent(Event):
             "userId": self.user_id,
         }
 
-    @classmethod
-    def from_data(cls, data: Data) -> Self:
-        return cls(
-            order_id=_text(data, "orderId", TEXT_MAX),
-            product_id=_text(data, "productId", PRODUCT_ID_MAX),
-            qty=cls.sign * _integer(data, "qty", *sorted((cls.sign, cls.sign * INT_MAX))),
-            unit_price=None if data.get("unitPrice") is None else _integer(data, "unitPrice", 0, INT_MAX),
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class OrderPlaced(OrderEvent):
@@ -107,6 +78,42 @@ class OrderPlaced(OrderEvent):
 
     type = "order.placed.v1"
     sign = 1
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        """The order, or an `InvalidOrder` if a value other than its ids is wrong."""
+        facts: dict[str, Any] = {
+            "order_id": text(data, "orderId", TEXT_MAX),
+            "product_id": text(data, "productId", PRODUCT_ID_MAX),
+        }
+        try:
+            qty = integer(data, "qty", 1, INT_MAX)
+        except Invalid as error:
+            return InvalidOrder(**facts, qty=0, problem=str(error))
+        facts |= {"qty": qty, "user_id": or_none(text, data, "userId", TEXT_MAX)}
+        price, total = data.get("unitPrice"), data.get("totalPrice")
+        if price is not None:
+            try:
+                integer(data, "unitPrice", 0, INT_MAX)
+            except Invalid as error:
+                return InvalidOrder(**facts, problem=str(error))
+            if type(total) is int and total != qty * price:
+                return InvalidOrder(**facts, problem="totalPrice: must be qty times unitPrice")
+        return cls(
+            **facts,
+            unit_price=price,
+            total_price=or_none(integer, data, "totalPrice", 0, INT_MAX),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidOrder(OrderPlaced):
+    """A placed order with a value that cannot be. It can be answered, and is refused.
+
+    Its `qty` is 0 if that is what is wrong.
+    """
+
+    problem: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +125,18 @@ class OrderCancelled(OrderEvent):
 
     type = "order.cancelled.v1"
     sign = -1
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        """The cancellation. Prices do not matter to it: a wrong one is left out."""
+        return cls(
+            order_id=text(data, "orderId", TEXT_MAX),
+            product_id=text(data, "productId", PRODUCT_ID_MAX),
+            qty=-integer(data, "qty", -INT_MAX, -1),
+            unit_price=or_none(integer, data, "unitPrice", 0, INT_MAX),
+            total_price=or_none(integer, data, "totalPrice", 0, INT_MAX),
+            user_id=or_none(text, data, "userId", TEXT_MAX),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,17 +176,20 @@ class StockReserved(Event):
         return {"orderId": self.order_id, "productId": self.product_id, "qty": self.qty}
 
     @classmethod
-    def from_data(cls, data: Data) -> Self:
+    def from_data(cls, data: Data) -> "Event":
         return cls(
-            order_id=_text(data, "orderId", TEXT_MAX),
-            product_id=_text(data, "productId", PRODUCT_ID_MAX),
-            qty=_integer(data, "qty", 1, INT_MAX),
+            order_id=text(data, "orderId", TEXT_MAX),
+            product_id=text(data, "productId", PRODUCT_ID_MAX),
+            qty=integer(data, "qty", 1, INT_MAX),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class StockRejected(Event):
-    """No piece is set aside for an order, and *reason* says why. The order is to be rejected."""
+    """No piece is set aside for an order, and *reason* says why. The order is to be rejected.
+
+    `qty` is 0 if the order's was no number of pieces.
+    """
 
     type = "stock.rejected.v1"
 
@@ -186,12 +208,12 @@ class StockRejected(Event):
         }
 
     @classmethod
-    def from_data(cls, data: Data) -> Self:
+    def from_data(cls, data: Data) -> "Event":
         return cls(
-            order_id=_text(data, "orderId", TEXT_MAX),
-            product_id=_text(data, "productId", PRODUCT_ID_MAX),
-            qty=_integer(data, "qty", 1, INT_MAX),
-            reason=_text(data, "reason", REASON_MAX),
+            order_id=text(data, "orderId", TEXT_MAX),
+            product_id=text(data, "productId", PRODUCT_ID_MAX),
+            qty=integer(data, "qty", 0, INT_MAX),
+            reason=text(data, "reason", REASON_MAX),
         )
 
 
@@ -228,38 +250,11 @@ def read(type_: str | None, value: bytes | None, traceparent: str | None = None)
     """
     if type_ is not None and type_ not in BY_TYPE:
         if type_.rpartition(".")[0] in NAMES_WITHOUT_VERSION:
-            raise Unreadable(f"{type_}: a version that this consumer does not know")
+            raise Unreadable(f"{printable(type_)}: a version that this consumer does not know")
         return None
-    data = _object(value)
+    data = json_object(value)
     if type_ is None:
-        type_ = (OrderCancelled if _integer(data, "qty", -INT_MAX, INT_MAX) < 0 else OrderPlaced).type
+        qty = data.get("qty")
+        type_ = (OrderCancelled if type(qty) is int and qty < 0 else OrderPlaced).type
     event = BY_TYPE[type_].from_data(data)
     return event if traceparent is None else replace(event, traceparent=traceparent)
-
-
-def _object(value: bytes | None) -> Data:
-    if not value:
-        raise Unreadable("the value is empty")
-    try:
-        data = json.loads(value.decode())
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the value is not JSON in UTF-8: {error}") from error
-    if not isinstance(data, dict):
-        raise Unreadable("the value is not a JSON object")
-    return data
-
-
-def _text(data: Data, name: str, most: int) -> str:
-    value = data.get(name)
-    if not isinstance(value, str) or not 1 <= len(value) <= most:
-        raise Unreadable(f"{name}: must be a text of 1 to {most} characters")
-    if LONE_SURROGATE.search(value):
-        raise Unreadable(f"{name}: holds half a character, which no column can keep")
-    return value
-
-
-def _integer(data: Data, name: str, least: int, most: int) -> int:
-    value = data.get(name)
-    if type(value) is not int or not least <= value <= most:
-        raise Unreadable(f"{name}: must be an integer from {least} to {most}")
-    return value

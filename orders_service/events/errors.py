@@ -1,7 +1,8 @@
 """What can be wrong with a record. Each of these is a dead letter; anything else is infrastructure.
 
 RecordError
-├── Unreadable          not one of our events: bytes, JSON, fields
+├── Unreadable          not one of our events: bytes, JSON, a field that is missing
+│   └── Invalid         one of our events, but a value in it is wrong
 ├── Conflicting         the order was placed before, with other content
 ├── DataRefused         the database cannot hold its values
 └── HandlerFailed       our own handler raised, three times
@@ -14,6 +15,7 @@ class RecordError(Exception):
     """A record that no retry will mend."""
 
     reason: ClassVar[str]
+    ours: ClassVar[bool] = True  # The fault may be our own: the breaker counts it.
 
 
 class Unreadable(RecordError):
@@ -22,10 +24,18 @@ class Unreadable(RecordError):
     reason = "unreadable"
 
 
+class Invalid(Unreadable):
+    """The record is one of our events, and its producer put a value into it that cannot be."""
+
+    reason = "invalid"
+    ours = False
+
+
 class Conflicting(RecordError):
     """The record contradicts what was recorded for its order before."""
 
     reason = "conflicting"
+    ours = False
 
 
 class DataRefused(RecordError):
@@ -38,6 +48,9 @@ class HandlerFailed(RecordError):
     """The handler raised an exception of its own, on the record alone, every time."""
 
     reason = "handler-failed"
+
+
+NOT_OURS = frozenset({Invalid.reason, Conflicting.reason})
 
 
 class Stopped(Exception):
@@ -54,6 +67,18 @@ class TooManyDeadLetters(Stopped):
             f"{count} records of {topic}-{partition} are dead letters: too many in a row."
             " Look at them: `orders-service dead-letters list`; mend the cause; then"
             " `dead-letters replay --all` or `dead-letters discard --all`, and start the consumer again"
+        )
+
+
+class DeadLettersFull(Stopped):
+    """The dead letters that wait take more of the database than they may."""
+
+    def __init__(self, held: int, most: int) -> None:
+        super().__init__(
+            f"the dead letters that wait would take {held} bytes, and DEAD_LETTERS_MAX_BYTES is {most}."
+            " Look at them: `orders-service dead-letters list`; stop the producer that sends them; then"
+            " `dead-letters replay --all` or `discard --all`, or a higher DEAD_LETTERS_MAX_BYTES;"
+            " then start the consumer again. The records that it did not keep are still in the topic"
         )
 
 

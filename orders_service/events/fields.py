@@ -1,0 +1,64 @@
+"""Reading the fields of an event's JSON value."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from orders_service.events.errors import Invalid, Unreadable
+
+INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
+# A terminal obeys control characters, and no column can hold an unpaired surrogate.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Data = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def json_object(value: bytes | None) -> Data:
+    """The JSON object in a record's value. Raises `Unreadable` without one, `Invalid` for a tombstone."""
+    if value is None:
+        raise Invalid("there is no value: a tombstone, which has a meaning in a compacted topic only")
+    if not value:
+        raise Unreadable("the value is empty")
+    try:
+        data = json.loads(value.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the value is not JSON in UTF-8: {error}") from error
+    if not isinstance(data, dict):
+        raise Unreadable("the value is not a JSON object")
+    return data
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def text(data: Data, name: str, most: int) -> str:
+    """A text that is an id or a reason. Raises `Unreadable` without it, `Invalid` if it cannot be one."""
+    if name not in data:
+        raise Unreadable(f"{name}: is missing")
+    value = data[name]
+    if not isinstance(value, str) or not 1 <= len(value) <= most:
+        raise Invalid(f"{name}: must be a text of 1 to {most} characters")
+    if UNPRINTABLE.search(value):
+        raise Invalid(f"{name}: must not contain control characters or unpaired surrogates")
+    return value
+
+
+def integer(data: Data, name: str, least: int, most: int) -> int:
+    """A number. Raises `Unreadable` without it, `Invalid` if it is something else or out of bounds."""
+    if name not in data:
+        raise Unreadable(f"{name}: is missing")
+    value = data[name]
+    if type(value) is not int or not least <= value <= most:
+        raise Invalid(f"{name}: must be an integer from {least} to {most}")
+    return value
+
+
+def or_none(read: Callable[..., T], data: Data, name: str, *bounds: int) -> T | None:
+    """What *read* finds in a field that no decision rests on; None if it is missing or wrong."""
+    try:
+        return read(data, name, *bounds)
+    except Unreadable:
+        return None

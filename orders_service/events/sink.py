@@ -1,0 +1,18 @@
+"""The schema of a row for a Connect sink, as the course's records carry it."""
+
+ROW_SCHEMA = {
+    "type": "struct",
+    "fields": [
+        {"type": type_, "optional": True, "field": field}
+        for type_, field in (
+            ("string", "order_id"),
+            ("string", "user_id"),
+            ("string", "product_id"),
+            ("int32", "qty"),
+            ("int32", "unit_price"),
+            ("int32", "total_price"),
+        )
+    ],
+    "optional": False,
+    "name": "orders",
+}
