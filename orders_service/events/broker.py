@@ -173,5 +173,8 @@ class Broker(Protocol):
     def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
         """How far *group* is with *topics*, which must exist. It takes nothing from the group."""
 
+    def group_memory_days(self) -> float | None:
+        """For how long the offsets of a group without consumers are kept; None if that is not known."""
+
     def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:
         """Transactions of any producer that have not ended in *topics*, which must exist."""

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from lab import Lab, Ports
+from orders_service.commands.doctor import topics
 from orders_service.commands.doctor.command import main
 from orders_service.commands.doctor.databases import Examined
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made
 from orders_service.database import utc_now
-from orders_service.events.broker import Outgoing, TopicSpec
+from orders_service.events.broker import OpenTransaction, Outgoing, TopicSpec
 from orders_service.events.kafka.broker import KafkaBroker
 from tests.databases import Databases
 from tests.deployment import deployed
@@ -420,6 +421,16 @@ def test_a_database_that_forgets_in_a_power_cut_is_wrong(
 
 
 @on_real_servers
+def test_a_packet_that_is_too_small_is_wrong(place: Flow, lab: Lab) -> None:
+    small, usual = (f"SET GLOBAL max_allowed_packet = {mib * 1_048_576}" for mib in (1, 16))
+    with as_root(lab, small, usual):
+        told = doctor(1)
+
+    assert wrong(told) == ["orders packet", "catalog packet"]
+    assert "max_allowed_packet=16777216" in told["orders packet"]["do"]
+
+
+@on_real_servers
 def test_a_binlog_that_debezium_cannot_use_is_wrong(
     place: Flow, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -603,6 +614,57 @@ def test_a_topic_that_cannot_take_a_record_is_wrong(log: Log) -> None:
 
     assert told["replication"]["level"] == "wrong"
     assert told["replication"]["seen"] == f"{log.topic}: 1 in sync, fewer than must have a record"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("policy", ["compact", "compact,delete"])
+def test_a_topic_that_is_compacted_is_wrong(log: Log, policy: str) -> None:
+    log.configure(cleanup_policy=policy)
+
+    told = doctor(5)
+
+    assert told["topic settings"]["level"] == "wrong"
+    assert f"{log.topic}: cleanup.policy is {policy}" in told["topic settings"]["seen"]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("setting", "value", "level"),
+    [
+        ("max_message_bytes", "2000", "wrong"),
+        ("min_insync_replicas", "2", "wrong"),
+        ("retention_bytes", "1000000", "warning"),
+    ],
+)
+def test_a_topic_that_may_drop_or_refuse_events_is_told(
+    log: Log, setting: str, value: str, level: str
+) -> None:
+    log.configure(**{setting: value})
+
+    told = doctor(5)
+
+    assert told["topic settings"]["level"] == level
+    assert f"{setting.replace('_', '.')} is {value}" in told["topic settings"]["seen"]
+
+
+@pytest.mark.real
+def test_topics_as_we_create_them_are_well(log: Log) -> None:
+    told = doctor(5)
+
+    assert told["topic settings"]["level"] == "fine"
+    assert told["transactions"]["level"] == "fine"
+
+
+def test_a_transaction_that_hangs_is_named_with_what_ends_it() -> None:
+    hanging = OpenTransaction("t", 3, 17, 20, quiet_seconds=61, producer_id=1000, transactional_id="debezium")
+
+    found = topics.transactions([hanging], "kafka:9092")
+
+    assert found.level == Level.WRONG
+    assert "t-3@17" in found.seen
+    assert "debezium" in found.seen
+    assert found.do.endswith("--bootstrap-server kafka:9092 abort --topic t --partition 3 --start-offset 17")
+    assert topics.transactions([replace(hanging, quiet_seconds=1)], "kafka:9092").level == Level.FINE
 
 
 @pytest.mark.real

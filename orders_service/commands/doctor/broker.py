@@ -5,6 +5,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from orders_service import wiring
+from orders_service.commands.doctor import topics
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.events.broker import Broker, BrokerError, TopicDescription
 from orders_service.settings import Settings
@@ -30,6 +31,8 @@ class Examined:
         return [
             Check("broker", self.reached, gate=True),
             Check("topics", self.topics, gate=True),
+            *([Check("topic settings", self.topic_settings)] if self._is_kafka else []),
+            *([Check("transactions", self.transactions)] if self._is_kafka else []),
             *([Check("replication", self.replication)] if self._is_kafka else []),
             *([Check("retention", self.retention)] if self._is_kafka else []),
             *(
@@ -74,6 +77,14 @@ class Examined:
             return warning("; ".join(differ), "change the topics with Kafka's tools, or the settings TOPIC_…")
         return fine(f"{', '.join(self._names)}: as the settings say")
 
+    def topic_settings(self) -> Finding:
+        return topics.settings(self._ours)
+
+    def transactions(self) -> Finding:
+        """An open transaction of any producer stops all who read its partition."""
+        found = self._broker.open_transactions(self._names)
+        return topics.transactions(found, self.settings.kafka_bootstrap_servers)
+
     def replication(self) -> Finding:
         """Whether a record can be acknowledged, and a broker that dies takes none with it."""
         if thin := [t for t in self._ours if t.in_sync < _value(t, "min.insync.replicas")]:
@@ -105,6 +116,10 @@ class Examined:
             return wrong(
                 f"{seen}, the outbox {keep}", "set OUTBOX_KEEP_DAYS higher, or the topics' retention lower"
             )
+        memory = self._broker.group_memory_days()
+        if memory is not None and memory <= keep:
+            seen = f"Kafka forgets a group without consumers after {memory:g} days, the outbox keeps {keep}"
+            return warning(seen, "set the brokers' offsets.retention.minutes higher")
         return fine(f"shorter than the outbox's {keep} days")
 
     def group(self, group: str, topic: str, word: str) -> Finding:

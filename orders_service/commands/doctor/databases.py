@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from orders_service import migrations, wiring
 from orders_service.catalog import service as catalog
 from orders_service.catalog.product import CatalogBase
+from orders_service.commands.doctor import limits
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.database import (
     DENIED,
@@ -62,6 +63,7 @@ class Examined:
             Check(f"{name} database", self.reached, gate=True),
             Check(f"{name} clock", self.time),
             *([] if self._is_sqlite else [Check(f"{name} durability", self.durability)]),
+            *([] if self._is_sqlite else [Check(f"{name} packet", partial(limits.packet, self._session))]),
             Check(f"{name} migrations", self.version, gate=True),
             Check(f"{name} rights", self.rights),
             Check(f"{name} outbox", self.outbox),
