@@ -122,6 +122,11 @@ class Settings:
     outbox_keep_days: int = setting(
         14, whole(1, 3650), "How long the outbox keeps what was published; longer than the topics do. Days."
     )
+    dead_letters_max_bytes: int = setting(
+        104_857_600,
+        whole(1_048_576, 1_099_511_627_776),
+        "What the dead letters that wait may take of each database, before its consumers stop. Bytes.",
+    )
     relay_lease_seconds: int = setting(
         5, whole(1, 300), "How long a relay that died keeps its lanes from another. Seconds."
     )

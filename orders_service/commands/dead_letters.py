@@ -5,23 +5,40 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 
 import click
 from sqlalchemy.orm import Session
 
 from orders_service import wiring
 from orders_service.catalog.handlers import on_order_discarded
-from orders_service.database import in_transaction, utc_now
-from orders_service.events import dead_letters
+from orders_service.database import DatabaseName, in_transaction, utc_now
+from orders_service.events import dead_letters, letter_box
 from orders_service.events.consumer import Handler, Received, is_of_a_record, read, verdict_on
-from orders_service.events.dead_letters import place_of
 from orders_service.events.errors import Unreadable
+from orders_service.events.letter_box import Listed, Place, Wanted
 from orders_service.events.tables import DeadLetter
 from orders_service.orders.handlers import on_stock_answered
+from orders_service.printable import printable
 from orders_service.settings import Settings, of_process
 from orders_service.workers import stock_consumer
 
 SHOWN = 60
+FOR_THIS_COMMAND = "set STOCK_GROUP or STATUS_GROUP to it for this command"
+
+Handlers = dict[str, tuple[DatabaseName, Handler]]  # By consumer group.
+
+
+class PlaceOfRecord(click.ParamType):  # type: ignore[type-arg]
+    """`topic-partition@offset`."""
+
+    name = "place"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        try:
+            return Place.parse(value)
+        except letter_box.NoPlace as error:
+            raise click.ClickException(str(error)) from error
 
 
 @click.group("dead-letters")
@@ -32,138 +49,171 @@ def main() -> None:
 @main.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also those that were replayed or discarded.")
 @click.option("--reason", help="Only those with this reason: unreadable, conflicting, …")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-def list_(everything: bool, reason: str | None, as_json: bool) -> None:
-    """Print the dead letters, oldest first."""
-    letters = [
-        letter
-        for _, session in _databases()
-        for letter in dead_letters.find(session, reason=reason, resolved=everything)
-    ]
+@click.option("--group", help="Only those of this consumer group.")
+@click.option("--limit", type=click.IntRange(min=1), help="This many at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script, an object a line.")
+def list_(everything: bool, reason: str | None, group: str | None, limit: int | None, as_json: bool) -> None:
+    """Print the dead letters in the order of their places in the log. `show` prints one with its record."""
+    wanted = Wanted(group=group, reason=reason, resolved=everything)
+    found = 0
     if as_json:
-        click.echo(json.dumps([_shown(letter) for letter in letters]))
-        return
-    for letter in letters:
-        resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
-        click.echo(f"{place_of(letter)}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}")
-    if not letters:
+        click.echo("[", nl=False)
+    for letter in islice(_listed(wanted), limit):
+        if as_json:
+            click.echo(("," if found else "") + json.dumps(_facts(letter)), nl=False)
+        else:
+            resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
+            line = f"{letter.place}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
+            click.echo(printable(line))
+        found += 1
+    if as_json:
+        click.echo("]")
+    elif not found:
         click.echo("No dead letters.")
 
 
 @main.command()
-@click.argument("place")
-def show(place: str) -> None:
-    """Print one dead letter whole; PLACE is topic-partition@offset."""
+@click.argument("place", type=PlaceOfRecord())
+@click.option("--group", help="The one of this consumer group.")
+def show(place: Place, group: str | None) -> None:
+    """Print one dead letter with its record; PLACE is topic-partition@offset."""
+    found = False
     for _, session in _databases():
-        for letter in dead_letters.find(session, place=place, resolved=True):
-            click.echo(json.dumps(_shown(letter), indent=2, ensure_ascii=False))
-            return
-    raise click.ClickException(f"there is no dead letter {place}")
+        for listed in letter_box.find(session, Wanted(place=place, group=group, resolved=True)):
+            if letter := letter_box.whole(session, listed):
+                found = True
+                click.echo(_as_json(_facts(listed) | {"detail": letter.detail} | _record(letter)))
+    if not found:
+        raise click.ClickException(f"there is no dead letter {place}")
 
 
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Which dead letters: one, or all, or all with a reason."""
-    command = click.argument("place", required=False)(command)
+    """Which dead letters: those of a place, or all, or all with a reason or of a group."""
+    command = click.argument("place", required=False, type=PlaceOfRecord())(command)
     command = click.option("--all", "everything", is_flag=True, help="Every one that waits.")(command)
     command = click.option("--reason", help="Every one that waits with this reason.")(command)
+    command = click.option("--group", help="Only those of this consumer group.")(command)
     return click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")(command)
 
 
 @main.command()
 @_choice
-def replay(place: str | None, everything: bool, reason: str | None, dry_run: bool) -> None:
-    """Hand dead letters to their handler again, each in a transaction of its own."""
+def replay(
+    place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
+) -> None:
+    """Hand dead letters to the handler of their group again, each in a transaction of its own."""
     settings = Settings.read(process="dead-letters")
-    handlers: dict[str, Handler] = {
-        "catalog": stock_consumer.handler(settings),
-        "orders": on_stock_answered,
+    handlers: Handlers = {
+        settings.stock_group: ("catalog", stock_consumer.handler(settings)),
+        settings.status_group: ("orders", on_stock_answered),
     }
-    _resolve("replayed", handlers, place, everything, reason, dry_run)
+    _check(place, everything, reason)
+    _resolve("replayed", handlers, Wanted(place=place, group=group, reason=reason), dry_run)
 
 
 @main.command()
 @_choice
-def discard(place: str | None, everything: bool, reason: str | None, dry_run: bool) -> None:
+def discard(
+    place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
+) -> None:
     """Give dead letters up. A placed order that can be read is answered *rejected, discarded*.
 
     A cancellation that has pieces to give back is not given up: replay it.
     """
-    handlers: dict[str, Handler] = {
-        "catalog": partial(
-            on_order_discarded, outbox=wiring.catalog_outbox(Settings.read(process="dead-letters"))
+    settings = Settings.read(process="dead-letters")
+    handlers: Handlers = {
+        settings.stock_group: (
+            "catalog",
+            partial(on_order_discarded, outbox=wiring.catalog_outbox(settings)),
         ),
-        "orders": lambda *_: [],
+        settings.status_group: ("orders", lambda *_: []),
     }
-    _resolve("discarded", handlers, place, everything, reason, dry_run)
+    _check(place, everything, reason)
+    _resolve("discarded", handlers, Wanted(place=place, group=group, reason=reason), dry_run)
 
 
-def _resolve(
-    resolution: str,
-    handlers: dict[str, Handler],
-    place: str | None,
-    everything: bool,
-    reason: str | None,
-    dry_run: bool,
-) -> None:
+def _check(place: Place | None, everything: bool, reason: str | None) -> None:
     if not (place or everything or reason):
         raise click.UsageError("Say which: PLACE, --all or --reason.")
+
+
+def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool) -> None:
     found = failed = 0
-    for name, session in _databases():
-        for letter in list(dead_letters.find(session, place=place, reason=reason)):
+    for names, session in _databases():
+        for letter in letter_box.find(session, wanted):
             found += 1
-            label = place_of(letter)
-            if dry_run:
-                click.echo(f"{label}: would be {resolution}")
-                continue
-            work = partial(_apply, letter=letter, handler=handlers[name], resolution=resolution)
-            try:
-                in_transaction(session, work)
-            except Exception as error:
-                if not is_of_a_record(error):
-                    raise
-                failed += 1
-                verdict = verdict_on(error)
-                click.echo(f"{label}: not {resolution}, {verdict.reason}: {verdict}")
+            name, handler = handlers.get(letter.group, (None, None))
+            if name is None or handler is None:
+                problem = f"its group is neither {' nor '.join(handlers)}: {FOR_THIS_COMMAND}"
+            elif name not in names:
+                problem = f"its group belongs to the {name} database"
+            elif dry_run:
+                problem = ""
             else:
-                click.echo(f"{label}: {resolution}")
+                problem = _apply(session, letter, handler, resolution)
+            failed += bool(problem)
+            done = f"not {resolution}, {problem}" if problem else resolution
+            would = "would be " if dry_run and not problem else ""
+            click.echo(printable(f"{letter.place} of {letter.group}: {would}{done}"))
+    if not found and wanted.place:
+        raise click.ClickException(f"no dead letter {wanted.place} waits")
     if not found:
-        click.echo("No dead letters wait." if place is None else f"No dead letter {place} waits.")
+        click.echo("No dead letters wait.")
     if failed:
         raise click.ClickException(f"{failed} of {found} stay as they are")
 
 
-def _apply(session: Session, *, letter: DeadLetter, handler: Handler, resolution: str) -> None:
-    """Apply one letter and note what became of it, in one transaction."""
-    record = dead_letters.record_of(letter)
+def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) -> str:
+    """Apply one letter and note what became of it, in one transaction. What prevented it, or ""."""
+
+    def work(session: Session) -> None:
+        whole = letter_box.whole(session, letter)
+        if whole is None or whole.resolution:
+            return  # Somebody else was faster.
+        record = dead_letters.record_of(whole)
+        try:
+            event = read(record)
+        except Unreadable:
+            if resolution == "replayed":
+                raise
+            event = None
+        for _, error in handler(session, [Received(event, record)]) if event else ():
+            raise error
+        who = f"{getpass.getuser()}@{socket.gethostname()}"
+        dead_letters.resolve(session, whole, resolution=resolution, by=who, at=utc_now())
+
     try:
-        event = read(record)
-    except Unreadable:
-        if resolution == "replayed":
+        in_transaction(session, work)
+    except Exception as error:
+        if not is_of_a_record(error):
             raise
-        event = None
-    for _, error in handler(session, [Received(event, record)]) if event else ():
-        raise error
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
-    dead_letters.resolve(session, letter, resolution=resolution, by=who, at=utc_now())
+        verdict = verdict_on(error)
+        return f"{verdict.reason}: {verdict}"
+    finally:
+        session.expunge_all()  # With its record, which may be large.
+    return ""
 
 
-def _databases() -> Iterator[tuple[str, Session]]:
-    for name, url in wiring.urls(of_process("dead-letters")).items():
+def _listed(wanted: Wanted) -> Iterator[Listed]:
+    for _, session in _databases():
+        yield from letter_box.find(session, wanted)
+
+
+def _databases() -> Iterator[tuple[set[DatabaseName], Session]]:
+    """A session for each database, with its names: both, if orders and catalog share one."""
+    urls = wiring.urls(of_process("dead-letters"))
+    for url in dict.fromkeys(urls.values()):
         with wiring.one_session(url) as session:
-            yield name, session
+            yield {name for name, its in urls.items() if its == url}, session
 
 
-def _shown(letter: DeadLetter) -> dict[str, object]:
-    record = dead_letters.record_of(letter)
+def _facts(letter: Listed) -> dict[str, object]:
     return {
-        "place": place_of(letter),
+        "place": str(letter.place),
         "timestamp": letter.record_timestamp,
-        "group": letter.consumer_group,
+        "group": letter.group,
         "reason": letter.reason,
         "detail": letter.detail,
-        "key": _text(record.key),
-        "value": _text(record.value),
-        "headers": {name: _text(value) for name, value in record.headers},
         "createdAt": letter.created_at.isoformat(),
         "resolution": letter.resolution,
         "resolvedBy": letter.resolved_by,
@@ -171,5 +221,20 @@ def _shown(letter: DeadLetter) -> dict[str, object]:
     }
 
 
+def _record(letter: DeadLetter) -> dict[str, object]:
+    record = dead_letters.record_of(letter)
+    return {
+        "key": _text(record.key),
+        "value": _text(record.value),
+        "headers": [[name, _text(value)] for name, value in record.headers],
+    }
+
+
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode(errors="backslashreplace")
+
+
+def _as_json(facts: dict[str, object]) -> str:
+    """JSON that a terminal shows as it is: what it would obey is escaped."""
+    plain = json.dumps(facts, ensure_ascii=False)
+    return json.dumps(facts, indent=2, ensure_ascii=not plain.isprintable())

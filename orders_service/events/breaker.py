@@ -1,13 +1,12 @@
 """Dead letters in a row stop the consumer: that many are hardly the records' fault."""
 
 from collections.abc import Collection, Sequence
-from itertools import pairwise
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orders_service.events.broker import Record
-from orders_service.events.errors import TooManyDeadLetters
+from orders_service.events.errors import NOT_OURS, TooManyDeadLetters
 from orders_service.events.tables import DeadLetter
 
 IN_A_ROW = 20
@@ -45,13 +44,20 @@ class Breaker:
                 self._runs[place] = first.offset, self._run_in_table(session, first)
         session.rollback()
 
-    def after(self, records: Sequence[Record], dead: Collection[Record]) -> None:
-        """Count on; raise `TooManyDeadLetters` if a run has become too long, though it may have ended."""
-        gone = {(record.topic, record.partition, record.offset) for record in dead}
+    def after(
+        self, records: Sequence[Record], *, suspect: Collection[Record], neutral: Collection[Record]
+    ) -> None:
+        """Count the *suspect*; raise `TooManyDeadLetters` if a run was too long, though it may have ended.
+
+        What is *neutral* says nothing about our own health: it neither counts nor ends a run.
+        """
+        counted, passed = set(map(_offset, suspect)), set(map(_offset, neutral))
         longest: dict[tuple[str, int], int] = {}
         for record in records:
             place = record.topic, record.partition
-            run = self._runs[place][1] + 1 if (*place, record.offset) in gone else 0
+            run = self._runs[place][1]
+            if _offset(record) not in passed:
+                run = run + 1 if _offset(record) in counted else 0
             self._runs[place] = record.offset + 1, run
             longest[place] = max(run, longest.get(place, 0))
         for place, run in longest.items():
@@ -60,8 +66,8 @@ class Breaker:
     def _run_in_table(self, session: Session, record: Record) -> int:
         """The run that ends right before *record*."""
         place = record.topic, record.partition
-        offsets = session.scalars(
-            select(DeadLetter.offset)
+        letters = session.execute(
+            select(DeadLetter.offset, DeadLetter.reason)
             .where(
                 DeadLetter.topic == record.topic,
                 DeadLetter.partition == record.partition,
@@ -70,15 +76,19 @@ class Breaker:
                 DeadLetter.resolution.is_(None),
             )
             .order_by(DeadLetter.offset)
-        )
-        run = 0
-        for offset, following in pairwise([*offsets, record.offset]):
-            run += 1
-            if following != offset + 1:
-                _check(place, run)
+        ).all()
+        run, following = 0, None
+        for offset, reason in letters:
+            if following not in (None, offset):
                 run = 0
-        _check(place, run)
-        return run
+            run += reason not in NOT_OURS
+            _check(place, run)
+            following = offset + 1
+        return run if following == record.offset else 0
+
+
+def _offset(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset
 
 
 def _check(place: tuple[str, int], run: int) -> None:

@@ -13,10 +13,11 @@ from orders_service.events import contract, dead_letters, envelope
 from orders_service.events.breaker import Breaker
 from orders_service.events.broker import Record, Subscription
 from orders_service.events.contract import Event
-from orders_service.events.dead_letters import Refused
+from orders_service.events.dead_letters import Refused, Room
 from orders_service.events.errors import DataRefused, HandlerFailed, RecordError, Stopped, Unreadable
 
 TRIES = 3
+DEAD_LETTER_BYTES = 100 * 1024 * 1024
 
 log = structlog.get_logger()
 
@@ -46,9 +47,11 @@ class Consumer:
         handler: Handler,
         *,
         group: str,
+        dead_letter_bytes: int = DEAD_LETTER_BYTES,
         poll_seconds: float = 1.0,
         clock: Clock = utc_now,
     ) -> None:
+        """*dead_letter_bytes*: how much of the database the dead letters that wait may take."""
         self._sessions = sessions
         self._subscription = subscription
         self._handler = handler
@@ -56,6 +59,7 @@ class Consumer:
         self._poll_seconds = poll_seconds
         self._clock = clock
         self._breaker = Breaker(group)
+        self._room = Room(dead_letter_bytes)
 
     def step(self) -> bool:
         """Apply the next records and commit their effects, then acknowledge them. True if there may be more.
@@ -67,13 +71,13 @@ class Consumer:
         if not records:
             return False
         try:
-            dead = self._apply(records)
+            outcome = self._apply(records)
         except BaseException:
             self._subscription.rewind(records)
             raise
         self._subscription.acknowledge(records)
         crash_points.at("consumer.acknowledged")
-        self._breaker.after(records, dead)
+        self._breaker.after(records, suspect=outcome.suspect, neutral=outcome.neutral)
         return True
 
     def close(self) -> None:
@@ -83,13 +87,13 @@ class Consumer:
         finally:
             self._sessions.kw["bind"].dispose()
 
-    def _apply(self, records: Sequence[Record]) -> list[Record]:
-        """Apply the records in one transaction or, if one spoils it, one by one; the dead among them."""
-        events, unreadable = _read(records)
+    def _apply(self, records: Sequence[Record]) -> "Outcome":
+        """Apply the records in one transaction or, if one spoils it, one by one."""
+        events, unreadable, skipped = _read(records)
         with self._sessions() as session:
             self._breaker.before(session, records, self._subscription.generation)
             try:
-                return self._commit(session, events, unreadable)
+                return Outcome.of(self._commit(session, events, unreadable), skipped)
             except Exception as error:
                 if not is_of_a_record(error):
                     raise
@@ -97,18 +101,18 @@ class Consumer:
             dead = self._commit(session, [], unreadable)
             for event in events:
                 dead += self._apply_alone(session, event)
-            return dead
+            return Outcome.of(dead, skipped)
 
     def _commit(
         self, session: Session, events: Sequence[Received], unreadable: Sequence[Refused]
-    ) -> list[Record]:
-        def work(session: Session) -> list[Record]:
+    ) -> list[Refused]:
+        def work(session: Session) -> list[Refused]:
             refused = [*unreadable, *(self._handler(session, events) if events else ())]
-            return dead_letters.keep(session, refused, group=self._group, clock=self._clock)
+            return dead_letters.keep(session, refused, group=self._group, clock=self._clock, room=self._room)
 
         return in_transaction(session, work)
 
-    def _apply_alone(self, session: Session, received: Received) -> list[Record]:
+    def _apply_alone(self, session: Session, received: Received) -> list[Refused]:
         for _ in range(TRIES):
             try:
                 return self._commit(session, [received], [])
@@ -119,6 +123,21 @@ class Consumer:
         return self._commit(session, [], [(received.record, verdict)])
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What the records of a batch say about our own health; the others were applied."""
+
+    suspect: Sequence[Record]  # Dead letters whose fault may be ours.
+    neutral: Sequence[Record]  # Those whose fault is their producer's, and records of unknown types.
+
+    @classmethod
+    def of(cls, dead: Sequence[Refused], skipped: Sequence[Record]) -> "Outcome":
+        return cls(
+            suspect=[record for record, error in dead if error.ours],
+            neutral=[*(record for record, error in dead if not error.ours), *skipped],
+        )
+
+
 def read(record: Record) -> Event | None:
     """The event of a record, with its trace; None for a type that is not ours. Raises `Unreadable`."""
     type_ = envelope.header(record.headers, "ce_type")
@@ -126,18 +145,22 @@ def read(record: Record) -> Event | None:
     return contract.read(type_, record.value, traceparent)
 
 
-def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused]]:
+def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused], list[Record]]:
+    """The events of *records*, those that are unreadable, and those of unknown types."""
     events: list[Received] = []
     unreadable: list[Refused] = []
+    skipped: list[Record] = []
     for record in records:
         try:
             if event := read(record):
                 events.append(Received(event, record))
+            else:
+                skipped.append(record)
         except Unreadable as error:
             unreadable.append((record, error))
-    if skipped := len(records) - len(events) - len(unreadable):
-        log.info("records of unknown types skipped", count=skipped)
-    return events, unreadable
+    if skipped:
+        log.info("records of unknown types skipped", count=len(skipped))
+    return events, unreadable, skipped
 
 
 def is_of_a_record(error: Exception) -> bool:

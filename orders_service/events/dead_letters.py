@@ -1,48 +1,82 @@
-"""Where records rest that were given up on, whole and with their reason."""
+"""Records that were given up on: kept as far as the database takes them, with their reason."""
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 import structlog
-from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy import func, insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from orders_service.database import Clock
 from orders_service.events.broker import Record
-from orders_service.events.errors import RecordError
+from orders_service.events.envelope import Headers
+from orders_service.events.errors import DeadLettersFull, RecordError
 from orders_service.events.tables import DeadLetter
+from orders_service.printable import printable
 
-# Of a record, at most. As text it is twice that; MariaDB takes 16 MiB, and hangs up on who sends more.
-KEPT_BYTES = 1_048_576
+KEPT_BYTES = 1_048_576  # Of a record, at most.
 KEPT_OF_KEY = 1024  # Bytes, of a record that is cut.
 DETAIL = 10_000  # Characters.
+STATEMENT_BYTES = 4096  # Of an INSERT, beside what it inserts.
+RECOUNTED = 10  # Parts of the bound that are written between two looks at the table.
 
 log = structlog.get_logger()
 
 Refused = tuple[Record, RecordError]
 
 
-def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clock) -> list[Record]:
-    """Write *refused* down in the transaction of their batch; one that is kept already stays as it is.
+class Room:
+    """How many bytes the dead letters that wait may take in a database.
+
+    The table is summed up only when a letter is to be written, and then once for each tenth of the bound:
+    other consumers may write to it, too.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._until_recount = 0
+
+    def take(self, session: Session, size: int) -> None:
+        """Note that *size* bytes are written; raises `DeadLettersFull` if they would be too many."""
+        self._until_recount -= size
+        if self._until_recount < 0 or self._held + size > self._most:
+            self._held = held_bytes(session)
+            self._until_recount = self._most // RECOUNTED
+        if self._held + size > self._most:
+            raise DeadLettersFull(self._held + size, self._most)
+        self._held += size
+
+
+def keep(
+    session: Session, refused: Sequence[Refused], *, group: str, clock: Clock, room: Room | None = None
+) -> list[Refused]:
+    """Write *refused* in the transaction of their batch; a letter that is kept already stays as it is.
 
     Returns those that wait for somebody: not what came again after it was replayed or discarded.
     """
     place = (DeadLetter.topic, DeadLetter.partition, DeadLetter.offset, DeadLetter.record_timestamp)
-    places = {_place(record): (record, error) for record, error in refused}
-    if not places:
+    letters = {_place(record): (record, error) for record, error in refused}
+    if not letters:
         return []
-    waiting = {at: record for at, (record, _) in places.items()}
-    known = select(*place, DeadLetter.resolution).where(tuple_(*place).in_(list(places)))
+    waiting = dict(letters)
+    known = select(*place, DeadLetter.resolution).where(
+        tuple_(*place).in_(list(letters)), DeadLetter.consumer_group == group
+    )
     for kept in session.execute(known):
         at = kept.topic, kept.partition, kept.offset, kept.record_timestamp
-        del places[at]
+        del letters[at]
         if kept.resolution:
             del waiting[at]
-    for whole, error in places.values():
-        record, detail = _cut(whole, str(error)[:DETAIL])
+    packet = _largest_packet(session) if letters else None
+    for whole, error in letters.values():
+        record, detail = _fitting(whole, str(error), packet)
+        headers = _packed(record.headers)
+        if room:
+            room.take(session, _size(record, headers) + len(detail.encode()))
         log.error("dead letter", record=str(record), reason=error.reason, detail=detail)
         session.execute(
             insert(DeadLetter).values(
@@ -53,9 +87,7 @@ def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clo
                 consumer_group=group,
                 key=record.key,
                 value=record.value,
-                headers=json.dumps(
-                    [[name, base64.b64encode(value or b"").decode()] for name, value in record.headers]
-                ),
+                headers=headers,
                 reason=error.reason,
                 detail=detail,
                 created_at=clock(),
@@ -64,33 +96,53 @@ def keep(session: Session, refused: Sequence[Refused], *, group: str, clock: Clo
     return list(waiting.values())
 
 
-def _cut(record: Record, detail: str) -> tuple[Record, str]:
+def _fitting(record: Record, why: str, packet: int | None) -> tuple[Record, str]:
     """What is kept of a record, and the detail, which says so if that is not all.
 
-    A value that is cut loses its last byte, too: no replay can take it for the whole.
+    A statement for the database is at most *packet* bytes, and as text in it everything is up to twice as
+    long. A value that is cut loses its last byte, too: no replay can take it for the whole.
     """
-    size = len(record.key or b"") + len(record.value or b"")
-    size += sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
-    if size <= KEPT_BYTES:
+    detail = printable(why)[: min(DETAIL, packet // 16 if packet else DETAIL)]
+    most = KEPT_BYTES
+    if packet:
+        most = min(most, max(0, (packet - STATEMENT_BYTES) // 2 - 4 * len(detail)))
+    if _size(record, _packed(record.headers)) <= most:
         return record, detail
-    key = record.key and record.key[:KEPT_OF_KEY]
-    value = record.value and record.value[:KEPT_BYTES].rstrip()[:-1]
-    detail += f" (cut, without headers: the record has {size} bytes, and is whole in the log only)"
+    bytes_ = len(record.key or b"") + len(record.value or b"")
+    bytes_ += sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
+    key = record.key and record.key[: min(KEPT_OF_KEY, most // 2)]
+    value = record.value and record.value[: most - len(key or b"")].rstrip()[:-1]
+    detail += f" (cut, without headers: the record has {bytes_} bytes, and is whole in the log only)"
     return replace(record, key=key, value=value, headers=()), detail
 
 
-def find(
-    session: Session, *, place: str | None = None, reason: str | None = None, resolved: bool = False
-) -> Iterator[DeadLetter]:
-    """Dead letters, oldest first; those that were replayed or discarded only if *resolved*."""
-    query = select(DeadLetter).order_by(
-        DeadLetter.created_at, DeadLetter.topic, DeadLetter.partition, DeadLetter.offset
+def _largest_packet(session: Session) -> int | None:
+    """The longest statement that the database takes, in bytes; None if there is no such limit."""
+    if session.get_bind().dialect.name == "sqlite":
+        return None
+    return int(session.scalar(text("SELECT @@max_allowed_packet")) or 0)
+
+
+def _size(record: Record, headers: str) -> int:
+    return len(record.key or b"") + len(record.value or b"") + len(headers.encode())
+
+
+def _packed(headers: Headers) -> str:
+    """Headers as JSON: [[name, value in base64 or null], …]."""
+    return json.dumps(
+        [[name, None if value is None else base64.b64encode(value).decode()] for name, value in headers],
+        ensure_ascii=False,
     )
-    if reason is not None:
-        query = query.where(DeadLetter.reason == reason)
-    if not resolved:
-        query = query.where(DeadLetter.resolution.is_(None))
-    return (letter for letter in session.scalars(query).all() if place in (None, place_of(letter)))
+
+
+def held_bytes(session: Session) -> int:
+    """How many bytes the letters take that wait. Reads all of them."""
+    sizes = [
+        func.coalesce(func.length(column), 0)
+        for column in (DeadLetter.key, DeadLetter.value, DeadLetter.headers, DeadLetter.detail)
+    ]
+    total = select(func.sum(sum(sizes[1:], sizes[0]))).where(DeadLetter.resolution.is_(None))
+    return int(session.scalar(total) or 0)
 
 
 def count(session: Session) -> int:
@@ -107,7 +159,10 @@ def resolve(session: Session, letter: DeadLetter, *, resolution: str, by: str, a
 
 def record_of(letter: DeadLetter) -> Record:
     """The record, as it was read."""
-    headers = [(name, base64.b64decode(value)) for name, value in json.loads(letter.headers)]
+    headers = [
+        (name, None if value is None else base64.b64decode(value))
+        for name, value in json.loads(letter.headers)
+    ]
     return Record(
         letter.topic,
         letter.partition,
@@ -117,11 +172,6 @@ def record_of(letter: DeadLetter) -> Record:
         letter.value,
         tuple(headers),
     )
-
-
-def place_of(letter: DeadLetter) -> str:
-    """`topic-partition@offset`, as logs name a record."""
-    return f"{letter.topic}-{letter.partition}@{letter.offset}"
 
 
 def _place(record: Record) -> tuple[str, int, int, int]:

@@ -22,6 +22,7 @@ def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = Fal
         broker(settings, skip_gap=skip_gap).subscribe(settings.status_group, [settings.stock_topic]),
         on_stock_answered,
         group=settings.status_group,
+        dead_letter_bytes=settings.dead_letters_max_bytes,
         poll_seconds=poll_seconds,
     )
     if settings.events_via == "relay":

@@ -28,6 +28,7 @@ def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = Fal
         broker(settings, skip_gap=skip_gap).subscribe(settings.stock_group, [settings.catalog_topic]),
         handler(settings),
         group=settings.stock_group,
+        dead_letter_bytes=settings.dead_letters_max_bytes,
         poll_seconds=poll_seconds,
     )
 

@@ -33,7 +33,7 @@ def read(
     if dead:
         dead_letters.keep(session, [(one, Unreadable("x")) for one in batch], group=GROUP, clock=utc_now)
         session.commit()
-    breaker.after(batch, batch if dead else [])
+    breaker.after(batch, suspect=batch if dead else [], neutral=[])
 
 
 @pytest.mark.parametrize("step", [2, 700, 5000], ids=["markers", "aborted records", "many of them"])

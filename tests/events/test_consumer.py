@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
+from lab import Lab
 from orders_service import wiring
 from orders_service.database import utc_now
 from orders_service.events import dead_letters
@@ -133,6 +134,35 @@ def test_a_record_larger_than_the_database_takes_is_kept_in_part_and_stops_nobod
     assert reception.applied() == ["a"]
     with pytest.raises(Unreadable):  # What is left of it is never taken for the whole.
         read(dead_letters.record_of(letter))
+
+
+@pytest.fixture
+def small_packets(lab: Lab) -> Iterator[None]:
+    """A MariaDB that takes statements of 1 MiB at most."""
+    with lab.mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"SET GLOBAL max_allowed_packet = {MIB}")
+        yield
+        cursor.execute(f"SET GLOBAL max_allowed_packet = {16 * MIB}")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("databases", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("filling", [b"\0", b"'", b"\\", b"x"], ids=repr)
+def test_of_a_record_is_kept_what_the_server_takes(
+    small_packets: None, reception: Reception, filling: bytes
+) -> None:
+    reception.send(filling * 600_000, order("a"))
+    reception.send(b"{}", headers=(("제목" * 50_000, filling * 400_000),))
+    reception.send(b"{}", headers=(("h", filling * 200_000),))
+
+    reception.consume(write_a_row).step()
+
+    large, headers, whole = reception.dead()
+    assert 100_000 < len(large.value or b"") < 600_000
+    assert "cut" in large.detail
+    assert (headers.value, headers.headers) == (b"{", "[]")
+    assert len(dead_letters.record_of(whole).headers[0][1] or b"") == 200_000
+    assert reception.applied() == ["a"]
 
 
 def test_an_unknown_type_is_skipped_and_an_unknown_version_is_not(reception: Reception) -> None:

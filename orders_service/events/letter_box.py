@@ -1,0 +1,144 @@
+"""Finding dead letters, without reading what the records hold."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.orm import Session
+
+from orders_service.events.tables import DeadLetter
+
+CHUNK = 500
+SHOWN = 200  # Characters of the detail.
+
+KEY = (
+    DeadLetter.topic,
+    DeadLetter.partition,
+    DeadLetter.offset,
+    DeadLetter.record_timestamp,
+    DeadLetter.consumer_group,
+)
+COLUMNS = (
+    *KEY,
+    DeadLetter.reason,
+    func.substr(DeadLetter.detail, 1, SHOWN),
+    DeadLetter.created_at,
+    DeadLetter.resolution,
+    DeadLetter.resolved_by,
+    DeadLetter.resolved_at,
+)
+
+
+class NoPlace(ValueError):
+    """A text that names no place in a log."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text} is no place: write topic-partition@offset, as `dead-letters list` prints it"
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """A record's place in a log, as logs name it: `topic-partition@offset`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Raises `NoPlace`."""
+        where, _, offset = text.rpartition("@")
+        topic, _, partition = where.rpartition("-")
+        if not (topic and _is_number(partition) and _is_number(offset)):
+            raise NoPlace(text)
+        return cls(topic, int(partition), int(offset))
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}@{self.offset}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A dead letter without the record."""
+
+    topic: str
+    partition: int
+    offset: int
+    record_timestamp: int
+    group: str
+    reason: str
+    detail: str  # Its beginning.
+    created_at: datetime
+    resolution: str | None
+    resolved_by: str | None
+    resolved_at: datetime | None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.topic, self.partition, self.offset)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which dead letters."""
+
+    place: Place | None = None
+    group: str | None = None
+    reason: str | None = None
+    resolved: bool = False  # Also those that were replayed or discarded.
+
+
+def find(session: Session, wanted: Wanted) -> Iterator[Listed]:
+    """The dead letters in the order of their places, read in chunks. Between two nothing is held open."""
+    for topic, partition in _partitions(session, wanted.place):
+        last: tuple[int, int, str] = (-1, 0, "")
+        while True:
+            query = _query(wanted, topic, partition).where(DeadLetter.offset >= last[0])
+            rows = session.execute(query.order_by(*KEY).limit(CHUNK)).all()
+            session.rollback()
+            yield from (Listed(*row) for row in rows if last < _order(row))
+            if len(rows) < CHUNK or _order(rows[-1]) == last:
+                break
+            last = _order(rows[-1])
+
+
+def whole(session: Session, letter: Listed) -> DeadLetter | None:
+    """One letter with its record, or None if it is gone."""
+    key = (letter.topic, letter.partition, letter.offset, letter.record_timestamp, letter.group)
+    return session.get(DeadLetter, key)
+
+
+def _partitions(session: Session, place: Place | None) -> list[tuple[str, int]]:
+    if place:
+        return [(place.topic, place.partition)]
+    both = (DeadLetter.topic, DeadLetter.partition)
+    found = [
+        (topic, partition) for topic, partition in session.execute(select(*both).distinct().order_by(*both))
+    ]
+    session.rollback()
+    return found
+
+
+def _query(wanted: Wanted, topic: str, partition: int) -> Select[Any]:
+    query = select(*COLUMNS).where(DeadLetter.topic == topic, DeadLetter.partition == partition)
+    if wanted.place:
+        query = query.where(DeadLetter.offset == wanted.place.offset)
+    if wanted.group is not None:
+        query = query.where(DeadLetter.consumer_group == wanted.group)
+    if wanted.reason is not None:
+        query = query.where(DeadLetter.reason == wanted.reason)
+    if not wanted.resolved:
+        query = query.where(DeadLetter.resolution.is_(None))
+    return query
+
+
+def _order(row: Row[Any]) -> tuple[int, int, str]:
+    return row.offset, row.record_timestamp, row.consumer_group
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20
