@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_timeout
 from hypothesis import HealthCheck, settings
 
 from lab import Lab, Ports
+from tests import patience
 from tests.databases import Databases
 from tests.deployment import running
 from tests.flow_kit import Flow
@@ -17,6 +20,13 @@ NUMBERS = count(1)
 # How fast a machine makes examples is no finding. The first in a new checkout wait for a table of characters.
 settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> object:
+    """A test's time-out grows with the load, as every deadline in it does."""
+    scaled = settings._replace(timeout=patience.seconds(settings.timeout))
+    return pytest_timeout.pytest_timeout_set_timer(item, scaled)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from lab import Lab, LabError, Ports
 from orders_service.catalog.product import Reservation, State
 from orders_service.events.tables import DeadLetter
 from orders_service.settings import Settings
+from tests import patience
 from tests.databases import Databases, assert_stock_adds_up
+from tests.patience import await_true
 
 WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 PROCESSES = ("api", *WORKERS)
@@ -49,7 +50,7 @@ class Deployment:
             | settings
         )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=patience.seconds(30))
 
     @property
     def settings(self) -> Settings:
@@ -58,7 +59,9 @@ class Deployment:
 
     def run(self, *words: str) -> str:
         """Run a word to its end; what it printed."""
-        done = subprocess.run(_command(words), env=self._env(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            _command(words), env=self._env(), capture_output=True, text=True, timeout=patience.seconds(60)
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -90,11 +93,11 @@ class Deployment:
     def kill(self, word: str) -> None:
         """kill -9, and the children of the API with it."""
         self.signal(word, signal.SIGKILL)
-        self.processes.pop(word).wait(10)
+        self.processes.pop(word).wait(patience.seconds(10))
 
     def await_end(self, word: str, *, seconds: float = 30) -> int:
         """Wait until the process has ended by itself; the exit code."""
-        code = self.processes[word].wait(seconds)
+        code = self.processes[word].wait(patience.seconds(seconds))
         del self.processes[word]
         return code
 
@@ -102,7 +105,7 @@ class Deployment:
         """SIGTERM; the exit code."""
         process = self.processes.pop(word)
         process.terminate()
-        return process.wait(seconds)
+        return process.wait(patience.seconds(seconds))
 
     def close(self) -> None:
         """End what still runs."""
@@ -204,17 +207,6 @@ def assert_orders_and_reservations_agree(orders: list[dict[str, object]], databa
     with Session(databases.catalog) as session:
         assert_stock_adds_up(session)
         assert session.scalar(select(func.count()).select_from(DeadLetter)) == 0
-
-
-def await_true(
-    condition: Callable[[], bool], what: str, *, seconds: float = 30, log: Path | None = None
-) -> None:
-    """Wait until *condition* holds; fail with *what* was awaited."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        tail = f"\n{log.read_text()[-2000:]}" if log and log.exists() else ""
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}{tail}"
-        time.sleep(0.02)
 
 
 def _command(words: Any) -> list[str]:

@@ -18,9 +18,10 @@ from orders_service.connect import FOLDER, PLACEHOLDER, Connect
 from orders_service.events.broker import Outgoing, Record, TopicSpec
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.workers import orders_relay
+from tests import patience
 from tests.databases import Databases
-from tests.deployment import await_true
 from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
+from tests.patience import await_true
 
 pytestmark = pytest.mark.real
 
@@ -51,7 +52,7 @@ class Practice:
     def send(self, topic: str, key: str, value: bytes) -> None:
         producer = self.broker.producer()
         deliveries = producer.send([Outgoing(topic, key.encode(), value)])
-        assert producer.wait(deliveries, seconds=10)
+        assert producer.wait(deliveries, seconds=patience.seconds(10))
         producer.close()
         assert deliveries[0].acknowledged, deliveries[0].error
 
@@ -185,7 +186,7 @@ def test_rows_travel_from_table_to_topic_to_table_changes_and_deletions_too(prac
     practice.sql("DELETE FROM mydb.users WHERE user_id = 'kim'")
 
     await_true(lambda: copied(practice) == [("lee", "Lee Min")], "the change and the deletion have arrived")
-    assert took < 5
+    assert took < patience.seconds(5)
 
 
 def test_the_outbox_by_cdc_carries_what_the_relay_carries(

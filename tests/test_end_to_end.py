@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from lab import Lab
+from tests import patience
 from tests.databases import Databases
 from tests.deployment import (
     PROCESSES,
     Deployment,
     assert_orders_and_reservations_agree,
-    await_true,
     databases_in,
     deployed,
 )
+from tests.patience import await_true
 
 pytestmark = pytest.mark.real
 
@@ -109,7 +110,7 @@ def test_orders_are_taken_while_kafka_is_away_and_answered_when_it_is_back(
     orders = deployment.await_answers("kim", seconds=60)
 
     assert len(orders) == 100
-    assert slowest < 1
+    assert slowest < patience.seconds(1)
     assert_orders_and_reservations_agree(orders, databases)
 
 

@@ -16,7 +16,9 @@ import pytest
 
 from lab import Ports
 from orders_service.settings import FIELDS
-from tests.deployment import await_true, children
+from tests import patience
+from tests.deployment import children
+from tests.patience import await_true
 
 
 class Running:
@@ -49,7 +51,7 @@ class Running:
     def interrupt(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(15)
+        return self.process.wait(patience.seconds(15))
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -218,4 +220,4 @@ def test_without_a_service_the_first_order_says_what_to_do(running: Running) -> 
 
     assert told.returncode == 1
     assert "Start it first: make run" in told.stderr
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < patience.seconds(30)

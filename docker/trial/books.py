@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection
 
+from tests.patience import Deadline
 from trial.shell import TrialError, say
 from trial.stack import Stack
 
@@ -52,8 +53,8 @@ def check(stack: Stack, accepted: Collection[str]) -> None:
 
 def _await_empty(stack: Stack) -> None:
     """A row is marked after the broker has its event, so it may follow the answer."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+    deadline = Deadline(SETTLE_SECONDS)
     while (left := stack.sql(LEFT)[0]) != ["0", "0"]:
-        if time.monotonic() > deadline:
+        if deadline.over:
             raise TrialError(f"{left[0]} outbox rows wait, {left[1]} dead letters lie there")
         time.sleep(0.5)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import Deadline
 from trial import books, images, posture
 from trial.customers import Crowd, Customers
 from trial.engine import Engine, engine
@@ -186,10 +187,10 @@ def _settle(one: Stack, customers: Customers) -> None:
 
 def _await_sink(one: Stack, customers: Customers) -> None:
     """Each order has exactly one row where Connect writes."""
-    deadline = time.monotonic() + SINK_SECONDS
+    deadline = Deadline(SINK_SECONDS)
     wanted = sorted(customers.accepted)
     while (there := sorted(row[0] for row in one.sql("SELECT order_id FROM mydb.orders"))) != wanted:
-        if time.monotonic() > deadline:
+        if deadline.over:
             raise TrialError(f"the sink's table holds {len(there)} orders of {len(wanted)}")
         time.sleep(0.5)
     say(f"  Connect wrote each of the {len(wanted)} orders to mydb.orders, once")

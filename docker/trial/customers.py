@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from types import TracebackType
 
+from tests.patience import Deadline
 from trial.shell import TrialError
 
 PRODUCTS = {"CATALOG-001": 1500, "CATALOG-002": 1000, "CATALOG-003": 2000}
@@ -32,12 +33,12 @@ class Customers:
         for _ in range(count):
             self.place_one()
 
-    def place_one(self, patience: float = PATIENCE_SECONDS) -> None:
+    def place_one(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Place one order, however often it takes."""
         number = len(self.accepted)
         product, price = list(PRODUCTS.items())[number % len(PRODUCTS)]
         asked = {"productId": product, "qty": 1, "unitPrice": price}
-        key, deadline = str(uuid.uuid4()), time.monotonic() + patience
+        key, deadline = str(uuid.uuid4()), Deadline(seconds)
         while True:
             try:
                 status, answer = self._send("POST", "/order-service/Kim/orders", asked, key)
@@ -51,13 +52,13 @@ class Customers:
                 raise TrialError(f"an order was refused: {status} {answer}")
             with self._lock:
                 self.again[problem] += 1
-            if time.monotonic() > deadline:
-                raise TrialError(f"an order was not taken within {patience:.0f} s: {problem}")
+            if deadline.over:
+                raise TrialError(f"an order was not taken within {deadline}: {problem}")
             time.sleep(PAUSE_SECONDS)
 
     def await_answers(self) -> Counter[str]:
         """Wait until every accepted order has its answer; how many of each there are."""
-        deadline = time.monotonic() + ANSWER_SECONDS
+        deadline = Deadline(ANSWER_SECONDS)
         waiting, ends = list(self.accepted), Counter[str]()
         while waiting:
             order_id = waiting[-1]
@@ -65,8 +66,8 @@ class Customers:
             if status != 200:
                 raise TrialError(f"order {order_id} was accepted and is not there: {status} {order}")
             if order["status"] == "PENDING":
-                if time.monotonic() > deadline:
-                    raise TrialError(f"{len(waiting)} orders wait after {ANSWER_SECONDS} s: {order_id}, …")
+                if deadline.over:
+                    raise TrialError(f"{len(waiting)} orders wait after {deadline}: {order_id}, …")
                 time.sleep(PAUSE_SECONDS)
                 continue
             waiting.pop()
@@ -116,12 +117,12 @@ class Crowd:
 
     def await_more(self, count: int, seconds: float = 60) -> None:
         """Wait until *count* more orders were taken."""
-        goal, deadline = len(self._customers.accepted) + count, time.monotonic() + seconds
+        goal, deadline = len(self._customers.accepted) + count, Deadline(seconds)
         while len(self._customers.accepted) < goal:
             if self._errors:
                 raise self._errors[0]
-            if time.monotonic() > deadline:
-                raise TrialError(f"not {count} orders taken in {seconds:.0f} s: {self._customers.again}")
+            if deadline.over:
+                raise TrialError(f"not {count} orders taken in {deadline}: {self._customers.again}")
             time.sleep(0.05)
 
     def _order(self) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from tests.patience import Deadline
 from trial.shell import TrialError, run, say, succeeds, warn
 from trial.tools import tool
 
@@ -202,9 +203,9 @@ def _limits() -> dict[str, dict[str, object]]:
 
 
 def _await(process: "subprocess.Popen[bytes]", env: Mapping[str, str], folder: Path) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+    deadline = Deadline(READY_SECONDS)
     while not succeeds(["docker", "info"], env=env, seconds=10):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if process.poll() is not None or deadline.over:
             log = (folder / "dockerd.log").read_text().splitlines()[-20:]
             raise TrialError("\n".join(["the engine does not start:", *log]))
         time.sleep(0.3)

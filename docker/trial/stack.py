@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.patience import Deadline
 from trial.engine import Engine
 from trial.shell import ROOT, TrialError, run, say, step, warn
 
@@ -79,10 +80,10 @@ class Stack:
     def start(self, container: Container) -> None:
         """Start it again, and wait until it is healthy."""
         self.engine.docker("start", container.id)
-        deadline = time.monotonic() + HEALTHY_SECONDS
+        deadline = Deadline(HEALTHY_SECONDS)
         while (state := self._health(container)) != "healthy":
-            if time.monotonic() > deadline:
-                raise TrialError(f"{container.service} is {state} {HEALTHY_SECONDS} s after its start")
+            if deadline.over:
+                raise TrialError(f"{container.service} is {state} {deadline} after its start")
             time.sleep(0.3)
 
     def sql(self, statement: str) -> list[list[str]]:

@@ -20,6 +20,7 @@ from orders_service.events.tables import OutboxRow
 from orders_service.orders import service
 from orders_service.orders.order import Order, Status
 from orders_service.settings import Settings
+from tests import patience
 from tests.databases import Databases
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
@@ -183,7 +184,7 @@ def literal(**fields: str) -> str:
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:
     """Let *count* threads begin together; what each came back with."""
-    start = Barrier(count, timeout=10)
+    start = Barrier(count, timeout=patience.seconds(30))
 
     def begin(number: int) -> T:
         start.wait()

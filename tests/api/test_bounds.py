@@ -22,8 +22,9 @@ from orders_service.api.connections import (
     Stage,
 )
 from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
+from tests import patience
 from tests.api.test_server import JSON, PROBLEM, Address, Answer, serving, sized
-from tests.deployment import await_true
+from tests.patience import await_true
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 KEPT = JSON.replace(b"Connection: close\r\n", b"")
@@ -80,7 +81,7 @@ def test_a_client_that_is_too_slow_is_told_so_and_hung_up_on(server: Address) ->
     for name, (_, seconds, expected) in slow.items():
         took, told = seen[name]
         assert told.startswith(expected), name
-        assert seconds - TICK <= took <= seconds + TICK + SLACK, name
+        assert seconds - TICK <= took <= seconds + TICK + patience.seconds(SLACK), name
         if expected.endswith(b"408 "):
             answer = Answer.of(told)
             assert answer.headers["content-type"] == PROBLEM
@@ -92,13 +93,13 @@ def test_a_client_that_does_not_read_its_answer_is_hung_up_on(server: Address) -
 
     def act(client: socket.socket) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.settimeout(ANSWER_SECONDS + TICK + SLACK)
+        client.settimeout(ANSWER_SECONDS + TICK + patience.seconds(SLACK))
         client.sendall(LIVE * requests)
         pytest.fail("all was sent, though no answer was read")
 
     took, _ = lasts(server, act)
 
-    assert took <= ANSWER_SECONDS + TICK + SLACK
+    assert took <= ANSWER_SECONDS + TICK + patience.seconds(SLACK)
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ from orders_service.orders import service
 from orders_service.orders.errors import KeyReused
 from orders_service.orders.order import Order
 from orders_service.orders.service import Placed, Placement
+from tests import patience
 from tests.databases import Databases
-from tests.deployment import await_true
+from tests.patience import await_true
 
 OUTBOX = Outbox("/order-service", Topics())
 
@@ -36,7 +37,9 @@ class Held:
         self.databases = databases
         self.go = threading.Event()
         self.engine = wiring.engine(databases.orders_url, pool_size=1, one_trip=True)
-        self.committer = Committer(self.engine, OUTBOX, gather=lambda: self.go.wait(10), clock=clock)
+        self.committer = Committer(
+            self.engine, OUTBOX, gather=lambda: self.go.wait(patience.seconds(10)), clock=clock
+        )
         self._customers = ThreadPoolExecutor(GROUP_MAX + 10)
 
     def place(self, *placements: Placement) -> list[Future[Placed]]:

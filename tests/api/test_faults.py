@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from tests.api.kit import ORDERS, Api, assert_nothing_written, assert_problem, member
 from tests.databases import Databases
-from tests.deployment import await_true
+from tests.patience import await_true
 
 PLACING = ("INSERT INTO orders", "INSERT INTO outbox", "COMMIT")
 CANCELLING = ("SELECT", "UPDATE orders", "INSERT INTO outbox", "COMMIT")

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from orders_service.database import CONNECT_SECONDS
 from tests.api.kit import ORDERS, Api, assert_problem, at_once, member
 from tests.databases import Databases
-from tests.deployment import await_true
+from tests.patience import await_true
 
 OK = {"ordersDatabase": "ok", "catalogDatabase": "ok", "broker": "ok"}
 

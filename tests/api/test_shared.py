@@ -7,7 +7,7 @@ import pytest
 
 from orders_service.api import shared
 from orders_service.api.shared import Shared
-from tests.deployment import await_true
+from tests.patience import await_true
 
 
 class Question:

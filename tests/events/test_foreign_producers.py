@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 import uuid
 from contextlib import closing
 
@@ -15,6 +14,7 @@ from lab.tools import KAFKA
 from orders_service.events.broker import Record, TopicSpec
 from orders_service.events.errors import BeyondReading
 from orders_service.events.kafka.broker import KafkaBroker
+from tests import patience
 
 pytestmark = pytest.mark.real
 
@@ -56,20 +56,20 @@ class Foreign:
             text=True,
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=patience.seconds(60),
         )
 
     def send(self, value: bytes, header: str) -> None:
         with closing(kafka.KafkaProducer(bootstrap_servers=self.servers)) as producer:
-            producer.send(self.topic, value, headers=[(header, b"")]).get(SECONDS)
+            producer.send(self.topic, value, headers=[(header, b"")]).get(patience.seconds(SECONDS))
 
     def read(self, count: int) -> list[bytes | None]:
         """What a member of the group gets, and acknowledges."""
         records: list[Record] = []
-        deadline = time.monotonic() + SECONDS
+        deadline = patience.Deadline(SECONDS)
         with closing(self.broker.subscribe(self.group, [self.topic])) as member:
             while len(records) < count:
-                assert time.monotonic() < deadline, f"only {len(records)} of {count} records have come"
+                assert not deadline.over, f"only {len(records)} of {count} records have come"
                 found = member.poll(seconds=0.2)
                 member.acknowledge(found)
                 records += found

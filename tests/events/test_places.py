@@ -12,6 +12,7 @@ from orders_service.events.broker import Record
 from orders_service.events.errors import EventsGone, InstanceTaken
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.settings import Settings
+from tests import patience
 from tests.events.kafka_log import Log, take
 
 pytestmark = pytest.mark.real
@@ -114,4 +115,6 @@ def test_a_named_member_that_comes_back_has_its_partitions_at_once(log: Log) -> 
     began = time.monotonic()
     with closing(log.member(instance="one")) as after:
         assert [record.value for record in take(after, 1)] == [b"1"]
-    assert time.monotonic() - began < 10  # A member with another name waits until the session has ended.
+    assert time.monotonic() - began < patience.seconds(
+        10
+    )  # A member with another name waits until the session has ended.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from tests import patience
+
 PATIENCE_SECONDS = 60.0  # How long somebody tries again who was not answered.
 PAUSE_SECONDS = 0.1
 MOST = 4  # Pieces in an order.
@@ -71,7 +73,7 @@ class Customers:
                 thread.join()
 
     def _order(self, began: float) -> None:
-        with httpx.Client(timeout=15) as http:
+        with httpx.Client(timeout=patience.seconds(15)) as http:
             while True:
                 with self._lock:
                     number = next(self._number)
@@ -119,13 +121,13 @@ class Customers:
 
     def _ask(self, http: httpx.Client, url: str, *, again: bool, **content: object) -> httpx.Response | None:
         """The answer, if there was one; *again*: until it is one that tells what happened."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = patience.Deadline(PATIENCE_SECONDS)
         while True:
             answer = None
             with suppress(httpx.TransportError):
                 answer = http.post(url, **content)  # type: ignore[arg-type]
             if (answer is not None and answer.status_code != 503) or not again:
                 return answer
-            if time.monotonic() > deadline:
+            if deadline.over:
                 return answer
             time.sleep(PAUSE_SECONDS)

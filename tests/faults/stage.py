@@ -22,11 +22,13 @@ from orders_service.events.broker import BrokerError, Outgoing, Producer
 from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders.order import Order
+from tests import patience
 from tests.databases import Databases
-from tests.deployment import PROCESSES, Deployment, await_true
+from tests.deployment import PROCESSES, Deployment
 from tests.faults import history
 from tests.faults.customers import Customer, Customers
 from tests.faults.proxy import Proxy
+from tests.patience import await_true
 
 STOP_SECONDS = 10.0  # What a process may take to end after SIGTERM.
 REST_SECONDS = 60.0  # What the whole may take to come to rest after a fault.
@@ -209,7 +211,7 @@ class Stage:
         """Put records of one topic into the log, as any other producer could."""
         producer: Producer = KafkaBroker(self.lab.kafka.bootstrap).producer()
         deliveries = producer.send(records)
-        assert producer.wait(deliveries, seconds=20)
+        assert producer.wait(deliveries, seconds=patience.seconds(20))
         assert [d.error for d in deliveries if d.error] == []
         producer.close()
 
@@ -262,9 +264,9 @@ class Stage:
         self.deployment.await_ready()
 
     def _await_rest(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
+        deadline = patience.Deadline(seconds)
         while not self._is_at_rest():
-            if time.monotonic() > deadline:
+            if deadline.over:
                 return False
             time.sleep(0.1)
         return True

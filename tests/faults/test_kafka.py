@@ -12,11 +12,12 @@ import kafka
 import pytest
 
 from lab import Lab, Ports
-from tests.deployment import assert_orders_and_reservations_agree, await_true, databases_in, deployed
+from tests.deployment import assert_orders_and_reservations_agree, databases_in, deployed
 from tests.faults.conftest import REPORT, SEED
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Stage
 from tests.faults.test_killed import RELAYS
+from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 

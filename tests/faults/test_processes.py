@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from lab import Ports
 from orders_service.events.tables import OutboxRow
-from tests.deployment import PROCESSES, await_true
+from tests.deployment import PROCESSES
 from tests.faults.customers import Customer
 from tests.faults.stage import Stage
 from tests.faults.test_killed import RELAYS
+from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from orders_service.events.broker import Outgoing
 from orders_service.events.tables import OutboxRow
-from tests.deployment import await_true
 from tests.faults.stage import Stage
 from tests.faults.test_killed import CONSUMERS
+from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from orders_service.catalog.product import Product
 from orders_service.events.broker import Outgoing, TopicSpec
 from orders_service.events.kafka.broker import KafkaBroker
-from tests.deployment import await_true
 from tests.faults import course_way, history
 from tests.faults.stage import Stage
+from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 

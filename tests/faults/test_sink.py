@@ -15,7 +15,8 @@ from orders_service.database import in_transaction, utc_now
 from orders_service.orders import service
 from orders_service.orders.service import Placement
 from tests.databases import Databases
-from tests.deployment import Deployment, await_true
+from tests.deployment import Deployment
+from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(240)]
 

@@ -9,6 +9,7 @@ import pytest
 from orders_service.events.errors import TooManyDeadLetters
 from orders_service.events.rest import rest
 from orders_service.workers import loop
+from tests import patience
 
 
 class Scripted:
@@ -98,7 +99,9 @@ threading.Thread(target=Watchdog("test", seconds=1).watch, args=(threading.Event
 threading.Event().wait(60)
 """
 
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=patience.seconds(30)
+    )
 
     assert ended.returncode == 4
     assert "Thread" in ended.stderr
@@ -121,7 +124,9 @@ class Slow:
 loop.run(Slow(), "slow")
 """
 
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=patience.seconds(30)
+    )
 
     assert ended.returncode == (0 if signals == 1 else 143)
     assert ("step ended\nclosed\n" in ended.stdout) == (signals == 1)
