@@ -198,11 +198,11 @@ def _await_sink(one: Stack, customers: Customers) -> None:
 
 def _await_in_sync(one: Stack) -> None:
     """Every partition has all its copies again."""
-    began = time.monotonic()
+    began, deadline = time.monotonic(), Deadline(IN_SYNC_SECONDS)
     tool_ = ["/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "kafka:9092"]
     ask = [*tool_, "--describe", "--under-replicated-partitions"]
     while lines := one.compose("exec", "--no-TTY", "kafka", *ask).split("\n")[:-1]:
-        if time.monotonic() - began > IN_SYNC_SECONDS:
+        if deadline.over:
             raise TrialError("\n".join(["partitions are not in sync:", *lines[:10]]))
         time.sleep(1)
     say(f"  the broker is back, all copies in sync after {time.monotonic() - began:.0f} s")
