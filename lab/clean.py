@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-REMOVED = (".venv", "var")
+REMOVED = (".venv", ".venv-*", "var")
 
 
 def running(root: Path) -> list[tuple[int, str]]:
     """The processes that use a folder that is to be removed: pid and command line."""
-    folders = [str(root / name) for name in REMOVED]
+    folders = [str(folder) for name in REMOVED for folder in root.glob(name)]
     return [
         (pid, " ".join(words))
         for pid, folder, words, files in _processes()

@@ -16,6 +16,7 @@ WAIT = "import sys; print('here', flush=True); sys.stdin.read()"
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "var/lab/kafka-1").mkdir(parents=True)
     (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv-3.13").mkdir()
     (tmp_path / ".venv/bin/orders-service").write_text(WAIT)
     return tmp_path
 
@@ -26,6 +27,7 @@ def checkout(tmp_path: Path) -> Path:
         ["--datadir={checkout}/var/lab/mariadb/data"],
         ["var/lab/connect/worker.properties"],
         ["./var/../.venv/bin/orders-service", "run"],
+        [".venv-3.13/bin/orders-service", "api"],
     ]
 )
 def process(checkout: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
