@@ -65,21 +65,33 @@ def _registry(name: str) -> str:
 def _stand_in(engine: Engine, images: list[str]) -> None:
     """From the cache, or built and put there."""
     kept = cache() / f"stand-ins-{_fingerprint(images)}.tar"
-    if not kept.exists():
+    if not _is_whole(kept):
         with tempfile.TemporaryDirectory(prefix="orders-stand-ins-", dir=engine.folder) as work:
             _build_base(engine, Path(work))
             for image in images:
                 say(f"building the stand-in for {image}")
                 _build(engine, image, Path(work) / "context")
-        for old in cache().glob("stand-ins-*.tar*"):
+        for old in cache().glob("stand-ins-*"):
             old.unlink()
         half = kept.with_suffix(".tar.half")
         engine.docker("save", "--output", half, *images)
         half.rename(kept)
+        kept.with_suffix(".sha256").write_text(_sha256(kept))
         engine.docker("image", "rm", BASE)
     else:
         say(f"loading stand-ins from the cache ({kept.stat().st_size / 1e6:.0f} MB)")
         engine.docker("load", "--quiet", "--input", kept)
+
+
+def _is_whole(kept: Path) -> bool:
+    """Whether the file is the one that was put there, by the digest that was written down then."""
+    note = kept.with_suffix(".sha256")
+    return kept.is_file() and note.is_file() and note.read_text() == _sha256(kept)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fingerprint(images: Iterable[str]) -> str:

