@@ -5,14 +5,16 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 import httpx
 
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")  # `${routedByValue}` is Connect's own and stays.
-FOLDER = Path("config/connectors")
+FOLDER = Path(str(files("orders_service"))) / "connectors"  # Installed with the service; config/ links there.
 REQUEST_SECONDS = 30
 RUNNING_SECONDS = 60
 FAILED_SECONDS = 3  # A task that is started anew is told to be FAILED until it is.
@@ -58,7 +60,7 @@ class Connect:
 
     def config(self, name: str) -> Config | None:
         """The configuration of a connector, None if there is none."""
-        response = self._ask("GET", f"/connectors/{name}/config", allowed=(404,))
+        response = self._ask("GET", f"{_path(name)}/config", allowed=(404,))
         config: Config = response.json()
         return None if response.status_code == 404 else config
 
@@ -78,20 +80,20 @@ class Connect:
 
     def put(self, name: str, config: Config) -> None:
         """Create the connector, or change it to *config*. The same again changes nothing."""
-        self._ask("PUT", f"/connectors/{name}/config", json=config)
+        self._ask("PUT", f"{_path(name)}/config", json=config)
 
     def delete(self, name: str) -> None:
         """Remove the connector. What it has read stays noted in Connect."""
-        self._ask("DELETE", f"/connectors/{name}")
+        self._ask("DELETE", _path(name))
 
     def restart(self, name: str, *, only_failed: bool = False) -> None:
         """Restart the connector and its tasks, or those of them that FAILED."""
         failed = str(only_failed).lower()
-        self._ask("POST", f"/connectors/{name}/restart?includeTasks=true&onlyFailed={failed}", allowed=(404,))
+        self._ask("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed={failed}", allowed=(404,))
 
     def states(self, name: str) -> list[tuple[str, str, str]]:
         """The connector and its tasks (`connector`, `task 0`, …): part, state, first cause if FAILED."""
-        status = self._ask("GET", f"/connectors/{name}/status").json()
+        status = self._ask("GET", f"{_path(name)}/status").json()
         parts = [("connector", status["connector"])]
         parts += [(f"task {task['id']}", task) for task in status["tasks"]]
         return [(part, known["state"], _cause(known.get("trace", ""))) for part, known in parts]
@@ -117,7 +119,7 @@ class Connect:
             time.sleep(LOOK_SECONDS)
 
     def _states_if_known(self, name: str) -> list[tuple[str, str, str]]:
-        response = self._ask("GET", f"/connectors/{name}/status", allowed=(404,))
+        response = self._ask("GET", f"{_path(name)}/status", allowed=(404,))
         return [] if response.status_code == 404 else self.states(name)
 
     def _ask(
@@ -135,6 +137,10 @@ class Connect:
         if response.is_error and response.status_code not in allowed:
             raise ConnectError(f"Kafka Connect refuses: {_line(_message(response))}")
         return response
+
+
+def _path(name: str) -> str:
+    return f"/connectors/{quote(name, safe='')}"
 
 
 def _message(response: httpx.Response) -> str:

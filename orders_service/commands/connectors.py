@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orders_service.connect import FOLDER, Config, Connect, ConnectError, load
+from orders_service.printable import printable, without_passwords
 from orders_service.settings import of_process
 
 OUTBOX_ROUTER = "io.debezium.transforms.outbox.EventRouter"
@@ -14,12 +15,14 @@ OUTBOX_ROUTER = "io.debezium.transforms.outbox.EventRouter"
 
 @click.group("connectors")
 def main() -> None:
-    """Apply connectors from config/connectors/ to Kafka Connect (CONNECT_URL), and look after them."""
+    """Apply the service's connectors to Kafka Connect (CONNECT_URL), and look after them."""
 
 
 @main.command()
 @click.argument("names", nargs=-1, required=True)
-@click.option("--folder", type=click.Path(path_type=Path), default=FOLDER, show_default=True)
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=FOLDER, help="Another folder than the service's own."
+)
 def apply(names: tuple[str, ...], folder: Path) -> None:
     """Create or change connectors, and wait until they run. Safe to repeat; all or none."""
     settings = of_process("connectors")
@@ -46,7 +49,7 @@ def apply(names: tuple[str, ...], folder: Path) -> None:
 def list_() -> None:
     """Print the connectors' names."""
     for name in _connect().names():
-        click.echo(name)
+        click.echo(printable(name))
 
 
 @main.command()
@@ -61,7 +64,8 @@ def status(names: tuple[str, ...], as_json: bool) -> None:
     else:
         for name, of in states.items():
             for part, state, cause in of:
-                click.echo(f"{name}  {part}  {state}{f'  {cause}' if cause else ''}")
+                line = f"{name}  {part}  {state}{f'  {cause}' if cause else ''}"
+                click.echo(printable(without_passwords(line)))
     sys.exit(any(state != "RUNNING" for of in states.values() for _, state, _ in of))
 
 

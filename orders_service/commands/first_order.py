@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import click
 import httpx
@@ -18,6 +19,7 @@ from orders_service.events.broker import BrokerError, Reader, Record
 from orders_service.events.errors import Unreadable
 from orders_service.events.tables import OutboxRow
 from orders_service.port import base_url
+from orders_service.printable import printable, safe
 from orders_service.settings import Settings, of_process
 from orders_service.workers.broker import broker
 
@@ -34,16 +36,28 @@ def main(user: str, product: str, qty: int, url: str | None) -> None:
     """Place an order against the running service, and print its way as it happens."""
     settings = of_process("first-order")
     base = url or base_url(settings.api_host, settings.api_port)
+    try:
+        _follow_one(settings, base, user, product, qty)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise click.ClickException(f"{base} does not answer ({error}). Start it first: make run") from error
+    except ValueError as error:
+        raise click.ClickException(f"another program answers at {base}: {error}") from error
+
+
+def _follow_one(settings: Settings, base: str, user: str, product: str, qty: int) -> None:
     with httpx.Client(base_url=base, timeout=10) as api, _looking(settings) as reader:
         before = _product(api, product)
         asked = {"productId": product, "qty": qty, "unitPrice": before["unitPrice"]}
-        click.echo(f"{before['productName']}: {before['stock']} in stock, {before['unitPrice']} each\n")
+        about = f"{before['productName']}: {before['stock']} in stock, {before['unitPrice']} each"
+        click.echo(f"{printable(about)}\n")
         journey = Journey(api, settings, reader, user, asked, key=str(uuid.uuid4()))
         journey.place()
         journey.follow()
         after = _product(api, product)
         journey.tell("stock", f"{product}: {before['stock']} → {after['stock']}")
         journey.replay()
+    if journey.status != "CONFIRMED":
+        raise click.ClickException(f"the order is {journey.status}")
 
 
 @dataclass
@@ -57,11 +71,12 @@ class Journey:
     asked: dict[str, Any]
     key: str
     order_id: str = ""
+    status: str = "PENDING"
     started: float = field(default_factory=time.perf_counter)
 
     def tell(self, step: str, text: str) -> None:
         milliseconds = (time.perf_counter() - self.started) * 1000
-        click.echo(f"{milliseconds:7.0f} ms  {step:<9} {text}")
+        click.echo(f"{milliseconds:7.0f} ms  {step:<9} {printable(text)}")
 
     def place(self) -> None:
         """Send it."""
@@ -72,24 +87,25 @@ class Journey:
                 f"the order was refused: {response.status_code} {response.text.strip()}"
             )
         self.order_id = response.json()["orderId"]
-        self.tell("201", f"POST /order-service/{self.user}/orders → order {self.order_id}, PENDING")
+        self.tell("201", f"POST {self._path} → order {self.order_id}, PENDING")
         self._tell_outbox()
 
     def follow(self) -> None:
         """Tell each step until the order has an answer."""
         deadline = time.monotonic() + WAIT_SECONDS
         seen: set[str] = set()
-        status = "PENDING"
-        while status == "PENDING":
+        while self.status == "PENDING":
             if time.monotonic() > deadline:
                 raise click.ClickException(self._missing(seen))
             for record in self._records():
                 self._tell_record(record, seen)
             order = self._order()
-            status = order["status"]
+            self.status = order["status"]
         for record in self._records():
             self._tell_record(record, seen)
-        self.tell("status", f"PENDING → {status}" + (f" ({order['reason']})" if "reason" in order else ""))
+        self.tell(
+            "status", f"PENDING → {self.status}" + (f" ({order['reason']})" if "reason" in order else "")
+        )
 
     def replay(self) -> None:
         """Send the same request again: the same order is the answer."""
@@ -99,13 +115,15 @@ class Journey:
             raise click.ClickException(f"the same request made another order: {response.text.strip()}")
         self.tell("again", "the same request with the same Idempotency-Key → the same order, no second one")
 
+    @property
+    def _path(self) -> str:
+        return f"/order-service/{quote(self.user, safe='')}/orders"
+
     def _post(self) -> httpx.Response:
-        return self.api.post(
-            f"/order-service/{self.user}/orders", json=self.asked, headers={"Idempotency-Key": self.key}
-        )
+        return self.api.post(self._path, json=self.asked, headers={"Idempotency-Key": self.key})
 
     def _order(self) -> dict[str, Any]:
-        order: dict[str, Any] = self.api.get(f"/order-service/{self.user}/orders/{self.order_id}").json()
+        order: dict[str, Any] = self.api.get(f"{self._path}/{self.order_id}").json()
         return order
 
     def _records(self) -> list[Record]:
@@ -156,7 +174,8 @@ def _looking(settings: Settings) -> Iterator[Reader | None]:
     try:
         reader = broker(settings).read(names, from_start=False)
     except BrokerError as error:
-        click.echo(f"(the log cannot be read from here, so it is left out: {error})\n")
+        cause = safe(str(error))
+        click.echo(f"(the log cannot be read from here, so it is left out: {cause})\n")
         yield None
         return
     try:
@@ -166,11 +185,7 @@ def _looking(settings: Settings) -> Iterator[Reader | None]:
 
 
 def _product(api: httpx.Client, product_id: str) -> dict[str, Any]:
-    try:
-        response = api.get(f"/catalog-service/catalogs/{product_id}")
-    except httpx.HTTPError as error:
-        message = f"nothing answers at {api.base_url} ({error}). Start it first: make run"
-        raise click.ClickException(message) from error
+    response = api.get(f"/catalog-service/catalogs/{quote(product_id, safe='')}")
     if response.status_code != 200:
         raise click.ClickException(f"{response.json().get('detail', response.text)}")
     product: dict[str, Any] = response.json()

@@ -10,6 +10,7 @@ from orders_service.database import DatabaseName, utc_now
 from orders_service.events import care
 from orders_service.events.purge import purge_all
 from orders_service.orders import service
+from orders_service.printable import printable, without_passwords
 from orders_service.settings import of_process
 
 
@@ -52,7 +53,9 @@ def list_(as_json: bool) -> None:
         click.echo("Nothing waits.")
     else:
         for line in found:
-            click.echo("  ".join(f"{name}={value}" for name, value in line.items()))
+            click.echo(
+                without_passwords("  ".join(f"{name}={printable(str(v))}" for name, v in line.items()))
+            )
 
 
 @main.command()

@@ -8,6 +8,7 @@ import click
 
 from orders_service import wiring
 from orders_service.events.broker import BrokerError, TopicDescription
+from orders_service.printable import printable
 from orders_service.settings import of_process
 from orders_service.workers.broker import broker, topic_spec
 
@@ -33,20 +34,25 @@ def create() -> None:
 def list_() -> None:
     """Print the topics' names."""
     for topic in _described():
-        click.echo(topic.name)
+        click.echo(printable(topic.name))
 
 
 @main.command()
+@click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-def describe(as_json: bool) -> None:
-    """Print the topics with partitions, replicas and settings."""
-    topics = _described()
+def describe(names: tuple[str, ...], as_json: bool) -> None:
+    """Print the topics, or those named, with partitions, replicas and settings."""
+    known = {topic.name: topic for topic in _described()}
+    if missing := [name for name in names if name not in known]:
+        raise click.ClickException(f"there is no topic {', '.join(missing)}")
+    topics = [known[name] for name in names or known]
     if as_json:
         click.echo(json.dumps([{**vars(topic), "settings": dict(topic.settings)} for topic in topics]))
         return
     for topic in topics:
         settings = "".join(f"  {name}={value}" for name, value in sorted(topic.settings.items()))
-        click.echo(f"{topic.name}  partitions={topic.partitions}  replication={topic.replication}{settings}")
+        line = f"{topic.name}  partitions={topic.partitions}  replication={topic.replication}{settings}"
+        click.echo(printable(line))
 
 
 def _described() -> list[TopicDescription]:

@@ -12,7 +12,7 @@ import click
 from orders_service.commands.doctor import broker, connect, databases
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, warning, wrong
 from orders_service.port import PortTaken, assert_free
-from orders_service.printable import safe
+from orders_service.printable import printable, without_passwords
 from orders_service.settings import Settings, SettingsError, misspelt
 
 MARKS = {Level.FINE: "✔", Level.WARNING: "!", Level.WRONG: "✘", Level.AWAY: "✘"}
@@ -34,7 +34,7 @@ def main(as_json: bool) -> None:
     logging.getLogger("kafka").addHandler(logging.NullHandler())  # A finding says it in one line.
     code, told = 0, []
     for name, found in _examined():
-        finding = replace(found, seen=safe(found.seen), do=safe(found.do))
+        finding = replace(found, seen=_in_one_line(found.seen), do=_in_one_line(found.do))
         code = max(code, _code(name, finding))
         if as_json:
             told.append({"check": name, **vars(finding)})
@@ -63,6 +63,10 @@ def _examined() -> Iterator[tuple[str, Finding]]:
     yield from made(broker.Examined(settings).checks)
     if settings.events_via == "cdc":
         yield from made([Check(connect.CONNECTOR, lambda: connect.carried(settings.connect_url))])
+
+
+def _in_one_line(text: str) -> str:
+    return printable(without_passwords(text))
 
 
 def _port(settings: Settings) -> Finding:

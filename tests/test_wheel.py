@@ -1,0 +1,68 @@
+"""A wheel, installed elsewhere, has all that the service reads."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from orders_service.connect import FOLDER, PLACEHOLDER
+from orders_service.settings import FIELDS
+
+ROOT = Path(__file__).resolve().parents[1]
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the service, installed from its wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ["wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run([*PIP, *build], check=True, timeout=120)
+    (wheel,) = folder.glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(folder / "installed")
+    return folder / "installed"
+
+
+def run(installed: Path, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command of the installed service in another folder. Its dependencies are those of the tests."""
+    environment = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
+    return subprocess.run(
+        [sys.executable, "-m", "orders_service", *words],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(installed)} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_connectors_are_in_it(installed: Path, tmp_path: Path) -> None:
+    names = {path.stem for path in FOLDER.glob("*.json")}
+    texts = "".join(path.read_text() for path in FOLDER.glob("*.json"))
+    variables = dict.fromkeys(PLACEHOLDER.findall(texts), "x")
+
+    unknown = run(installed, tmp_path, "connectors", "apply", "none")
+    known = run(
+        installed,
+        tmp_path,
+        *("connectors", "apply", *names),
+        **variables | {"EVENTS_VIA": "cdc", "CONNECT_URL": "http://127.0.0.1:1"},
+    )
+
+    assert "outbox-source" in names
+    assert unknown.stderr == f"Error: there is no connector none: known are {', '.join(sorted(names))}\n"
+    assert known.stderr.startswith("Error: Kafka Connect does not answer at http://127.0.0.1:1"), known.stderr
+
+
+def test_it_migrates_elsewhere(installed: Path, tmp_path: Path) -> None:
+    done = run(installed, tmp_path, "migrate")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "var/run/orders.db").exists()
+
+
+def test_the_folder_for_readers_is_the_one_that_is_installed() -> None:
+    assert (ROOT / "config/connectors").resolve() == FOLDER.resolve()
