@@ -9,7 +9,10 @@ from orders_service.settings import Settings
 
 
 class Nowhere:
-    """Where a committer was."""
+    """Stands in for the committer, and commits nothing."""
+
+    def require_room(self) -> None:
+        """There is always room."""
 
     def place(self, placement: Placement) -> Placed:
         return Placed(placement, replayed=False)
