@@ -17,7 +17,7 @@ from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, Waiting
 from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import Readiness, health
-from orders_service.api.metrics import metrics
+from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
 from orders_service.api.problems import shortened
 from orders_service.orders.service import Placement
@@ -97,7 +97,10 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-    app.extensions["readiness"] = Readiness(settings)
+    # Probes and scrapers have connections of their own: they wait for no order, and no order waits for them.
+    engines = {name: wiring.engine(url, pool_size=1) for name, url in wiring.urls(settings).items()}
+    app.extensions["readiness"] = Readiness(settings, engines)
+    app.extensions["metrics"] = shared_metrics(settings, engines)
     problems.init_app(app)
     app.before_request(refuse_broken_address)
     for blueprint in (orders, catalog, health, metrics):

@@ -1,7 +1,7 @@
 """Alive? Ready? And the course's health check."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
@@ -11,11 +11,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
-from orders_service import wiring
 from orders_service.api.problems import RETRY_SECONDS, problem
 from orders_service.api.shared import Shared
 from orders_service.catalog.product import Product
-from orders_service.database import CONNECT_SECONDS, in_short
+from orders_service.database import CONNECT_SECONDS, DatabaseName, in_short
 from orders_service.orders.order import Order
 from orders_service.settings import Settings
 
@@ -66,13 +65,11 @@ def _works(service: str) -> Response:
 class Readiness:
     """What the API rests on, asked once a second however many ask, on connections of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        orders = wiring.engine(settings.orders_database_url, pool_size=1)
-        catalog = wiring.engine(settings.catalog_database_url, pool_size=1)
-        self.engines = (orders, catalog)
+    def __init__(self, settings: Settings, engines: Mapping[DatabaseName, Engine]) -> None:
+        self.engines = engines
         self._questions = {
-            "ordersDatabase": _shared(partial(_read, orders, Order), CONNECT_SECONDS),
-            "catalogDatabase": _shared(partial(_read, catalog, Product), PROBE_SECONDS),
+            "ordersDatabase": _shared(partial(_read, engines["orders"], Order), CONNECT_SECONDS),
+            "catalogDatabase": _shared(partial(_read, engines["catalog"], Product), PROBE_SECONDS),
             "broker": _shared(partial(_probe_broker, settings), PROBE_SECONDS),
         }
 

@@ -3,23 +3,26 @@
 Counted in the tables when somebody asks: the same whichever API answers, and true after a restart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response, current_app
 from flask.typing import ResponseReturnValue
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from orders_service import wiring
-from orders_service.api.database import db
-from orders_service.database import utc_now
+from orders_service.api.problems import problem
+from orders_service.api.shared import Shared
+from orders_service.database import DatabaseName, utc_now
 from orders_service.events import care, dead_letters
 from orders_service.orders import service
+from orders_service.settings import Settings
 
-ENGINES = {"orders": None, "catalog": "catalog"}
+PATIENCE_SECONDS = 5.0  # Prometheus waits for 10 s.
 LATELY = 10_000  # So many of the outbox's newest rows are looked at: no index tells what was set aside.
 
 metrics = Blueprint("metrics", __name__)
@@ -27,12 +30,32 @@ metrics = Blueprint("metrics", __name__)
 
 @metrics.get("/metrics")
 def show() -> ResponseReturnValue:
-    """What Prometheus comes for."""
-    return Response(generate_latest(Books()), content_type=CONTENT_TYPE_LATEST)
+    """What Prometheus comes for. Counting costs the databases something, so all who ask share one answer."""
+    counted: Shared[bytes] = current_app.extensions["metrics"]
+    text = counted.answer()
+    if not text:
+        detail = f"The databases did not answer within {PATIENCE_SECONDS:.0f} s."
+        return problem(503, "metrics-late", "The metrics cannot be counted now", detail)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -> Shared[bytes]:
+    """The text that Prometheus reads, counted once a second at most, on *engines* of its own."""
+    topics = wiring.topics(settings)
+    of_each = {"orders": set(topics.names) - {topics.stock}, "catalog": {topics.stock}}
+    books = Books(engines, of_each)
+    return Shared(lambda: generate_latest(books), late=bytes, patience=PATIENCE_SECONDS)
 
 
 class Books(Collector):
-    """Both databases, as they are now. Of one that does not answer nothing is told but that."""
+    """Both databases, as they are now. Of one that does not answer nothing is told but that.
+
+    A topic with nothing pending is 0, and not missing.
+    """
+
+    def __init__(self, engines: Mapping[DatabaseName, Engine], topics: Mapping[str, set[str]]) -> None:
+        self._engines = engines
+        self._topics = topics
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All families, each with what could be read."""
@@ -54,15 +77,21 @@ class Books(Collector):
         self.unanswered = GaugeMetricFamily(
             "orders_pending_age_seconds", "Age of the oldest order without an answer; 0 if all have one."
         )
-        for name in ENGINES:
+        for name in self._engines:
             self._read(name)
-        yield from vars(self).values()
+        yield from (
+            self.up,
+            self.pending,
+            self.oldest,
+            self.set_aside,
+            self.dead_letters,
+            self.unanswered,
+        )
 
-    def _read(self, name: str) -> None:
-        engine = db.engines[ENGINES[name]]
+    def _read(self, name: DatabaseName) -> None:
         try:
             with (
-                engine.connect().execution_options(read_only=True) as connection,
+                self._engines[name].connect().execution_options(read_only=True) as connection,
                 Session(connection, expire_on_commit=False) as session,
             ):
                 self._read_events(session, name)
@@ -77,16 +106,10 @@ class Books(Collector):
 
     def _read_events(self, session: Session, name: str) -> None:
         waiting = {lane.lane: lane for lane in care.waiting(session)}
-        for topic in sorted(waiting.keys() | _topics()[name]):
+        for topic in sorted(waiting.keys() | self._topics[name]):
             lane = waiting.get(topic)
             age = (utc_now() - lane.oldest).total_seconds() if lane else 0.0
             self.pending.add_metric([name, topic], lane.events if lane else 0)
             self.oldest.add_metric([name, topic], max(0.0, age))
         self.set_aside.add_metric([name], care.set_aside_lately(session, LATELY))
         self.dead_letters.add_metric([name], dead_letters.count(session))
-
-
-def _topics() -> dict[str, set[str]]:
-    """The topics of each database's outbox: one with nothing pending is 0, and not missing."""
-    topics = wiring.topics(current_app.config["SETTINGS"])
-    return {"orders": set(topics.names) - {topics.stock}, "catalog": {topics.stock}}

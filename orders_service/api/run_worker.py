@@ -1,9 +1,13 @@
 """gunicorn's worker with threads, as `run` uses it. Written for gunicorn 27."""
 
 import signal
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
+
+from orders_service.api.connections import BODY_SECONDS
+from orders_service.api.refusals import refusal_of
 
 STOP_SECONDS = 0.5  # For requests in flight, and idle connections, when it is told to stop.
 LOOK_SECONDS = 0.05
@@ -16,6 +20,20 @@ class RunWorker(ThreadWorker):  # type: ignore[misc]
     worker acts on both: the second handler waits for a lock of the thread pool that the first, or the code
     that it has interrupted, still holds.
     """
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Serve a request whose client keeps a thread waiting for a bounded time."""
+        conn.sock.settimeout(BODY_SECONDS)
+        return super().handle_request(req, conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Refuse what is no request with problem details."""
+        refusal = refusal_of(exc)
+        if refusal is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        with suppress(OSError):
+            client.sendall(refusal)
 
     def init_signals(self) -> None:
         """Leave Ctrl-C to the main process."""

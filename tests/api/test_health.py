@@ -118,13 +118,13 @@ def test_readiness_leaves_nothing_open(own_api: Api) -> None:
     for _ in range(3):
         own_api.get("/readyz")
 
-    engines = own_api.app.extensions["readiness"].engines
+    engines = own_api.app.extensions["readiness"].engines.values()
     assert [engine.pool.checkedout() for engine in engines] == [0, 0]
 
 
 def test_two_hundred_who_ask_at_once_share_one_answer(own_api: Api) -> None:
     asked: list[str] = []
-    for engine in own_api.app.extensions["readiness"].engines:
+    for engine in own_api.app.extensions["readiness"].engines.values():
         event.listen(engine, "before_cursor_execute", lambda *arguments: asked.append(arguments[2]))
 
     codes = at_once(200, lambda _: own_api.get("/readyz").status_code)
