@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,18 @@ class Stage:
         assert producer.wait(deliveries, seconds=patience.seconds(20))
         assert [d.error for d in deliveries if d.error] == []
         producer.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """A producer of another service, in a transaction that the block ends."""
+        producer = kafka.KafkaProducer(
+            bootstrap_servers=self.lab.kafka.bootstrap,
+            transactional_id=f"another-{self.chance.randrange(16**8):08x}",
+        )
+        with closing(producer):
+            producer.init_transactions()
+            producer.begin_transaction()
+            yield producer
 
     def settle(self, *, without: Collection[str] = (), seconds: float = REST_SECONDS) -> history.History:
         """Heal everything, wait until nothing moves any more, and judge the whole history."""
