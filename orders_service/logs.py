@@ -8,6 +8,28 @@ import structlog
 
 from orders_service.printable import printable, safe, without_passwords
 
+# What kafka-python says of a connection that was lost, by logger. It connects again at once, and says
+# "Connection failed" (kafka.net.manager) if that is not possible: then somebody has to look.
+LOST = {
+    "kafka.net.transport": ("%s: socket disconnected", "%s: Abort", "%s: Error "),
+    "kafka.net.connection": ("%s: Connection lost",),
+    "kafka.cluster": ("Metadata refresh: failed", "No node available"),
+    "kafka.coordinator": ("Marking the coordinator dead", "Error sending"),
+    "kafka.consumer.fetcher": ("Fetch to node",),
+    "kafka.producer.sender": ("%s: Error sending produce request",),
+}
+
+
+class LostConnections(logging.Filter):
+    """Lowers a lost connection of kafka-python from error to info. Brokers end those that are idle."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno > logging.INFO and str(record.msg).startswith(LOST.get(record.name, ("\0",))):
+            record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+            record.exc_info = None
+            return logging.getLogger("orders_service").isEnabledFor(logging.INFO)
+        return True
+
 
 def configure(level: str) -> None:
     """Log from *level* on to stderr, our own lines and the libraries' warnings alike."""
@@ -38,6 +60,7 @@ def configure(level: str) -> None:
             ],
         )
     )
+    handler.addFilter(LostConnections())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

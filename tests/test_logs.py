@@ -6,6 +6,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = r"""
 import logging, structlog
 from orders_service import logs
@@ -53,3 +55,27 @@ def test_a_line_for_a_terminal_has_no_control_character_from_outside() -> None:
     assert b"s3cret" not in written
     assert b"\x1b]0" not in written
     assert not any(line.startswith(b"forged") for line in written.splitlines())
+
+
+LOST = """
+import logging, sys
+from orders_service import logs
+logs.configure(sys.argv[1])
+logging.getLogger("kafka.net.transport").error("%s: socket disconnected", "t")
+logging.getLogger("kafka.net.connection").error("%s: Connection lost: %s", "c", "socket disconnected")
+logging.getLogger("kafka.net.manager").error("Connection failed: %s", "ECONNREFUSED")
+logging.getLogger("kafka.net.connection").error("%s: SaslHandshake failed: %s", "c", "no")
+"""
+
+
+@pytest.mark.parametrize(("level", "told"), [("info", ["info", "info"]), ("warning", [])])
+def test_a_connection_of_kafka_that_was_lost_is_no_error(level: str, told: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", LOST, level], capture_output=True, timeout=60, check=True)
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+
+    assert [line["level"] for line in lines] == [*told, "error", "error"]
+    assert [line["event"] for line in lines[-2:]] == [
+        "Connection failed: ECONNREFUSED",
+        "c: SaslHandshake failed: no",
+    ]

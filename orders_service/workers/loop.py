@@ -9,8 +9,10 @@ from types import FrameType
 from typing import Protocol
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from orders_service import wiring
+from orders_service.events.broker import BrokerError
 from orders_service.events.errors import Stopped
 from orders_service.events.rest import rest
 
@@ -85,14 +87,16 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
         except Exception as error:
             failures += 1
             back_off = rest(failures, shortest=BACK_OFF_SECONDS[0], longest=BACK_OFF_SECONDS[1])
-            log.warning(
+            # A connection that was lost is mostly back with the next step, within a second.
+            lost = failures == 1 and is_connection_lost(error)
+            (log.info if lost else log.warning)(
                 "step failed, it is tried again",
                 worker=name,
                 error=f"{type(error).__name__}: {error}",
                 failures=failures,
                 again_in_seconds=round(back_off, 1),
                 **({"advice": "orders-service migrate"} if wiring.is_not_migrated(error) else {}),
-                exc_info=failures == 1,
+                exc_info=failures == 1 and not lost,
             )
             stop.wait(back_off)
             continue
@@ -104,6 +108,11 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
             worked = now
         else:
             stop.wait(min(max(REST_SECONDS[0], REST_PART * (now - worked)), REST_SECONDS[1]))
+
+
+def is_connection_lost(error: Exception) -> bool:
+    """Whether a broker or a database could not be reached, or ended a connection."""
+    return isinstance(error, BrokerError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def _close(worker: Worker, name: str) -> None:

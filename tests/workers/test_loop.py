@@ -5,7 +5,10 @@ import sys
 import threading
 
 import pytest
+from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
+from orders_service.events.broker import BrokerError
 from orders_service.events.errors import TooManyDeadLetters
 from orders_service.events.rest import rest
 from orders_service.workers import loop
@@ -43,6 +46,27 @@ def test_a_step_that_fails_is_turned_again() -> None:
 
     assert worker.turned == 5
     assert worker.closed
+
+
+@pytest.mark.parametrize(
+    ("steps", "levels"),
+    [
+        ([BrokerError("gone"), True], ["info"]),
+        ([BrokerError("gone"), BrokerError("gone"), True], ["info", "warning"]),
+        ([DBAPIError("x", {}, OSError(), connection_invalidated=True), True], ["info"]),
+        ([ValueError("odd"), True], ["warning"]),
+    ],
+    ids=["a broker once", "a broker twice", "a database once", "something else"],
+)
+def test_a_connection_that_is_back_with_the_next_step_is_no_warning(
+    steps: list[bool | Exception], levels: list[str]
+) -> None:
+    stop = threading.Event()
+
+    with capture_logs() as logs:
+        loop.turn(Scripted(stop, *steps), "test", stop)
+
+    assert [line["log_level"] for line in logs if line["event"].startswith("step failed")] == levels
 
 
 def test_a_step_that_must_not_be_repeated_ends_the_process_with_its_code() -> None:
