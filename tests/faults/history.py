@@ -116,7 +116,9 @@ def read(
 
 def records(servers: str, topics: Sequence[str]) -> list[Record]:
     """Every record of every partition of *topics*, up to what is their end now."""
-    consumer = kafka.KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+    consumer = kafka.KafkaConsumer(
+        bootstrap_servers=servers, enable_auto_commit=False, isolation_level="read_committed"
+    )
     try:
         places = [
             kafka.TopicPartition(topic, partition)

@@ -96,9 +96,9 @@ MUTATIONS = (
     Mutation(
         "the offset is committed before the database",
         "orders_service/events/consumer.py",
-        "        try:\n            dead = self._apply(records)\n",
+        "        try:\n            outcome = self._apply(records)\n",
         "        self._subscription.acknowledge(records)\n"
-        "        try:\n            dead = self._apply(records)\n",
+        "        try:\n            outcome = self._apply(records)\n",
         [
             "tests/events/test_consumer.py",
             "tests/faults/test_killed.py::"
