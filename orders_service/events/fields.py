@@ -36,24 +36,24 @@ def _refuse(constant: str) -> None:
 
 def text(data: Data, name: str, most: int) -> str:
     """A text that is an id or a reason. Raises `Unreadable` without it, `Invalid` if it cannot be one."""
-    if name not in data:
-        raise Unreadable(f"{name}: is missing")
-    value = data[name]
-    if not isinstance(value, str) or not 1 <= len(value) <= most:
-        raise Invalid(f"{name}: must be a text of 1 to {most} characters")
-    if UNPRINTABLE.search(value):
+    value = data.get(name)
+    if type(value) is str and 1 <= len(value) <= most:
+        if value.isprintable() or not UNPRINTABLE.search(value):
+            return value
         raise Invalid(f"{name}: must not contain control characters or unpaired surrogates")
-    return value
+    raise _problem(data, name, f"a text of 1 to {most} characters")
 
 
 def integer(data: Data, name: str, least: int, most: int) -> int:
     """A number. Raises `Unreadable` without it, `Invalid` if it is something else or out of bounds."""
-    if name not in data:
-        raise Unreadable(f"{name}: is missing")
-    value = data[name]
-    if type(value) is not int or not least <= value <= most:
-        raise Invalid(f"{name}: must be an integer from {least} to {most}")
-    return value
+    value = data.get(name)
+    if type(value) is int and least <= value <= most:
+        return value
+    raise _problem(data, name, f"an integer from {least} to {most}")
+
+
+def _problem(data: Data, name: str, wanted: str) -> Unreadable:
+    return Invalid(f"{name}: must be {wanted}") if name in data else Unreadable(f"{name}: is missing")
 
 
 def or_none(read: Callable[..., T], data: Data, name: str, *bounds: int) -> T | None:
