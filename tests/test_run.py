@@ -44,6 +44,12 @@ class Running:
             self.command(*words), env=self.environment | settings, capture_output=True, text=True, timeout=60
         )
 
+    def is_ready(self) -> bool:
+        try:
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
     def stock(self) -> int:
         answer = httpx.get(f"http://127.0.0.1:{self.port}/catalog-service/catalogs/CATALOG-001")
         return int(answer.json()["stock"])

@@ -1,4 +1,4 @@
-"""Ctrl-C at a terminal ends `run`: soon, every time, and with words of ours."""
+"""Ctrl-C at a terminal ends `run` and `api`: soon, every time, and with words of ours."""
 
 import os
 import pty
@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import await_true
 from tests.test_run import Running
 
 READY = b"Ctrl-C stops everything."
@@ -22,10 +23,10 @@ HALF = (
 
 
 class Terminal:
-    """`orders-service run` at a terminal of its own, which sends Ctrl-C to each of its processes."""
+    """A command at a terminal of its own, which sends Ctrl-C to each of its processes."""
 
-    def __init__(self, running: Running) -> None:
-        command = running.command("run")
+    def __init__(self, running: Running, word: str) -> None:
+        command = running.command(word)
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
             os.execve(command[0], command, running.environment)
@@ -63,7 +64,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 
 @pytest.mark.parametrize("when", ["at rest", "after an order", "with requests in flight"])
 def test_ctrl_c_at_a_terminal_ends_it_soon_and_in_our_words(running: Running, when: str) -> None:
-    terminal = Terminal(running)
+    terminal = Terminal(running, "run")
     terminal.read_to(READY)
     with ExitStack() as open_:
         if when != "at rest":
@@ -84,3 +85,17 @@ def test_ctrl_c_at_a_terminal_ends_it_soon_and_in_our_words(running: Running, wh
     assert code == 0
     assert re.fullmatch(r"\s*(\^C)?\s*Stopped\. The orders and the stock are kept in \S+\s*", after), after
     assert seconds < 7, "gunicorn waits for 8 s, and then kills"
+
+
+def test_ctrl_c_at_a_terminal_ends_the_api_without_a_traceback(running: Running) -> None:
+    running.word("migrate")
+    terminal = Terminal(running, "api")
+    await_true(running.is_ready, "the API answers")
+    with socket.create_connection(("127.0.0.1", running.port)) as browser:
+        browser.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert browser.recv(999).startswith(b"HTTP/1.1 200")
+
+        code, _ = terminal.ctrl_c()
+
+    assert code == 0
+    assert terminal.said.strip() in (b"", b"^C")

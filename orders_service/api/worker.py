@@ -1,5 +1,6 @@
 """gunicorn's worker with greenlets: a process of the API that serves hundreds of connections side by side."""
 
+import signal
 import time
 from http import HTTPStatus
 from typing import Any
@@ -29,6 +30,16 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self._connections = Connections(self.worker_connections)
         self.worker_connections += SPARE_CONNECTIONS
         self._stopping_since: float | None = None
+
+    def init_signals(self) -> None:
+        """Leave Ctrl-C, which a terminal sends to every process, to the main process."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop as on SIGTERM, but close idle connections at once. gunicorn's own cuts requests short."""
+        self._stopping_since = -STOP_SECONDS
+        self.handle_exit(sig, frame)
 
     def notify(self) -> None:
         """Called once a second: end whatever has lasted too long."""

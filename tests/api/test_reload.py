@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.api.test_server import serving
 from tests.deployment import children
+from tests.patience import await_true
 
 CLIENTS = 12
 REQUESTS = 30  # Of each client.
@@ -55,8 +56,7 @@ def test_no_request_goes_unanswered_when_the_processes_are_replaced(tmp_path: Pa
             for client in clients:
                 client.thread.join(0.3)
 
-        after = children(process.pid)
+        await_true(lambda: not set(before) & set(children(process.pid)), "the processes are replaced")
 
     assert [failure for client in clients for failure in client.failures] == []
     assert [code for client in clients for code in client.answers] == [200] * CLIENTS * REQUESTS
-    assert not set(before) & set(after)
