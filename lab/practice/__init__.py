@@ -14,7 +14,7 @@ from ..laboratory import Lab
 from ..terminal import Terminal
 from . import connectors, console, orders
 from .closing import summary
-from .leftovers import SERVICE, USES_SERVICE, Things, made_by, new_consoles, on_the_lab, remove
+from .leftovers import SERVICE, USES_SERVICE, Things, made_by, on_the_lab, remove
 
 STEPS: list[tuple[str, Callable[[Terminal], None]]] = [
     ("Kafka by its console tools", console.console),
@@ -101,6 +101,6 @@ def _end(terminal: Terminal, walked: Sequence[int], before: Things, *, keep: boo
         return
     terminal.say("\nRemoving what the practice made (--keep leaves it)")
     try:
-        remove(terminal, made | new_consoles(terminal, before))
+        remove(terminal, made, before)
     except FAULTS as error:
         terminal.say(f"✘ Something is left: {error}. `python -m lab reset` removes everything.")

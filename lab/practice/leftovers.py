@@ -93,30 +93,31 @@ def on_the_lab(terminal: Terminal) -> Things:
         )
 
 
-def new_consoles(terminal: Terminal, before: Things) -> Things:
-    """The groups that a console consumer without --group makes for itself."""
-    groups = on_the_lab(terminal).groups - before.groups
-    return Things(groups=frozenset(name for name in groups if name.startswith("console-consumer-")))
-
-
-def remove(terminal: Terminal, things: Things) -> None:
-    """Remove connectors with what Connect noted of them, then topics and groups, then tables."""
-    forget(terminal, *sorted(things.connectors))
-    left = on_the_lab(terminal) & things
+def remove(terminal: Terminal, made: Things, before: Things) -> None:
+    """Remove connectors with what Connect noted of them, then topics, tables and groups."""
+    now = on_the_lab(terminal)
+    left = now & made
+    forget(terminal, *sorted(left.connectors))
     if left.topics:
         pattern = "|".join(sorted(left.topics)).replace(".", "[.]")
         terminal.tool("kafka-topics", "--delete", "--topic", pattern)
-    if left.groups:
-        named = [word for group in sorted(left.groups) for word in ("--group", group)]
-        terminal.tool("kafka-consumer-groups", "--delete", *named)
-    services = {table.partition(".")[0] for table in left.tables} & set(SERVICES)
-    statements = [f"DROP DATABASE {name}; CREATE DATABASE {name}" for name in sorted(services)]
-    tables = sorted(table for table in left.tables if table.startswith("mydb."))
-    statements += [f"DROP TABLE {', '.join(tables)}"] if tables else []
-    if tables and not _others(terminal, tables):
-        statements[-1:] = ["DROP DATABASE mydb"]
-    if statements:
+    if statements := _without(terminal, left.tables):
         terminal.sql("; ".join(statements))
+    # A console consumer without --group makes one for itself. A sink that was forgotten has none any more.
+    consoles = {name for name in now.groups - before.groups if name.startswith("console-consumer-")}
+    if groups := left.groups - {f"connect-{name}" for name in left.connectors} | consoles:
+        named = [word for group in sorted(groups) for word in ("--group", group)]
+        terminal.tool("kafka-consumer-groups", "--delete", *named)
+
+
+def _without(terminal: Terminal, left: Collection[str]) -> list[str]:
+    """The statements that remove tables, and mydb if nothing else is in it. Accounts and rights stay."""
+    services = {table.partition(".")[0] for table in left} & set(SERVICES)
+    statements = [f"DROP DATABASE {name}; CREATE DATABASE {name}" for name in sorted(services)]
+    tables = sorted(table for table in left if table.startswith("mydb."))
+    if tables and _others(terminal, tables):
+        return [*statements, f"DROP TABLE {', '.join(tables)}"]
+    return [*statements, "DROP DATABASE mydb"] if tables else statements
 
 
 def _others(terminal: Terminal, tables: Collection[str]) -> bool:
