@@ -26,7 +26,11 @@ LEFT_OUT = {"STATE_DIR", "CATALOG_TOPIC", "STOCK_TOPIC", "STOCK_GROUP", "STATUS_
 
 # The lines of each service in the compose file.
 SERVICES = dict(
-    re.findall(r"^  ([a-z][\w-]*):\n((?:    .*\n|\n)+)", COMPOSE.partition("\nservices:\n")[2], re.MULTILINE)
+    re.findall(
+        r"^  ([a-z][\w-]*):\n((?:    .*\n|\n)+)",
+        COMPOSE.partition("\nservices:\n")[2].partition("\nnetworks:\n")[0],
+        re.MULTILINE,
+    )
 )
 DATABASES = {
     "orders": {"api", "orders-relay", "status-consumer"},
@@ -60,6 +64,23 @@ def test_every_port_is_open_to_this_machine_only_unless_told() -> None:
 
     assert ports
     assert all(re.match(r'"\$\{STACK_\w+:-127\.0\.0\.1:', port) for port in ports)
+
+
+def test_what_runs_unless_told_otherwise_fits_2_gib() -> None:
+    of_anchors = {"*kafka": r"x-kafka: &kafka\n", "*service": r"x-service: &service\n"}
+    limits = {
+        anchor: int(re.findall(start + r"(?:.*\n)*?  mem_limit: (\d+)m\n", COMPOSE)[0])
+        for anchor, start in of_anchors.items()
+    }
+
+    total = 0
+    for block in SERVICES.values():
+        if "profiles:" in block:
+            continue
+        own = re.findall(r"^    mem_limit: (\d+)m$", block, re.MULTILINE)
+        total += int(own[0]) if own else limits[next(anchor for anchor in limits if anchor in block)]
+
+    assert 1000 < total < 2048
 
 
 def test_only_the_gateway_has_a_port_outside() -> None:
