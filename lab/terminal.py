@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pymysql
+from pymysql.constants import ER
 
 from .errors import LabError
 from .laboratory import Lab
@@ -86,7 +87,9 @@ class Terminal:
         with self._lab.mariadb.connect() as connection, connection.cursor() as cursor:
             try:
                 cursor.execute(statement)
-            except pymysql.ProgrammingError:
+            except pymysql.MySQLError as error:
+                if error.args[0] not in (ER.NO_SUCH_TABLE, ER.BAD_DB_ERROR):
+                    raise
                 return []
             return [[str(value) for value in row] for row in cursor.fetchall()]
 
