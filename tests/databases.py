@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from flask import Flask
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from orders_service import migrations, wiring
+from orders_service.api.database import db
 from orders_service.catalog.product import Product, Reservation, State, Supply
 from orders_service.database import DatabaseName
+from tests.patience import await_true
 
 
 @dataclass
@@ -41,6 +44,17 @@ class Databases:
         """Close every connection."""
         for engine in self.engines.values():
             engine.dispose()
+
+
+def close_engines(app: Flask) -> None:
+    """Close every connection of an application, once nobody uses one of a file any more."""
+    with app.app_context():
+        engines = [*db.engines.values(), *app.extensions["readiness"].engines.values()]
+    for engine in engines:
+        # A connection that comes back later would not be closed. On SQLite each comes back soon.
+        if engine.dialect.name == "sqlite":
+            await_true(lambda pool=engine.pool: pool.checkedout() == 0, "its connections are given back")  # type: ignore[misc]
+        engine.dispose()
 
 
 def assert_stock_adds_up(catalog: Session) -> None:

@@ -9,14 +9,13 @@ from sqlalchemy.orm import Session
 
 from orders_service import wiring
 from orders_service.api.app import create_app
-from orders_service.api.database import db
 from orders_service.events.broker import Outgoing, Record
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.settings import Settings
 from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
 from orders_service.workers.broker import broker, topic_spec
 from orders_service.workers.loop import Worker
-from tests.databases import Databases, assert_stock_adds_up
+from tests.databases import Databases, assert_stock_adds_up, close_engines
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
 PRICES = {BERLIN: 1500, TOKYO: 1000, STOCKHOLM: 2000}
@@ -120,6 +119,4 @@ class Flow:
     def close(self) -> None:
         for worker in self.workers:
             worker.close()
-        with self.app.app_context():
-            for engine in db.engines.values():
-                engine.dispose()
+        close_engines(self.app)

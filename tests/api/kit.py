@@ -21,7 +21,7 @@ from orders_service.orders import service
 from orders_service.orders.order import Order, Status
 from orders_service.settings import Settings
 from tests import patience
-from tests.databases import Databases
+from tests.databases import Databases, close_engines
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
 ORDER = {"productId": BERLIN, "qty": 1, "unitPrice": 1500}
@@ -149,9 +149,7 @@ class Api:
 
     def close(self) -> None:
         """Close every connection."""
-        with self.app.app_context():
-            for engine in db.engines.values():
-                engine.dispose()
+        close_engines(self.app)
 
 
 def member(response: TestResponse, name: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import event
 
-from orders_service.database import CONNECT_SECONDS
+from tests import patience
 from tests.api.kit import ORDERS, Api, assert_problem, at_once, member
 from tests.databases import Databases
 from tests.patience import await_true
@@ -58,7 +58,10 @@ def test_without_the_catalog_database_it_takes_orders(databases: Databases, away
     assert_problem(catalog, 503, "database-unavailable")
 
 
-def test_a_catalog_that_swallows_what_is_sent_keeps_nobody_waiting(databases: Databases) -> None:
+def test_a_catalog_that_swallows_what_is_sent_keeps_nobody_waiting(
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders_service.database.CONNECT_SECONDS", 60)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mariadb+pymysql://kim:secret@127.0.0.1:{silent.getsockname()[1]}/silent"
         with Api.on(databases, CATALOG_DATABASE_URL=url) as api:
@@ -67,7 +70,7 @@ def test_a_catalog_that_swallows_what_is_sent_keeps_nobody_waiting(databases: Da
             took = time.monotonic() - began
 
     assert (response.status_code, member(response, "checks")) == (200, OK | {"catalogDatabase": "down"})
-    assert took < CONNECT_SECONDS
+    assert took < 60
 
 
 def test_without_a_broker_it_takes_orders(databases: Databases, closed_port: int) -> None:
@@ -118,8 +121,8 @@ def test_readiness_leaves_nothing_open(own_api: Api) -> None:
     for _ in range(3):
         own_api.get("/readyz")
 
-    engines = own_api.app.extensions["readiness"].engines.values()
-    assert [engine.pool.checkedout() for engine in engines] == [0, 0]
+    pools = [engine.pool for engine in own_api.app.extensions["readiness"].engines.values()]
+    await_true(lambda: [pool.checkedout() for pool in pools] == [0, 0], "every connection is given back")
 
 
 def test_two_hundred_who_ask_at_once_share_one_answer(own_api: Api) -> None:
@@ -131,7 +134,7 @@ def test_two_hundred_who_ask_at_once_share_one_answer(own_api: Api) -> None:
 
     assert codes == [200] * 200
     # One second after the first answer there may be a second one, on a machine that is busy.
-    assert len(asked) <= 2 * 10
+    assert len(asked) <= 2 * 10 * patience.factor()
 
 
 def test_readiness_waits_for_no_connection_that_orders_need(own_api: Api) -> None:
