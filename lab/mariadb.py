@@ -12,7 +12,7 @@ from .data import make_data
 from .errors import WrongServers
 from .ports import HOST, Ports
 from .private import private, write
-from .programs import programs
+from .programs import Programs, programs
 from .server import Server
 
 
@@ -54,20 +54,23 @@ class MariaDB(Server):
         )
 
     def fetch(self, out: TextIO) -> None:
-        programs(out)
+        self._programs(out)
 
     def prepare(self) -> None:
         write(self.folder / "init.sql", "".join(f"{statement};\n" for statement in accounts()))
         made_by = self.folder / "made-by"
         private(self._temporary)
         if not self.data.exists():
-            write(made_by, programs().origin)
+            write(made_by, self._programs().origin)
             make_data(self, self.data, self._install)
-        elif made_by.read_text() != programs().origin:
+        elif made_by.read_text() != self._programs().origin:
             raise WrongServers(
-                f"the data here was made by {made_by.read_text()}, not by {programs().origin}: "
+                f"the data here was made by {made_by.read_text()}, not by {self._programs().origin}: "
                 "`python -m lab reset` first, or choose with LAB_MARIADB=path or LAB_MARIADB=jar"
             )
+
+    def _programs(self, out: TextIO | None = None) -> Programs:
+        return programs(out)
 
     @property
     def _temporary(self) -> Path:
@@ -75,9 +78,9 @@ class MariaDB(Server):
 
     def command(self) -> list[str]:
         return [
-            str(programs().server),
+            str(self._programs().server),
             "--no-defaults",
-            f"--basedir={programs().base}",
+            f"--basedir={self._programs().base}",
             self.mark,
             f"--port={self.ports[0]}",
             f"--bind-address={HOST}",
@@ -111,9 +114,9 @@ class MariaDB(Server):
 
     def _install(self, new: Path, work: Path) -> list[str]:
         return [
-            str(programs().install),
+            str(self._programs().install),
             "--no-defaults",
-            f"--basedir={programs().base}",
+            f"--basedir={self._programs().base}",
             f"--datadir={new}",
             f"--tmpdir={work}",  # A server that starts clears it, also of what another one is about to use.
             "--auth-root-authentication-method=normal",

@@ -12,6 +12,8 @@ from typing import TextIO
 from .artifacts import locked, unpacked
 from .errors import NotForThisPlatform
 
+SECTION = "mariadb"
+
 
 @dataclass(frozen=True)
 class Programs:
@@ -28,8 +30,13 @@ class Programs:
 
 
 @cache
-def programs(out: TextIO | None = None) -> Programs:
-    """MariaDB on PATH, else unpacked from the lock. `LAB_MARIADB` (`path` or `jar`) leaves no choice."""
+def programs(out: TextIO | None = None, section: str = SECTION) -> Programs:
+    """MariaDB on PATH, else unpacked from the lock. `LAB_MARIADB` (`path` or `jar`) leaves no choice.
+
+    Another *section* of the lock has another version, which is not looked for on PATH.
+    """
+    if section != SECTION:
+        return _from_lock(out or sys.stderr, section)
     choice = os.environ.get("LAB_MARIADB", "")
     found = _on_path() if choice != "jar" else None
     if found:
@@ -41,7 +48,7 @@ def programs(out: TextIO | None = None) -> Programs:
             f"there is no MariaDB in the lock for {platform.system()} {platform.machine()}: "
             "install MariaDB, so that `mariadbd` is on PATH"
         )
-    return _from_lock(out or sys.stderr)
+    return _from_lock(out or sys.stderr, section)
 
 
 def _on_path() -> Programs | None:
@@ -56,8 +63,8 @@ def _on_path() -> Programs | None:
     )
 
 
-def _from_lock(out: TextIO) -> Programs:
-    (jar,) = locked("mariadb")
+def _from_lock(out: TextIO, section: str) -> Programs:
+    (jar,) = locked(section)
     (base,) = unpacked(jar, out).glob("**/linux")
     for program in (*base.glob("bin/*"), *base.glob("scripts/*")):
         if not os.access(program, os.X_OK):  # A .jar does not keep that.

@@ -2,42 +2,32 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Literal, TypeVar
 
-import pymysql
-from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
-from pymysql.converters import conversions
 from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
     Engine,
     Executable,
-    FromClause,
     Integer,
     String,
-    Table,
-    bindparam,
     create_engine,
     event,
-    insert,
-    literal_column,
 )
 from sqlalchemy.dialects.mysql import DATETIME, VARCHAR
-from sqlalchemy.engine import Connection, CursorResult, ExceptionContext, make_url
+from sqlalchemy.engine import Connection, CursorResult, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import PoolResetState
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from orders_service import crash_points
+from orders_service import crash_points, sessions
 from orders_service.one_trip import OneTrip, SoonMade
 
 CONNECT_SECONDS = 3
@@ -46,7 +36,6 @@ LOCK_SECONDS = 5
 POOL_SECONDS = 5
 COMMIT_SECONDS = 7  # For an order of a group; less than the API has to end its requests when it is stopped.
 IDLE_TRANSACTION_SECONDS = 10  # A paused owner would otherwise keep its row locks for hours.
-ROWS_MAX = 500  # Of one INSERT: MariaDB hangs up on one of more than 16 MB.
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -59,15 +48,9 @@ NAMES = {
 DATA_ERRORS = frozenset({1264, 1366, 1406})
 # Another transaction came between: row changed (1020), lock wait (1205), deadlock (1213).
 DISTURBED = frozenset({1020, 1205, 1213})
-# A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
-DENIED = frozenset({1044, 1142, 1143})
-
-# What the driver does not know it would take for text, and escape as if a backslash meant something.
-CONVERSIONS = {key: value for key, value in conversions.items() if key is not str}
 
 Clock = Callable[[], datetime]
 DatabaseName = Literal["orders", "catalog"]
-Values = tuple[str | int | None, ...]
 S = TypeVar("S", Session, Connection)
 T = TypeVar("T")
 
@@ -150,66 +133,43 @@ def open_engine(
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
-    settings = {
-        "time_zone": "'+00:00'",
-        # The driver then looks for one character in a text, not for seven: a tenth of what a batch costs it.
-        "sql_mode": "CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
-        "innodb_lock_wait_timeout": LOCK_SECONDS,
-        "idle_transaction_timeout": IDLE_TRANSACTION_SECONDS,
-    }
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         paramstyle="format",  # Values by place: the driver puts them in faster than by name.
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_pre_ping=not one_trip,
-        pool_reset_on_return=None,  # `on_reset` does it, and asks the server nothing where nothing is open.
+        pool_reset_on_return=None,  # `sessions` does it, and asks the server nothing where nothing is open.
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "read_timeout": read_seconds,
             "write_timeout": read_seconds,
             "charset": "utf8mb4",
-            "conv": CONVERSIONS,
-            "init_command": "SET " + ", ".join(f"{name}={value}" for name, value in settings.items()),
+            "conv": sessions.CONVERSIONS,
+            "init_command": sessions.init_command(
+                lock_seconds=LOCK_SECONDS, idle_seconds=IDLE_TRANSACTION_SECONDS
+            ),
         },
     )
-
-    @event.listens_for(engine, "handle_error")
-    def on_error(context: ExceptionContext) -> None:
-        if _code(context.original_exception) in DENIED:
-            context.is_disconnect = True
-
-    @event.listens_for(engine, "reset")
-    def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
-        if not state.terminate_only and connection.server_status & SERVER_STATUS_IN_TRANS:
-            connection.rollback()
-
-    kind = OneTrip if one_trip else SoonMade
-
-    @event.listens_for(engine, "do_connect")
-    def make_connection(_: Dialect, __: object, arguments: Any, options: Any) -> SoonMade:
-        return kind(*arguments, **options)
-
-    if autocommit:
-
-        @event.listens_for(engine, "connect")
-        def on_connected(connection: pymysql.Connection, _: object) -> None:
-            connection.autocommit(True)
-
+    sessions.watch(engine, OneTrip if one_trip else SoonMade, autocommit=autocommit)
+    sessions.speak_shortly(engine)
     return engine
 
 
 def _open_sqlite(url: str, pool_size: int) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         connect_args={"timeout": LOCK_SECONDS},
     )
+    sessions.speak_shortly(engine)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
@@ -273,40 +233,6 @@ def _roll_back(session: Session | Connection) -> None:
             session.invalidate(error)
 
 
-class ManyRows:
-    """An INSERT of many rows, written once: SQLAlchemy and the driver would go through each row again.
-
-    A row is its values in the order of *columns*, which is that of *table*: texts, numbers, None, an instant
-    as `text_of` writes it. What is the *same* in all rows is part of the statement.
-    """
-
-    def __init__(self, table: FromClause, *columns: str, **same: str | int) -> None:
-        assert isinstance(table, Table)
-        self._columns = columns
-        self._insert = insert(table).values(
-            {name: bindparam(name) for name in columns}
-            | {name: literal_column(repr(value)) for name, value in same.items()}
-        )
-        self._parts: dict[str, tuple[str, str]] = {}
-
-    def write(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Insert *rows* in the connection's transaction."""
-        head, row = self._parts_for(connection.dialect)
-        for start in range(0, len(rows), ROWS_MAX):
-            some = rows[start : start + ROWS_MAX]
-            connection.exec_driver_sql(head + ", ".join([row] * len(some)), tuple(chain.from_iterable(some)))
-
-    def _parts_for(self, dialect: Dialect) -> tuple[str, str]:
-        """`INSERT INTO … VALUES ` and one row's `(…)`, as this dialect writes them."""
-        if dialect.name not in self._parts:
-            compiled = self._insert.compile(dialect=dialect)
-            assert isinstance(compiled, SQLCompiler)
-            assert compiled.positiontup == list(self._columns), f"not in the table's order: {self._columns}"
-            head, values, row = str(compiled).partition(" VALUES ")
-            self._parts[dialect.name] = head + values, row
-        return self._parts[dialect.name]
-
-
 def changed(session: Session | Connection, statement: Executable) -> int:
     """Execute *statement*, an UPDATE or DELETE; how many rows it met."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
@@ -326,14 +252,9 @@ def is_disturbance(error: DBAPIError) -> bool:
 
 def error_code(error: DBAPIError) -> int | None:
     """MariaDB's error number, or None."""
-    return _code(error.orig)
+    return sessions.code_of(error.orig)
 
 
 def in_short(error: Exception) -> str:
     """What went wrong, in the database's own words, without the statement."""
     return str(error.orig if isinstance(error, DBAPIError) else error)
-
-
-def _code(error: BaseException | None) -> int | None:
-    arguments = error.args if error is not None else ()
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None

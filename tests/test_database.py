@@ -1,6 +1,8 @@
 """Rows and transactions on both databases, beneath all that knows of orders."""
 
 from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, Integer, Text, event, select
@@ -8,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orders_service import wiring
-from orders_service.database import ROWS_MAX, ManyRows, in_transaction
+from orders_service.database import in_transaction
+from orders_service.many_rows import ROWS_MAX, ManyRows
 from tests.databases import Databases
 
 NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ? :key ; -- `é😀` \\"
@@ -29,7 +32,11 @@ class Thing(Base):
     version: Mapped[int] = mapped_column(Integer)
 
 
-THINGS = ManyRows(Thing.__table__, "number", "key", kind="lamp", version=1)
+THINGS: ManyRows[tuple[int, str | None]] = ManyRows(
+    Thing.__table__,
+    {"key": itemgetter(1), "number": itemgetter(0)},  # Not in the table's order, which does not matter.
+    same={"kind": "lamp", "version": 1},
+)
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "one trip"])
@@ -62,11 +69,33 @@ def test_no_rows_are_no_statement(engine: Engine) -> None:
     assert things(engine) == []
 
 
-def test_columns_in_another_order_than_the_tables_are_refused(engine: Engine) -> None:
-    crossed = ManyRows(Thing.__table__, "key", "number", kind="lamp", version=1)
+@pytest.mark.parametrize(
+    ("columns", "same"),
+    [
+        ({"number": itemgetter(0)}, {"kind": "lamp"}),  # Without a version.
+        ({"number": itemgetter(0), "colour": itemgetter(1)}, {"kind": "lamp", "version": 1}),
+        ({"number": itemgetter(0), "kind": itemgetter(1)}, {"kind": "lamp", "version": 1}),
+        ({"number": itemgetter(0)}, {"kind": "it's", "version": 1}),
+    ],
+)
+def test_columns_that_do_not_fit_the_table_are_refused_at_once(
+    columns: dict[str, Any], same: dict[str, Any]
+) -> None:
+    with pytest.raises(AssertionError):
+        ManyRows(Thing.__table__, columns, same=same)
 
-    with engine.begin() as connection, pytest.raises(AssertionError, match="not in the table's order"):
-        crossed.write(connection, [("key", 1)])
+
+def test_shared_values_are_given_by_name(engine: Engine) -> None:
+    rows: ManyRows[int] = ManyRows(
+        Thing.__table__, {"number": int}, shared=("key", "version"), same={"kind": "lamp"}
+    )
+
+    with engine.begin() as connection:
+        rows.write(connection, [1, 2], version=7, key="same")
+        with pytest.raises(AssertionError, match="needed"):
+            rows.write(connection, [3], version=7)
+
+    assert things(engine) == [(1, "lamp", "same", 7), (2, "lamp", "same", 7)]
 
 
 def test_what_a_failed_commit_leaves_open_is_rolled_back_before_the_next_attempt(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, func, insert, select, update
@@ -10,13 +11,16 @@ from sqlalchemy.orm import Session
 
 from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
 from orders_service.catalog.product import Product, Reason, Reservation, State, Supply
-from orders_service.database import ManyRows, text_of
+from orders_service.database import text_of
 from orders_service.events.contract import Event, InvalidOrder, OrderEvent, StockRejected, StockReserved
 from orders_service.events.errors import Conflicting
+from orders_service.many_rows import ManyRows
 
 # Made once, and executed without the ORM: that takes as long again as the rest.
-ROWS = ManyRows(
-    Reservation.__table__, "order_id", "product_id", "qty", "state", "reason", "created_at", "updated_at"
+ROWS: ManyRows["Decision"] = ManyRows(
+    Reservation.__table__,
+    {name: attrgetter(name) for name in ("order_id", "product_id", "qty", "state", "reason")},
+    shared=("created_at", "updated_at"),
 )
 PIECES = update(Product).where(Product.id == bindparam("row_id")).values(stock=bindparam("pieces"))
 # Locked in order of product: two batches for the same two products would otherwise wait for each other.
@@ -116,8 +120,7 @@ class Ledger:
             session.connection().execute(PIECES, changed)
         if self._made:
             at = text_of(now)
-            made = [(d.order_id, d.product_id, d.qty, d.state, d.reason, at, at) for d in self._made.values()]
-            ROWS.write(session.connection(), made)
+            ROWS.write(session.connection(), [*self._made.values()], created_at=at, updated_at=at)
 
     def _decide(self, event: OrderEvent) -> Decision:
         reason = self._refusal(event)

@@ -2,30 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 
 import orjson
 from sqlalchemy import Connection
 
-from orders_service.database import Clock, ManyRows, Values, text_of, utc_now
+from orders_service.database import Clock, text_of, utc_now
 from orders_service.events.contract import Event, Topics
 from orders_service.events.tables import OutboxRow
-
-ROWS = ManyRows(
-    OutboxRow.__table__,
-    "id",
-    "source",
-    "type",
-    "aggregateid",
-    "time",
-    "topic",
-    "key",
-    "payload",
-    "traceparent",
-    "created_at",
-    "lane",
-    specversion="1.0",
-    aggregatetype="order",
-)
+from orders_service.many_rows import ManyRows
 
 
 @dataclass(frozen=True)
@@ -44,23 +30,30 @@ class Outbox:
         """
         now = self.clock()
         time, created_at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text_of(now)
-        rows: list[Values] = []
-        for event in events:
-            topic = self.topics.of(event)
-            rows.append(
-                (
-                    event.id,
-                    self.source,
-                    event.type,
-                    event.order_id,
-                    time,
-                    topic,
-                    event.key,
-                    orjson.dumps(event.data()).decode(),
-                    event.traceparent,
-                    created_at,
-                    topic if self.pending else None,
-                )
-            )
-        if rows:
-            ROWS.write(connection, rows)
+        self._rows.write(connection, [*events], source=self.source, time=time, created_at=created_at)
+
+    @cached_property
+    def _rows(self) -> ManyRows[Event]:
+        return ManyRows(
+            OutboxRow.__table__,
+            {
+                "id": attrgetter("id"),
+                "type": attrgetter("type"),
+                "aggregateid": attrgetter("order_id"),
+                "topic": self.topics.of,
+                "key": attrgetter("key"),
+                "payload": _payload,
+                "traceparent": attrgetter("traceparent"),
+                "lane": self.topics.of if self.pending else _no_lane,
+            },
+            shared=("source", "time", "created_at"),
+            same={"specversion": "1.0", "aggregatetype": "order"},
+        )
+
+
+def _payload(event: Event) -> str:
+    return orjson.dumps(event.data()).decode()
+
+
+def _no_lane(_: Event) -> None:
+    """What change data capture carries is pending in no lane."""

@@ -3,31 +3,29 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid4, uuid5
 
-from orders_service.database import Clock, ManyRows, changed, text_of
+from orders_service.database import Clock, changed, text_of
 from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, OrderRow, Topics
 from orders_service.events.outbox import Outbox
+from orders_service.many_rows import ManyRows
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 
 CHUNK = 1000
-ROWS = ManyRows(
+ROWS: ManyRows["Placement"] = ManyRows(
     Order.__table__,
-    "product_id",
-    "qty",
-    "unit_price",
-    "total_price",
-    "user_id",
-    "order_id",
-    "created_at",
-    "updated_at",
-    status="PENDING",
-    version=1,
+    {
+        name: attrgetter(name)
+        for name in ("product_id", "qty", "unit_price", "total_price", "user_id", "order_id")
+    },
+    shared=("created_at", "updated_at"),
+    same={"status": "PENDING", "version": 1},
 )
 KEYS = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
@@ -94,7 +92,7 @@ def place(
             answers.append(KeyReused(placement.order_id))
     if fresh:
         now = text_of(clock())
-        ROWS.write(connection, [_row(placement, now) for placement in fresh])
+        ROWS.write(connection, fresh, created_at=now, updated_at=now)
         outbox.record(connection, [e for placement in fresh for e in _events(placement, outbox.topics)])
     return answers
 
@@ -191,19 +189,6 @@ def _by_id(connection: Connection, order_ids: Sequence[str]) -> Sequence[Row[Any
     if not order_ids:
         return []
     return connection.execute(select(Order.__table__).where(Order.order_id.in_(order_ids))).all()
-
-
-def _row(placement: Placement, now: str) -> tuple[str | int, ...]:
-    return (
-        placement.product_id,
-        placement.qty,
-        placement.unit_price,
-        placement.total_price,
-        placement.user_id,
-        placement.order_id,
-        now,
-        now,
-    )
 
 
 def _asks_the_same(placement: Placement, order: Row[Any] | Placement) -> bool:

@@ -18,7 +18,6 @@ from orders_service.catalog.product import CatalogBase
 from orders_service.commands.doctor import limits
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.database import (
-    DENIED,
     Clock,
     DatabaseName,
     database_now,
@@ -30,6 +29,7 @@ from orders_service.events import care, dead_letters, leases
 from orders_service.events.tables import EventsBase
 from orders_service.orders import service as orders
 from orders_service.orders.order import OrdersBase
+from orders_service.sessions import DENIED
 from orders_service.settings import Settings
 
 QUERY_SECONDS = 8  # Given up by the server itself, so that a question that takes long harms nobody.

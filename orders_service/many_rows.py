@@ -1,0 +1,77 @@
+"""INSERTs of many rows, written once: SQLAlchemy and the driver would go through each row again."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection, Dialect, FromClause, Table
+
+ROWS_MAX = 500  # Of one INSERT: MariaDB hangs up on one of more than 16 MB.
+PLAIN = re.compile(r"[\w./ -]*", re.ASCII)  # Text that means the same in every mode, and to the driver.
+
+Value = str | int | None
+T = TypeVar("T")
+
+
+class ManyRows(Generic[T]):
+    """Writes things into *table*, with many rows in one INSERT.
+
+    *columns* names each column together with what reads its value from a thing: a text, a number, None, an
+    instant as `text_of` writes it. What is the *same* in all rows for ever is part of the statement. Values
+    that all things of one call share are given to `write` by their columns' names, as *shared* lists them.
+    """
+
+    def __init__(
+        self,
+        table: FromClause,
+        columns: Mapping[str, Callable[[T], Value]],
+        *,
+        shared: Sequence[str] = (),
+        same: Mapping[str, str | int] | None = None,
+    ) -> None:
+        assert isinstance(table, Table)
+        self._table = table
+        self._getters = tuple(columns.values())
+        self._shared = tuple(shared)
+        self._same = dict(same or {})
+        self._names = (*columns, *self._shared, *self._same)
+        self._statements: dict[str, tuple[str, str]] = {}
+        self._check()
+
+    def write(self, connection: Connection, things: Sequence[T], **shared: Value) -> None:
+        """Insert a row for each of *things* in the connection's transaction."""
+        assert shared.keys() == set(self._shared), f"{sorted(shared)} given, {sorted(self._shared)} needed"
+        head, row = self._statement(connection.dialect)
+        rest = [shared[name] for name in self._shared]
+        for start in range(0, len(things), ROWS_MAX):
+            some = things[start : start + ROWS_MAX]
+            values: list[Value] = []
+            for thing in some:
+                values += [get(thing) for get in self._getters]
+                values += rest
+            connection.exec_driver_sql(head + ", ".join([row] * len(some)), tuple(values))
+
+    def _check(self) -> None:
+        """Refuse columns that the table does not have, and a row that would lack one that it needs."""
+        known = {column.name for column in self._table.columns}
+        needed = {
+            column.name
+            for column in self._table.columns
+            if not column.nullable and column is not self._table.autoincrement_column
+        }
+        assert len(set(self._names)) == len(self._names), f"a column twice: {self._names}"
+        assert needed <= set(self._names) <= known, f"{self._table.name} has and needs other columns"
+        for value in self._same.values():
+            assert PLAIN.fullmatch(str(value)), f"{value!r} cannot be part of a statement"
+
+    def _statement(self, dialect: Dialect) -> tuple[str, str]:
+        """`INSERT INTO … VALUES ` and one row's `(…)`, as this dialect writes them."""
+        if dialect.name not in self._statements:
+            quote = dialect.identifier_preparer.quote
+            place = "%s" if dialect.paramstyle == "format" else "?"
+            row = [place] * (len(self._getters) + len(self._shared)) + [
+                str(value) if isinstance(value, int) else f"'{value}'" for value in self._same.values()
+            ]
+            head = f"INSERT INTO {quote(self._table.name)} ({', '.join(map(quote, self._names))}) VALUES "
+            self._statements[dialect.name] = head, f"({', '.join(row)})"
+        return self._statements[dialect.name]

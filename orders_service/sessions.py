@@ -1,0 +1,88 @@
+"""What each session on MariaDB is set to, and what becomes of its errors."""
+
+import re
+from typing import Any
+
+import pymysql
+from pymysql.constants.CR import CR_CONN_HOST_ERROR
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
+from pymysql.converters import conversions
+from sqlalchemy import Dialect, Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import StatementError
+from sqlalchemy.pool import PoolResetState
+
+from orders_service.one_trip import OURS, SQL_MODE, SoonMade
+
+# A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
+DENIED = frozenset({1044, 1142, 1143})
+# A syntax error: our statements are fixed, so the session is no longer in the mode that we set.
+IN_ANOTHER_MODE = frozenset({1064})
+# Errors whose text quotes a value: duplicate entry, truncated or incorrect values.
+WITH_A_VALUE = frozenset({1062, 1292, 1366, 1367, 1411, 1586})
+A_VALUE = re.compile(r"'(?:[^']|'(?! for | at row))*'", re.DOTALL)
+
+# Without the converter of text, the driver refuses a value of a type that it does not know.
+CONVERSIONS = {key: value for key, value in conversions.items() if key is not str}
+
+
+def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
+    """The first statement of a session. It sets the whole mode: a server's own changes what SQL means."""
+    settings = {
+        "time_zone": "'+00:00'",
+        "sql_mode": f"'{SQL_MODE}'",
+        "innodb_lock_wait_timeout": lock_seconds,
+        "idle_transaction_timeout": idle_seconds,
+        OURS: 1,
+    }
+    return "SET " + ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
+    """Let *engine* make connections of this *kind*, and judge their errors."""
+
+    @event.listens_for(engine, "reset")
+    def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
+        if not state.terminate_only and connection.server_status & SERVER_STATUS_IN_TRANS:
+            connection.rollback()
+
+    @event.listens_for(engine, "do_connect")
+    def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> SoonMade:
+        try:
+            return kind(*arguments, **options)
+        except pymysql.Error:
+            raise
+        except Exception as error:
+            # PyMySQL raises what comes: RuntimeError for a missing library, KeyError, struct.error.
+            text = f"cannot connect: {type(error).__name__}: {error}"
+            raise pymysql.OperationalError(CR_CONN_HOST_ERROR, text) from error
+
+    if autocommit:
+
+        @event.listens_for(engine, "connect")
+        def on_connected(connection: pymysql.Connection, _: object) -> None:
+            connection.autocommit(True)
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if code_of(context.original_exception) in DENIED | IN_ANOTHER_MODE:
+            context.is_disconnect = True
+
+
+def speak_shortly(engine: Engine) -> None:
+    """Keep statements, parameters and values out of what an error of *engine* says, in tracebacks too."""
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        error, shown = context.original_exception, context.sqlalchemy_exception
+        if code_of(error) in WITH_A_VALUE and len(error.args) > 1:
+            error.args = (error.args[0], A_VALUE.sub("'…'", str(error.args[1]), count=1), *error.args[2:])
+        if isinstance(shown, StatementError):
+            shown.statement = shown.params = shown.code = None
+            shown.args = (f"({type(error).__module__}.{type(error).__qualname__}) {error}",)
+
+
+def code_of(error: BaseException | None) -> int | None:
+    """MariaDB's error number, or None."""
+    arguments = error.args if error is not None else ()
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
