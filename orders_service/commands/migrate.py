@@ -1,9 +1,15 @@
 """`migrate`: both databases at their newest version."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from orders_service import migrations, wiring
+from orders_service.commands.foreign_tables import NotOurs, assert_ours
+from orders_service.database import DatabaseName, in_short
 from orders_service.settings import Settings, of_process
 
 
@@ -15,19 +21,32 @@ def main() -> None:
 
 
 def migrate(settings: Settings) -> list[str]:
-    """Migrate both databases; a line for each that says what was done."""
+    """Migrate both databases; a line for each that says what was done.
+
+    A database that holds another service's tables is refused, before anything is changed in either.
+    """
+    for database, url in wiring.urls(settings).items():
+        with _engine(database, url) as engine, engine.connect() as connection:
+            assert_ours(connection, database)
     lines = []
     for database, url in wiring.urls(settings).items():
-        engine = wiring.engine(url, read_seconds=None, create=True)
-        try:
+        with _engine(database, url) as engine:
             applied = migrations.upgrade(engine, database)
-        except (DBAPIError, TimeoutError) as error:
-            cause = getattr(error, "orig", error)
-            raise click.ClickException(f"{database} database ({engine.url!r}): {cause}") from error
-        finally:
-            engine.dispose()
         version = migrations.newest(database)
         lines.append(
             f"{database}: {', '.join(applied)} applied" if applied else f"{database}: at {version} already"
         )
     return lines
+
+
+@contextmanager
+def _engine(database: DatabaseName, url: str) -> Iterator[Engine]:
+    """An engine whose statements may last; what goes wrong is told with the database's name."""
+    engine = wiring.engine(url, read_seconds=None, create=True)
+    try:
+        yield engine
+    except (DBAPIError, TimeoutError, NotOurs) as error:
+        problem = f"{database} database ({engine.url!r}): {in_short(error)}"
+        raise click.ClickException(problem) from error
+    finally:
+        engine.dispose()

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import inspect
 
 from orders_service.commands.migrate import main
+from orders_service.database import DatabaseName
 from tests.databases import Databases
+from tests.test_migrations import drop_everything
 
 
 def test_a_new_folder_gets_both_databases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -46,3 +49,52 @@ def test_a_database_that_is_away_is_named_without_its_password(
     assert result.exit_code == 1
     assert "catalog database (mariadb+pymysql://c:***@nowhere.invalid/catalog): " in result.output
     assert "s3cret" not in result.output
+
+
+# As Hibernate makes them for the course's own services.
+HIBERNATE = {
+    "orders": (
+        "CREATE TABLE orders (id bigint PRIMARY KEY, created_at datetime, order_id varchar(255) NOT NULL,"
+        " product_id varchar(120) NOT NULL, qty int NOT NULL, total_price int NOT NULL,"
+        " unit_price int NOT NULL, user_id varchar(255) NOT NULL, CONSTRAINT UK_orders UNIQUE (order_id))"
+    ),
+    "catalog": (
+        "CREATE TABLE catalog (id bigint PRIMARY KEY, created_at datetime, product_id varchar(120) NOT NULL,"
+        " product_name varchar(255) NOT NULL, stock int NOT NULL, unit_price int NOT NULL,"
+        " CONSTRAINT UK_catalog UNIQUE (product_id))"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ["orders", "catalog"])
+def test_tables_of_another_service_are_refused_and_nothing_is_changed(
+    monkeypatch: pytest.MonkeyPatch, databases: Databases, name: DatabaseName
+) -> None:
+    for variable, url in databases.environment.items():
+        monkeypatch.setenv(variable, url)
+    for engine in databases.engines.values():
+        drop_everything(engine)
+    with databases.engines[name].begin() as connection:
+        connection.exec_driver_sql(HIBERNATE[name])
+
+    result = CliRunner().invoke(main)
+
+    assert result.exit_code == 1
+    assert f"`{name}`" in result.output
+    assert f"{name.upper()}_DATABASE_URL" in result.output
+    found = {each: inspect(engine).get_table_names() for each, engine in databases.engines.items()}
+    assert found == {"orders": [], "catalog": []} | {name: [name]}
+
+
+def test_a_version_that_this_code_does_not_know_is_refused(
+    monkeypatch: pytest.MonkeyPatch, databases: Databases
+) -> None:
+    for variable, url in databases.environment.items():
+        monkeypatch.setenv(variable, url)
+    with databases.orders.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'orders_9999'")
+
+    result = CliRunner().invoke(main)
+
+    assert result.exit_code == 1
+    assert "at version orders_9999, which this code does not know" in result.output

@@ -1,0 +1,64 @@
+"""Tells tables that this service made from tables that others made under the same names."""
+
+from sqlalchemy import Connection, Inspector, MetaData, String, Table, inspect
+
+from orders_service import migrations
+from orders_service.catalog.product import CatalogBase
+from orders_service.database import DatabaseName
+from orders_service.events.tables import EventsBase
+from orders_service.orders.order import OrdersBase
+
+MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
+EXACT = "utf8mb4_nopad_bin"
+KEYS = ("_id", "id", "key", "lane", "topic", "owner")  # So the names of keys end, from the first version on.
+
+
+class NotOurs(Exception):
+    """The database holds tables that this service did not make. The text says which, and what to do."""
+
+
+def assert_ours(connection: Connection, database: DatabaseName) -> None:
+    """Raise `NotOurs` for a database that no migration of this code can go on from. Changes nothing.
+
+    A first migration that was killed leaves tables without a version: they are known by their columns, their
+    collations and the names of their keys.
+    """
+    version = migrations.current(connection)
+    if version is not None:
+        if not migrations.knows(database, version):
+            raise NotOurs(
+                f"it is at version {version}, which this code does not know: roll the newer version of the"
+                f" service out, or name another database in {database.upper()}_DATABASE_URL"
+            )
+        return
+    inspector = inspect(connection)
+    known: list[MetaData] = [MODELS[database], EventsBase.metadata]
+    strangers = [
+        f"`{table.name}` ({problem})"
+        for metadata in known
+        for table in metadata.sorted_tables
+        if inspector.has_table(table.name) and (problem := _difference(inspector, table))
+    ]
+    if strangers:
+        raise NotOurs(
+            f"it holds tables of another service: {', '.join(strangers)}. Nothing was changed. Name another"
+            f" database in {database.upper()}_DATABASE_URL: CREATE DATABASE {database}_service, say"
+        )
+
+
+def _difference(inspector: Inspector, table: Table) -> str | None:
+    """What this service would have made otherwise."""
+    columns = {column["name"]: column for column in inspector.get_columns(table.name)}
+    if differing := columns.keys() ^ table.columns.keys():
+        name = min(differing)
+        return f"without a column {name}" if name in table.columns else f"with a column {name}"
+    if inspector.dialect.name != "sqlite":
+        for name, column in columns.items():
+            text = isinstance(column["type"], String)
+            if text and name.endswith(KEYS) and getattr(column["type"], "collation", None) != EXACT:
+                return f"its {name} is not compared byte by byte"
+    made = {unique["name"] for unique in inspector.get_unique_constraints(table.name)}
+    ours = {constraint.name for constraint in table.constraints}
+    if strange := sorted(str(name) for name in made - ours):
+        return f"with a unique key {strange[0]}"
+    return None
