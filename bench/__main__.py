@@ -33,6 +33,7 @@ def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str,
             "relay, a backlog": relaying.backlog(on, rounds=rounds),
             "relay, idle": relaying.idle(on, rounds=1),
         },
+        "upkeep": lambda on: {"relay, idle, stuck events": relaying.upkeep(on, rounds=rounds)},
         "consumer": lambda on: {"consumer, a backlog": consuming.backlog(on, rounds=rounds)},
         "whole": lambda on: _whole(on, rounds),
         "leak": lambda on: {"megabytes of the API": {"ours": [posting.leak(on, orders=ORDERS)]}},
@@ -79,7 +80,7 @@ def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
 @click.option("--rounds", default=3, show_default=True, help="How often each subject is measured.")
 @click.option("--seconds", default=8, show_default=True, help="How long a load lasts.")
 @click.option(
-    "--only", default="", help="Some of: post, get, relay, consumer, whole, leak, start; by commas."
+    "--only", default="", help="Some of: post, get, relay, upkeep, consumer, whole, leak, start; by commas."
 )
 @click.option(
     "--show", type=click.Path(path_type=Path, exists=True), help="Only print what a run has written."

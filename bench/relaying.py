@@ -16,6 +16,9 @@ SINGLE = 100  # Events recorded one at a time,
 APART_SECONDS = 0.15  # so far apart.
 REST_SECONDS = 10
 PATIENCE_SECONDS = 120
+STUCK = 1_000_000  # Events that wait for a topic that is missing,
+STUCK_DAYS = 30  # for so long.
+PORTION = 100_000  # Written in one statement.
 
 
 def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -33,6 +36,23 @@ def idle(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     found = [_idle(stage, relay) for _ in range(rounds)]
     relay.stop()
     return {"orders-relay": found}
+
+
+def upkeep(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """From a commit to the mark, without and with events of a missing topic, older than the outbox keeps."""
+    found: dict[str, list[dict[str, float]]] = {"without stuck events": [], f"beside {STUCK:,}": []}
+    relay = stage.run("orders-relay", ours("orders-relay"))
+    for _ in range(rounds):
+        for subject, stuck in zip(found, (0, STUCK), strict=True):
+            stage.empty()
+            for _ in range(stuck // PORTION):
+                stage.fill_outbox(PORTION, topic="a-topic-that-is-missing", days=STUCK_DAYS)
+            stage.fill_outbox(1)
+            relay.start()
+            await_change(_waiting(stage), 1 + stuck)
+            found[subject].append(_idle(stage, relay))
+            relay.stop()
+    return found
 
 
 def _backlog(stage: Stage) -> dict[str, float]:
@@ -60,7 +80,9 @@ def _idle(stage: Stage, relay: Process) -> dict[str, float]:
             session.commit()
         commits[event.order_id] = utc_now().timestamp()
         time.sleep(APART_SECONDS)
-    marks = stage.sql("SELECT aggregateid, UNIX_TIMESTAMP(published_at) FROM orders.outbox")
+    marks = stage.sql(
+        "SELECT aggregateid, UNIX_TIMESTAMP(published_at) FROM orders.outbox WHERE lane IS NULL"
+    )
     waits = [float(str(at)) - commits[str(id_)] for id_, at in marks if str(id_) in commits and at]
     engine.dispose()
     before = relay.cpu()

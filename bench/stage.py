@@ -79,16 +79,17 @@ class Stage:
         )
         self.sql(f"ANALYZE TABLE {database}.orders")
 
-    def fill_outbox(self, rows: int) -> None:
-        """So many events that wait for the relay."""
-        topic = self.settings.catalog_topic
+    def fill_outbox(self, rows: int, *, topic: str = "", days: int = 0) -> None:
+        """So many events that wait for the relay, recorded so many *days* ago."""
+        topic = topic or self.settings.catalog_topic
         self.sql(
             "INSERT INTO orders.outbox (id, specversion, source, type, aggregatetype, aggregateid, time,"
             " topic, `key`, payload, created_at, lane) SELECT UUID(), '1.0', '/order-service',"
             f" 'order.placed.v1', 'order', CONCAT('order-', seq), '2026-11-24T07:06:15.292000Z', '{topic}',"
             " CONCAT('CATALOG-', LPAD(seq % 100, 3, '0')),"
             """ CONCAT('{"productId":"CATALOG-001","qty":1,"unitPrice":1500,"totalPrice":1500,"orderId":"',"""
-            f""" 'order-', seq, '","userId":"user-1"}}'), NOW(6), '{topic}' FROM orders.seq_1_to_{rows}"""
+            f""" 'order-', seq, '","userId":"user-1"}}'), NOW(6) - INTERVAL {days} DAY, '{topic}'"""
+            f" FROM orders.seq_1_to_{rows}"
         )
 
     @cached_property

@@ -47,6 +47,11 @@ def _plain(measure: str, subject: str, metric: str) -> Callable[[Found], float]:
     return lambda found: found[measure][subject][metric]
 
 
+def _stuck(found: Found) -> float:
+    without, beside = found["relay, idle, stuck events"].values()
+    return beside["p50_ms"] / without["p50_ms"]
+
+
 TARGETS = (
     Target("POST at 64, FastAPI's rate", _ratio(MANY, "rate", "ours", "fastapi+asyncmy"), least=1.5),
     Target("POST at 64, the tutorial's rate", _ratio(MANY, "rate", "ours", "flask-orm"), least=10),
@@ -63,6 +68,7 @@ TARGETS = (
     Target("relay, events a second", _plain(RELAY, "orders-relay", "rate"), least=15_000),
     Target("relay, commit to acknowledged, p50 in ms", _plain(RESTING, "orders-relay", "p50_ms"), most=8),
     Target("relay, per cent of a core at rest", _plain(RESTING, "orders-relay", "rest_percent"), most=3),
+    Target("relay beside 1,000,000 stuck, p50 without", _stuck, most=1.2),
     Target("consumer, reservations a second", _plain(CONSUMER, "stock-consumer", "rate"), least=12_000),
     Target(
         "consumer, all on one product", _plain(CONSUMER, "stock-consumer, one product", "rate"), least=12_000
