@@ -5,6 +5,7 @@ import time
 from http import HTTPStatus
 from typing import Any
 
+from gevent import GreenletExit
 from gunicorn.http import get_parser
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
@@ -41,11 +42,15 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self._stopping_since = -STOP_SECONDS
         self.handle_exit(sig, frame)
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop: answer what is on its way, then close idle connections."""
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+        super().handle_exit(sig, frame)
+
     def notify(self) -> None:
         """Called once a second: end whatever has lasted too long."""
         super().notify()
-        if not self.alive and self._stopping_since is None:
-            self._stopping_since = time.monotonic()
         Until.end_overdue()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
 
@@ -60,8 +65,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         connection = self._connections.admit(client)
         try:
             self._converse(connection, listener.getsockname(), address)
-        except (OSError, NoMoreData, StopIteration, HangUp):
-            pass  # The client has closed, or was too slow. Nobody is left to be answered.
+        except (OSError, NoMoreData, StopIteration, HangUp, GreenletExit):
+            pass  # The client has closed or was too slow, or this process ends. Nobody can be answered.
         except BaseException as error:
             self._refuse(connection, error)
         finally:
