@@ -7,7 +7,7 @@ import orjson
 from flask import Flask, Request, Response, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.routing import MapAdapter
 
 from orders_service import wiring
@@ -109,17 +109,29 @@ def create_app(
 
 
 def refuse_broken_address() -> None:
-    """Refuse a path that is not UTF-8, and a query parameter that the endpoint does not have.
+    """Refuse what could be taken for another address, and a query parameter that the endpoint does not have.
 
-    Replacement characters would make two users one. A parameter that is ignored (`?limt=1`) would be answered
+    Bytes that are not UTF-8 would make two users one. What the server decodes or drops (`%2F`, `//`, `#…`)
+    is another address to a gateway that does not. A parameter that is ignored (`?limt=1`) would be answered
     with what nobody asked for.
     """
     try:
         request.environ["PATH_INFO"].encode("latin-1").decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The path is not UTF-8.") from error
+    target = request.environ["RAW_URI"]
+    if "#" in target:
+        raise BadRequest("A request target has no fragment.")
+    if target.startswith("//") or ("%2" in target and _hides_a_slash(target)):
+        raise NotFound
     if request.environ["QUERY_STRING"] and request.endpoint not in UNCHECKED:
         _check_parameters(PARAMETERS.get(request.endpoint or "", ()))
+
+
+def _hides_a_slash(target: str) -> bool:
+    """Whether a path has an encoded slash, which only a product's id may have."""
+    path = target.partition("?")[0]
+    return "%2f" in path.lower() and not path.startswith(f"{catalog.url_prefix}/catalogs/")
 
 
 def _check_parameters(known: Collection[str]) -> None:

@@ -7,7 +7,6 @@ from gunicorn.http.errors import (
     LimitRequestHeaders,
     LimitRequestLine,
     ParseException,
-    UnsupportedTransferCoding,
 )
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
@@ -25,7 +24,6 @@ KNOWN: list[tuple[type[Exception], HTTPStatus, str]] = [
     (LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
     (LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG, f"A request line may have {LINE_BYTES} bytes."),
     (ExpectationFailed, HTTPStatus.EXPECTATION_FAILED, "Only `Expect: 100-continue` is known."),
-    (UnsupportedTransferCoding, HTTPStatus.NOT_IMPLEMENTED, "Only `Transfer-Encoding: chunked` is known."),
     (RequestTimeout, HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time."),
     (RequestEntityTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     (ParseException, HTTPStatus.BAD_REQUEST, "This is not a valid HTTP/1.1 request."),

@@ -11,6 +11,7 @@ from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.ggevent import GeventWorker
 from werkzeug.exceptions import HTTPException
 
+from orders_service.api.body import BODY_MAX
 from orders_service.api.connections import STOP_SECONDS, UNREAD_BYTES, Connection, Connections, HangUp
 from orders_service.api.greenlets import Until
 from orders_service.api.refusals import answer, refusal_of
@@ -78,6 +79,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
             request = next(parser)
             connection.begin_request()
             request.proxy_protocol_info = {}
+            if getattr(request.body.reader, "length", 0) > BODY_MAX:
+                request.force_close()  # Nobody will read so much, so the answer says that it is the last.
             try:
                 self.handle_request(here, request, connection, address)
                 last = False

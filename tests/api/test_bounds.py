@@ -23,7 +23,7 @@ from orders_service.api.connections import (
 )
 from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from tests import patience
-from tests.api.test_server import JSON, PROBLEM, Address, Answer, serving, sized
+from tests.api.test_server import BODY, JSON, PROBLEM, Address, Answer, serving, sized
 from tests.patience import await_true
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -118,6 +118,12 @@ def test_a_client_that_does_not_read_its_answer_is_hung_up_on(server: Address) -
         (b"GET /livez HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         (b"GET /livez HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 400),
         (b"GET /livez HTTP/1.1\r\nExpect: miracles\r\n\r\n", 417),
+        (b"GET /livez HTTP/1.1\r\nTransfer-Encoding: magic\r\n\r\n", 400),
+        (sized(BODY).replace(b"kim/orders", b"kim%2Forders"), 404),
+        (sized(BODY).replace(b"/order-service/kim", b"/order-service%2fkim"), 404),
+        (sized(BODY).replace(b" /order-service", b" //order-service"), 404),
+        (sized(BODY).replace(b"kim/orders", b"kim/orders#x"), 400),
+        (b"GET /catalog-service%2Fcatalogs/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 404),
         (KEPT + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 50_000 + b"0\r\n\r\n", 413),
     ],
 )

@@ -50,9 +50,7 @@ class Told:
         """Judge an answer by the request that it belongs to."""
         self.statuses[answer.status] += 1
         odd = None
-        # A coding that we do not know is answered 501 (RFC 9112, 6.1).
-        is_coding = answer.status == 501 and b"transfer-encoding" in sent.raw.lower()
-        if answer.status >= 500 and not is_coding:
+        if answer.status >= 500:
             odd = "a fault of ours"
         elif answer.status >= 300 and answer.body and not answer.is_problem:
             odd = "no problem details"

@@ -11,8 +11,8 @@ from urllib.parse import unquote_to_bytes
 from tests import patience
 from tests.generated.requests import Order
 
-LINE = re.compile(rb"POST ([^ ?#\r\n]+)([?#][^ \r\n]*)? HTTP/1\.[01]")
-ORDERS = re.compile("//?order-service/([^/]+)/orders/?")
+LINE = re.compile(rb"POST ([^ ?#\r\n]+)\?? HTTP/1\.[01]")
+ORDERS = re.compile("/order-service/([^/]+)/orders/?")
 TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
@@ -39,8 +39,10 @@ def meaning(raw: bytes) -> Order:
     head, end, rest = raw.partition(b"\r\n\r\n")
     line, *lines = head.split(b"\r\n")
     target = LINE.fullmatch(line)
-    # WSGI gives the path decoded: `%2F` is a slash in it. gunicorn takes two at its beginning for one.
-    found = target and ORDERS.fullmatch(unquote_to_bytes(target[1]).decode())
+    path = target and b"/".join(
+        unquote_to_bytes(part).replace(b"/", b"%2F") for part in target[1].split(b"/")
+    )
+    found = path and ORDERS.fullmatch(path.decode())
     if not end or not found:
         raise ValueError(f"no order: {line!r}")
     headers = {
