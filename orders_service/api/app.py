@@ -19,6 +19,7 @@ from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import Readiness, health
 from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
+from orders_service.api.pages import TakeTurn
 from orders_service.api.problems import shortened
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
@@ -70,7 +71,7 @@ def create_app(
     settings: Settings,
     *,
     gather: Callable[[], object] = lambda: None,
-    take_turn: Callable[[], object] = lambda: None,
+    take_turn: TakeTurn = lambda *, first: None,
     waiting: Callable[[Placement], Waiting] = Waiting,
 ) -> Flask:
     """An application with its own engines; make it after a fork, not before. The rest: see `Committer`."""
@@ -98,7 +99,7 @@ def create_app(
             queue_max=settings.api_queue_max,
         )
     # Probes and scrapers have connections of their own: they wait for no order, and no order waits for them.
-    engines = {name: wiring.engine(url, pool_size=1) for name, url in wiring.urls(settings).items()}
+    engines = {name: wiring.engine(url, pool_size=2) for name, url in wiring.urls(settings).items()}
     app.extensions["readiness"] = Readiness(settings, engines)
     app.extensions["metrics"] = shared_metrics(settings, engines)
     problems.init_app(app)

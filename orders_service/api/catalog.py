@@ -19,7 +19,10 @@ def index() -> ResponseReturnValue:
     """Every product with its stock: a page of `limit` after the product `after`."""
     limit = schemas.load_limit(request.args.get("limit"))
     after = request.args.get("after")
-    start = 0 if after is None else service.product(reading(Product), after).id
+    start = 0
+    if after is not None:
+        start = service.product(reading(Product), after).id
+        db.session.close()  # The list takes connections of its own, and may wait for its turn.
     path = f"{catalog.url_prefix}/catalogs?limit={limit}&after="
     listing = Listing(db.engines["catalog"], service.listed(), schemas.product)
     return listing.page(after=start, limit=limit, link=lambda row: path + quote(row.product_id, safe=""))

@@ -1,4 +1,4 @@
-"""Client connections. Whatever we wait for from a client has a bound in time, in bytes and in turns."""
+"""Client connections, with bounds on time, bytes and share of the event loop."""
 
 import heapq
 import socket
@@ -28,7 +28,8 @@ BODY_BYTES = 2 * BODY_MAX
 UNREAD_BYTES = 64 * 1024  # An unread body is read to here; then the connection is closed.
 
 UNITS_IN_A_ROW = 2  # A unit is one read of the socket, or one request that was read before.
-EVICTED_AT_ONCE = 16  # One in sixteen: choosing whom to close costs a look at every connection.
+EVICTED_SHARE = 16  # One connection in sixteen is closed at a time: choosing them scans all of them.
+SLOW_SECONDS = 1  # A client that takes no longer to send its request is not slow.
 
 
 class Stage(IntEnum):
@@ -64,6 +65,7 @@ class Connection:
         "_begun",
         "_bytes",
         "_client",
+        "_evicted",
         "_greenlet",
         "_head",
         "_loop",
@@ -81,6 +83,7 @@ class Connection:
         self._loop = gevent.get_hub().loop
         self._seen, self._units = -1, 0
         self._waiting = False  # For the client. Only then may the greenlet be interrupted.
+        self._evicted = False
         self._head: bytes | None = None
         self._begun = False
         self._enter(Stage.FIRST, FIRST_SECONDS)
@@ -168,12 +171,24 @@ class Connection:
     def waits_for_client(self) -> bool:
         return self._waiting
 
+    @property
+    def has_answered(self) -> bool:
+        """Whether the answer to the present request has begun."""
+        return self._begun
+
+    def evict(self) -> None:
+        """Close it at once, to make room for another. The client is told nothing."""
+        self._evicted, self.deadline = True, 0.0
+        self._loop.run_callback(self.interrupt)
+
     def interrupt(self) -> None:
         """Raise the time-out in the connection's greenlet, if it still waits. For the event loop to call."""
         if self._waiting:
             self._greenlet.throw(self._overdue())
 
     def _overdue(self) -> BaseException:
+        if self._evicted:
+            return HangUp()
         if self.stage == Stage.HEAD:
             return HeadTooSlow()
         return RequestTimeout() if self.stage == Stage.BODY else HangUp()
@@ -202,7 +217,7 @@ class Connection:
             return
         self._units += 1
         if self._units > UNITS_IN_A_ROW:
-            take_turn()
+            take_turn(first=False)
 
 
 class Connections:
@@ -214,7 +229,7 @@ class Connections:
         self._evicted: set[Connection] = set()  # They end as soon as the event loop comes to them.
 
     def admit(self, client: Any) -> Connection:
-        """Take one more; when there are too many, those go that have kept us waiting longest."""
+        """Add a connection. At the limit, close those that have kept us waiting longest."""
         if len(self._open) >= self._most:
             self._evict()
         connection = Connection(client)
@@ -236,12 +251,17 @@ class Connections:
                 gevent.get_hub().loop.run_callback(connection.interrupt)
 
     def _evict(self) -> None:
+        now = time.monotonic()
+
+        def order(connection: Connection) -> tuple[int, float]:
+            # Slow clients first, then idle ones: those can connect again. New requests are last.
+            idle = connection.stage == Stage.IDLE
+            slow = connection.stage == Stage.FIRST or (not idle and now - connection.since > SLOW_SECONDS)
+            return (0 if slow else 1 if idle else 2), connection.since
+
         waiting = [connection for connection in self._open if connection.waits_for_client]
-        count = max(1, self._most // EVICTED_AT_ONCE)
-        # Idle ones last: they belong to clients that have sent whole requests.
-        chosen = heapq.nsmallest(count, waiting, key=lambda c: (c.stage == Stage.IDLE, c.since))
+        chosen = heapq.nsmallest(max(1, self._most // EVICTED_SHARE), waiting, key=order)
         for connection in chosen:
-            connection.deadline = 0.0
-            gevent.get_hub().loop.run_callback(connection.interrupt)
+            connection.evict()
         self._open.difference_update(chosen)
         self._evicted.update(chosen)

@@ -1,12 +1,12 @@
 """Greenlets in which requests wait for their commit, beside hundreds of others in one process."""
 
 import time
+from collections import deque
 from typing import Any, ClassVar
 
 import gevent
 from gevent import Timeout
 from gevent.hub import Waiter
-from gevent.lock import BoundedSemaphore
 
 from orders_service.api.committer import Waiting
 from orders_service.orders.service import Placed, Placement
@@ -73,14 +73,45 @@ def gather() -> None:
         gevent.idle()
 
 
-_turn = BoundedSemaphore(1)
+class Turns:
+    """Turns for work that keeps the event loop busy for milliseconds, one greenlet at a time.
 
-
-def take_turn() -> None:
-    """Wait for a turn before a piece of work that keeps the event loop busy for milliseconds.
-
-    Everybody else is served before, for at most GATHER_SECONDS. Only one greenlet gets its turn at a time, so
-    that a hundred of them take no larger share of a busy process than one.
+    Everybody else is served before each turn, for at most GATHER_SECONDS. So a hundred long requests take no
+    larger share of a busy process than one. A request's first turn goes before the later turns of others.
     """
-    with _turn:
-        gather()
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._first: deque[Waiter] = deque()
+        self._later: deque[Waiter] = deque()
+
+    def take(self, *, first: bool) -> None:
+        """Wait for a turn. *first*: this request has not had one yet."""
+        if self._taken:
+            self._wait(self._first if first else self._later)
+        self._taken = True
+        try:
+            gather()
+        finally:
+            self._pass_on()
+
+    def _wait(self, queue: "deque[Waiter]") -> None:
+        waiter = Waiter()
+        queue.append(waiter)
+        try:
+            waiter.get()
+        except BaseException:
+            if waiter in queue:
+                queue.remove(waiter)
+            else:
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        queue = self._first or self._later
+        self._taken = bool(queue)
+        if queue:
+            gevent.get_hub().loop.run_callback(queue.popleft().switch, None)
+
+
+take_turn = Turns().take

@@ -63,7 +63,7 @@ def _works(service: str) -> Response:
 
 
 class Readiness:
-    """What the API rests on, asked once a second however many ask, on connections of its own."""
+    """Readiness of the databases and the broker. Each is checked once a second, on connections of its own."""
 
     def __init__(self, settings: Settings, engines: Mapping[DatabaseName, Engine]) -> None:
         self.engines = engines
@@ -75,7 +75,8 @@ class Readiness:
 
     def checks(self) -> dict[str, str]:
         """`ok` or `down`, by name."""
-        # The slowest is asked last: the others are asked meanwhile.
+        for question in self._questions.values():
+            question.begin()
         return {name: question.answer() for name, question in self._questions.items()}
 
 

@@ -30,7 +30,7 @@ metrics = Blueprint("metrics", __name__)
 
 @metrics.get("/metrics")
 def show() -> ResponseReturnValue:
-    """What Prometheus comes for. Counting costs the databases something, so all who ask share one answer."""
+    """Metrics for Prometheus. All scrapers share one answer, because counting costs the databases time."""
     counted: Shared[bytes] = current_app.extensions["metrics"]
     text = counted.answer()
     if not text:

@@ -52,7 +52,10 @@ def index(user_id: str) -> ResponseReturnValue:
     """The user's orders, oldest first: a page of `limit` after the order `after`."""
     limit = schemas.load_limit(request.args.get("limit"))
     after = request.args.get("after")
-    start = 0 if after is None else service.get(reading(Order), user_id, after).id
+    start = 0
+    if after is not None:
+        start = service.get(reading(Order), user_id, after).id
+        db.session.close()  # The list takes connections of its own, and may wait for its turn.
     path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
     listing = Listing(db.engine, service.listed(user_id), schemas.order)
     return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)

@@ -5,7 +5,7 @@ transaction is open. No more than one chunk is in memory, however slowly the cli
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import structlog
@@ -15,12 +15,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orders_service.database import in_short
 
-FREE = 20  # Rows that are read at once. Most lists are no longer.
+FIRST_CHUNK = 20  # Rows. Most lists are no longer, and need no second query.
 CHUNK = 100  # Rows that are read in one turn, which takes a few milliseconds of the event loop.
 
 log = structlog.get_logger()
 
 Shown = Callable[[Row[Any]], dict[str, Any]]
+
+
+class TakeTurn(Protocol):
+    """What a long request calls before each piece of its work, so that others are served."""
+
+    def __call__(self, *, first: bool) -> object: ...
 
 
 class Listing:
@@ -32,29 +38,40 @@ class Listing:
         self._shown = shown
 
     def page(self, *, after: int, limit: int, link: Callable[[Row[Any]], str]) -> Response:
-        """The page of *limit* rows behind the row *after*; *link* is the address of what follows a row."""
-        rows = self._read(after, min(limit, FREE) + 1)
-        if len(rows) <= FREE or limit == FREE:
+        """Return the page of *limit* rows after the row *after*. *link* makes the URL of the next page."""
+        rows = self._read(after, min(limit, FIRST_CHUNK) + 1)
+        if len(rows) <= FIRST_CHUNK or limit == FIRST_CHUNK:
             following = link(rows[limit - 1]) if len(rows) > limit else None
             return _linked(jsonify([self._shown(row) for row in rows[:limit]]), following)
         take_turn = current_app.config["TAKE_TURN"]
-        take_turn()
+        take_turn(first=True)
         last = self._last(after, limit)
-        chunks = _cut_short(self._chunks(rows, limit, take_turn))
+        chunks = _cut_short(self._chunks(rows, limit, last, take_turn))
         response = current_app.response_class(chunks, mimetype="application/json")
         return _linked(response, None if last is None else link(last))
 
     def _chunks(
-        self, rows: Sequence[Row[Any]], limit: int, take_turn: Callable[[], object]
+        self, rows: Sequence[Row[Any]], limit: int, last: Row[Any] | None, take_turn: TakeTurn
     ) -> Iterator[bytes]:
-        """The page as JSON, which begins with *rows*."""
-        opening, left = b"[", limit
-        while rows:
-            yield opening + orjson.dumps([self._shown(row) for row in rows])[1:-1]
-            opening, left, place = b",", left - len(rows), rows[-1].id
-            take_turn()
-            rows = self._read(place, min(left, CHUNK)) if left else []
+        """The page as JSON, which begins with *rows* and ends with *last*, or after *limit* rows.
+
+        A row before *last* that is committed meanwhile belongs to this page: the next starts after *last*.
+        """
+        rows = [row for row in rows if last is None or row.id <= last.id]
+        yield b"[" + self._json(rows)
+        left = limit - len(rows)
+        while left > 0 or last is not None:
+            up_to = last and last.id
+            rows = self._read(rows[-1].id, CHUNK if last else min(left, CHUNK), up_to=up_to)
+            if not rows:
+                break
+            yield b"," + self._json(rows)
+            left -= len(rows)
+            take_turn(first=False)
         yield b"]\n"
+
+    def _json(self, rows: Sequence[Row[Any]]) -> bytes:
+        return orjson.dumps([self._shown(row) for row in rows])[1:-1]
 
     def _last(self, after: int, limit: int) -> Row[Any] | None:
         """The last row of the page, if another follows it."""
@@ -67,9 +84,11 @@ class Listing:
                 return None
             return connection.execute(self._query.where(number == found[0])).one_or_none()
 
-    def _read(self, after: int, most: int) -> Sequence[Row[Any]]:
+    def _read(self, after: int, most: int, *, up_to: int | None = None) -> Sequence[Row[Any]]:
         number = self._query.selected_columns.id
         query = self._query.where(number > after).order_by(number).limit(most)
+        if up_to is not None:
+            query = query.where(number <= up_to)
         with self._engine.connect().execution_options(read_only=True) as connection:
             return connection.execute(query).all()
 

@@ -1,4 +1,4 @@
-"""What a client is told when its bytes are not a request: problem details, written without Flask."""
+"""Problem details for bytes that are not a valid request, written without Flask."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""One answer per second, shared by all who ask: what a question costs does not grow with those who ask it."""
+"""A single-flight cache: concurrent callers share one answer, which is kept for a second."""
 
 import threading
 import time
@@ -32,15 +32,35 @@ class Shared(Generic[T]):
     def answer(self) -> T:
         """The answer of the last second, or a new one."""
         with self._mutex:
-            if self._answer is not None and time.monotonic() < self._known_until:
+            if self._is_fresh:
+                assert self._answer is not None
                 return self._answer
-            if self._answered is None:
-                self._answered, self._asked_at = threading.Event(), time.monotonic()
-                threading.Thread(target=self._run, args=(self._answered,), daemon=True).start()
+            self._begin()
             answered, until = self._answered, self._asked_at + self._patience
+        if answered is None:
+            return self._late()
         answered.wait(max(0.0, until - time.monotonic()))
         answer = self._answer
         return answer if answered.is_set() and answer is not None else self._late()
+
+    def begin(self) -> None:
+        """Ask, if the answer is old, and do not wait."""
+        with self._mutex:
+            if not self._is_fresh:
+                self._begin()
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self._answer is not None and time.monotonic() < self._known_until
+
+    def _begin(self) -> None:
+        if self._answered is not None:
+            return
+        self._answered, self._asked_at = threading.Event(), time.monotonic()
+        try:
+            threading.Thread(target=self._run, args=(self._answered,), daemon=True).start()
+        except RuntimeError:  # No thread can be started now. The next one who asks tries again.
+            self._answered = None
 
     def _run(self, answered: threading.Event) -> None:
         answer = None

@@ -2,12 +2,14 @@
 
 import signal
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 from gevent import GreenletExit
 from gunicorn.http import get_parser
 from gunicorn.http.errors import NoMoreData, ParseException
+from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 from werkzeug.exceptions import HTTPException
 
@@ -50,7 +52,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
 
     def notify(self) -> None:
-        """Called once a second: end whatever has lasted too long."""
+        """Called once a second. Ends every wait whose deadline has passed."""
         super().notify()
         Until.end_overdue()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
@@ -82,7 +84,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
             if getattr(request.body.reader, "length", 0) > BODY_MAX:
                 request.force_close()  # Nobody will read so much, so the answer says that it is the last.
             try:
-                self.handle_request(here, request, connection, address)
+                # Not GeventWorker's: it goes on after a greenlet that was killed in the middle of an answer.
+                AsyncWorker.handle_request(self, here, request, connection, address)
                 last = False
             except StopIteration:  # The answer said `Connection: close`.
                 last = True
@@ -93,19 +96,20 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
 
     def _refuse(self, connection: Connection, error: BaseException) -> None:
         """Answer a request that cannot be read or, by a fault of ours, cannot be answered."""
+        if connection.has_answered:
+            return
         refusal = refusal_of(error)
         if refusal is None:
             self.log.error("Cannot answer a request.", exc_info=error)
             refusal = answer(HTTPStatus.INTERNAL_SERVER_ERROR, "The fault is ours; it was logged.")
-        try:
+        with suppress(OSError, HangUp, HTTPException):  # The client has closed, or does not read.
+            connection.expect_rest()
             connection.send(refusal)
             connection.linger()
-        except (OSError, HangUp):
-            pass  # The client has closed.
 
 
 def _drained(parser: Any, connection: Connection) -> bool:
-    """Whether the whole body has been read. What the view did not read is read now, if it is little."""
+    """Drain the rest of the body if it is small. True if the connection can be kept."""
     connection.expect_rest()
     try:
         if parser.finish_body(max_bytes=UNREAD_BYTES):

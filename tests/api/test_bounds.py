@@ -238,7 +238,7 @@ def test_it_may_open_a_file_for_each_connection(tmp_path: Path) -> None:
 def test_who_has_kept_us_waiting_longest_goes_first_and_idle_clients_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connections, "EVICTED_AT_ONCE", 1000)
+    monkeypatch.setattr(connections, "EVICTED_SHARE", 1000)
     found, ended = Connections(3), []
 
     def client(name: str, stage: Stage, since: float) -> None:

@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from orders_service.api.greenlets import Until, WaitingGreenlet
+from orders_service.api.greenlets import Turns, Until, WaitingGreenlet
 from orders_service.orders.service import Placed, Placement
 from tests import patience
 
@@ -108,3 +108,34 @@ def test_an_order_that_waits_too_long_has_no_answer_and_a_later_one_disturbs_nob
     assert not greenlet.ready(), "a late answer went on with something else"
     beyond.set()
     assert greenlet.get(timeout=patience.seconds(5)) is None
+
+
+def test_one_greenlet_has_a_turn_at_a_time_and_first_turns_go_before_later_ones() -> None:
+    turns, order = Turns(), []
+
+    def takes(name: str, *, first: bool) -> None:
+        turns.take(first=first)
+        order.append(name)
+
+    greenlets = [
+        gevent.spawn(takes, name, first=first)
+        for name, first in (("holder", False), ("later", False), ("first", True), ("second", True))
+    ]
+    gevent.joinall(greenlets, timeout=10)
+
+    assert order == ["holder", "first", "second", "later"]
+
+
+def test_a_greenlet_that_ends_while_it_waits_for_a_turn_keeps_nobody_waiting() -> None:
+    turns, order = Turns(), []
+
+    def takes(name: str) -> None:
+        turns.take(first=True)
+        order.append(name)
+
+    holder, killed, last = (gevent.spawn(takes, name) for name in ("holder", "killed", "last"))
+    gevent.sleep(0)
+    killed.kill()
+    gevent.joinall([holder, last], timeout=10)
+
+    assert order == ["holder", "last"]

@@ -1,15 +1,17 @@
 """`GET …/orders`: the user's orders, oldest first, and nobody else's."""
 
+import json
 from datetime import datetime
 from urllib.parse import quote
 
 import pytest
 from sqlalchemy import insert
 
-from orders_service.api.pages import CHUNK, FREE
+from orders_service.api.pages import CHUNK, FIRST_CHUNK
 from orders_service.database import utc_now
 from orders_service.orders.order import Order, Status
 from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, assert_problem, at_once
+from tests.databases import Databases
 
 
 def test_a_user_without_orders_has_an_empty_list(api: Api) -> None:
@@ -121,7 +123,9 @@ def test_a_user_who_cannot_order_is_refused_on_every_route(api: Api, user: str, 
     assert_problem(response, 422, "invalid-fields", fields=("userId",))
 
 
-@pytest.mark.parametrize("limit", [None, 1000, CHUNK + FREE, CHUNK, FREE + 2, FREE + 1, FREE, FREE - 1])
+@pytest.mark.parametrize(
+    "limit", [None, 1000, CHUNK + FIRST_CHUNK, CHUNK, *range(FIRST_CHUNK - 1, FIRST_CHUNK + 3)]
+)
 def test_a_long_list_is_the_same_however_it_is_divided(api: Api, limit: int | None) -> None:
     ids = [f"order-{number}" for number in range(1203)]
     with api.databases.orders.begin() as connection:
@@ -146,6 +150,36 @@ def test_a_list_ends_with_its_last_full_page(api: Api) -> None:
 
     assert len(response.json or []) == 1000
     assert "Link" not in response.headers
+
+
+@pytest.mark.parametrize("limit", [5, 40])
+def test_pages_after_an_order_do_not_wait_for_each_other(databases: Databases, limit: int) -> None:
+    with Api.on(databases, API_THREADS="2") as api:
+        with databases.orders.begin() as connection:
+            connection.execute(insert(Order), [_row(f"order-{number}", utc_now()) for number in range(60)])
+
+        codes = at_once(30, lambda _: api.get(f"{ORDERS}?limit={limit}&after=order-3").status_code)
+
+    assert codes == [200] * 30
+
+
+def test_an_order_that_is_committed_while_a_page_is_read_moves_none_out_of_it(own_api: Api) -> None:
+    late = 30
+    with own_api.databases.orders.begin() as connection:
+        rows = [_row(f"order-{number}", utc_now()) | {"id": number + 1} for number in range(60)]
+        connection.execute(insert(Order), [row for row in rows if row["id"] != late + 1])
+
+    first = own_api.client.get(f"{ORDERS}?limit=41", buffered=False)
+    chunks = iter(first.iter_encoded())
+    text = next(chunks)
+    with own_api.databases.orders.begin() as connection:
+        connection.execute(insert(Order), [rows[late]])
+    text += b"".join(chunks)
+    link = first.headers["Link"].partition(">")[0].lstrip("<")
+    second = own_api.get(link).json or []
+
+    seen = [order["orderId"] for order in json.loads(text)] + [order["orderId"] for order in second]
+    assert seen == [f"order-{number}" for number in range(60)]
 
 
 def test_a_list_that_is_read_slowly_holds_no_connection(own_api: Api) -> None:
