@@ -81,7 +81,7 @@ class OrderPlaced(OrderEvent):
 
     @classmethod
     def from_data(cls, data: Data) -> "Event":
-        """The order, or an `InvalidOrder` if a value other than its ids is wrong."""
+        """The order, or an `InvalidOrder` if a value other than its ids is wrong or missing."""
         facts: dict[str, Any] = {
             "order_id": text(data, "orderId", TEXT_MAX),
             "product_id": text(data, "productId", PRODUCT_ID_MAX),
@@ -110,7 +110,7 @@ class OrderPlaced(OrderEvent):
 class InvalidOrder(OrderPlaced):
     """A placed order with a value that cannot be. It can be answered, and is refused.
 
-    Its `qty` is 0 if that is what is wrong.
+    Its `qty` is 0 if that is what is wrong or missing.
     """
 
     problem: str

@@ -1,8 +1,8 @@
 """What can be wrong with a record. Each of these is a dead letter; anything else is infrastructure.
 
 RecordError
-├── Unreadable          not one of our events: bytes, JSON, a field that is missing
-│   └── Invalid         one of our events, but a value in it is wrong
+├── Unreadable          not one of our events: bytes, JSON, an order id that is missing
+│   └── Invalid         one of our events, but another value in it is wrong or missing
 ├── Conflicting         the order was placed before, with other content
 ├── DataRefused         the database cannot hold its values
 └── HandlerFailed       our own handler raised, three times
@@ -25,7 +25,7 @@ class Unreadable(RecordError):
 
 
 class Invalid(Unreadable):
-    """The record is one of our events, and its producer put a value into it that cannot be."""
+    """The record is one of our events, and its producer put a wrong value into it, or left one out."""
 
     reason = "invalid"
     ours = False

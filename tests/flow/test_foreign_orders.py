@@ -13,9 +13,15 @@ MORE_THAN_IN_A_ROW = IN_A_ROW + 2
 
 
 def course(order_id: str, **fields: Any) -> bytes:
-    """An order as the course's order-service writes it: flat JSON, no headers."""
+    """An order as the course's order-service writes it: flat JSON, no headers. `...` leaves a field out."""
     value = {"productId": BERLIN, "qty": 1, "unitPrice": 1500, "totalPrice": 1500, "userId": "kim"}
-    return json.dumps(value | {"orderId": order_id} | fields).encode()
+    value |= {"orderId": order_id} | fields
+    return json.dumps({k: v for k, v in value.items() if v is not ...}).encode()
+
+
+def with_qty(order_id: str, number: str) -> bytes:
+    """An order with a `qty` that Python's `json` would not write."""
+    return course(order_id, qty="<number>").replace(b'"<number>"', number.encode())
 
 
 def send(flow: Flow, *values: bytes | None, headers: tuple[tuple[str, bytes | None], ...] = ()) -> None:
@@ -36,6 +42,7 @@ def answers(flow: Flow) -> dict[str, str]:
         {"qty": 2**31},
         {"qty": "3"},
         {"qty": None},
+        {"qty": ..., "unitPrice": ..., "totalPrice": ..., "userId": ...},
         {"unitPrice": -1, "totalPrice": -1},
         {"totalPrice": 7},
     ],
@@ -52,6 +59,18 @@ def test_orders_that_cannot_be_are_answered_and_stop_nobody(flow: Flow, wrong: d
     assert flow.dead_letters() == []
     assert flow.stock() == 99
     flow.assert_stock_adds_up()
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "9" * 5000], ids=lambda number: number[:9])
+def test_orders_of_an_impossible_number_are_answered_and_stop_nobody(flow: Flow, number: str) -> None:
+    send(flow, *(with_qty(f"bad-{n}", number) for n in range(MORE_THAN_IN_A_ROW)), course("good"))
+
+    flow.run()
+
+    assert answers(flow) == {f"bad-{n}": "invalid-order" for n in range(MORE_THAN_IN_A_ROW)} | {
+        "good": "reserved"
+    }
+    assert flow.dead_letters() == []
 
 
 def test_an_order_that_cannot_be_is_answered_again_when_it_comes_again(flow: Flow) -> None:
@@ -84,10 +103,12 @@ def test_the_answer_to_an_order_that_cannot_be_rejects_it(flow: Flow) -> None:
         course("bad", productId=""),
         course("bad", productId="a\x1b[2J"),
         course("bad", orderId="x" * 256),
+        course("bad", productId=...),
         course("bad", qty=-(2**31)),
+        with_qty("bad", "-" + "9" * 5000),
         None,
     ],
-    ids=["long", "empty", "control", "long order", "cancelled by too much", "tombstone"],
+    ids=["long", "empty", "control", "long order", "no product", "by too much", "by digits", "tombstone"],
 )
 def test_what_cannot_be_answered_is_kept_and_stops_nobody(flow: Flow, value: bytes | None) -> None:
     send(flow, *[value] * MORE_THAN_IN_A_ROW, course("good"))
