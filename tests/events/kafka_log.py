@@ -16,12 +16,12 @@ SECONDS = 30.0
 
 
 class Log:
-    """A topic of one partition and a group that reads it."""
+    """A topic, of one partition unless told otherwise, and a group that reads it."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, servers: str, partitions: int = 1) -> None:
         self.servers = servers
         self.topic, self.group = f"topic-{uuid.uuid4().hex}", f"group-{uuid.uuid4().hex}"
-        KafkaBroker(servers).create_topics([self.topic], TopicSpec(partitions=1))
+        KafkaBroker(servers).create_topics([self.topic], TopicSpec(partitions=partitions))
 
     def write(self, *numbers: int) -> None:
         with closing(KafkaBroker(self.servers).producer()) as producer:
@@ -40,13 +40,13 @@ class Log:
         broker = KafkaBroker(self.servers, instance=instance, skip_gap=skip_gap)
         return broker.subscribe(self.group, [self.topic])
 
-    def end_in(self, kind: str, *numbers: int) -> None:
+    def end_in(self, kind: str, *numbers: int, partition: int = 0) -> None:
         """Write in a transaction, and end it: *kind* is commit or abort."""
-        with self.transaction(*numbers) as producer:
+        with self.transaction(*numbers, partition=partition) as producer:
             getattr(producer, f"{kind}_transaction")()
 
     @contextmanager
-    def transaction(self, *numbers: int, name: str = "") -> Iterator[Any]:
+    def transaction(self, *numbers: int, name: str = "", partition: int = 0) -> Iterator[Any]:
         """A producer that has written in a transaction, which is open for up to 15 minutes."""
         producer = kafka.KafkaProducer(
             bootstrap_servers=self.servers,
@@ -57,7 +57,7 @@ class Log:
             producer.init_transactions()
             producer.begin_transaction()
             for number in numbers:
-                producer.send(self.topic, key=b"k", value=str(number).encode())
+                producer.send(self.topic, key=b"k", value=str(number).encode(), partition=partition)
             producer.flush()
             yield producer
 
@@ -76,10 +76,10 @@ class Log:
             at = kafka.OffsetAndMetadata(offset, metadata, -1)
             admin.alter_group_offsets(self.group, {TopicPartition(self.topic, 0): at})
 
-    def committed(self) -> Any:
+    def committed(self, partition: int = 0) -> Any:
         """The group's offset with its metadata."""
         with closing(kafka.KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
-            place = TopicPartition(self.topic, 0)
+            place = TopicPartition(self.topic, partition)
             return admin.list_group_offsets({self.group: [place]})[self.group][place]
 
     def trim(self, before: int) -> None:

@@ -5,11 +5,14 @@ import subprocess
 import time
 from contextlib import closing
 
+import kafka
 import pytest
 
 from lab import Lab
 from lab.java import class_path, jvm
+from orders_service.events.broker import Record
 from orders_service.events.errors import EventsGone
+from orders_service.events.kafka import positions
 from orders_service.events.kafka.broker import KafkaBroker
 from tests.events.kafka_log import Log, numbers, take
 
@@ -69,6 +72,32 @@ def test_a_group_passes_over_what_nobody_is_given(log: Log) -> None:
     log.trim(before=32)
     log.write(1)
     assert log.read(1) == [1]
+
+
+def test_a_group_passes_over_them_while_another_partition_has_records(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "GAPS_SECONDS", 0.2)
+    log = Log(lab.kafka.bootstrap, partitions=2)
+    held: list[int] = []
+    with closing(log.member()) as member, closing(kafka.KafkaProducer(bootstrap_servers=log.servers)) as busy:
+
+        def one_more() -> Record:
+            """Write a record to the first partition, and read it."""
+            busy.send(log.topic, value=b"0", partition=0)
+            busy.flush()
+            (record,) = take(member, 1)
+            return record
+
+        member.acknowledge([one_more()])
+        log.end_in("abort", *range(100, 130), partition=1)
+        deadline = time.monotonic() + SECONDS
+        while log.committed(partition=1).offset < 31:
+            assert time.monotonic() < deadline, "the aborted records are not passed over"
+            held.append(one_more().offset)
+
+    assert log.committed().offset == 1  # None of the others was acknowledged.
+    assert held == list(range(1, len(held) + 1))
 
 
 def test_offsets_behind_records_not_acknowledged_are_not_passed_over(log: Log) -> None:

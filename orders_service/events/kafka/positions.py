@@ -1,5 +1,6 @@
 """Where a member of a group reads: its offset in each partition, and the topic that the offset belongs to."""
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from orders_service.events.kafka.client import COMMIT_SECONDS, REQUEST_SECONDS, 
 # A partition that the group never read; one whose log no longer has the next offset.
 POSITION_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError)
 NO_TOPIC = UUID(int=0)
+GAPS_SECONDS = 5.0  # Between two looks for offsets that were passed over, while records come.
 
 log = structlog.get_logger()
 
@@ -39,6 +41,7 @@ class Positions:
         self._generation: tuple[str, int] = ("", -1)
         self._topics: dict[TopicPartition, str] = {}  # The id of the topic that is read; "" if unknown.
         self._committed: dict[TopicPartition, int] = {}
+        self._gaps_due = time.monotonic()
         self._open: dict[TopicPartition, int] = {}  # The offset behind records not acknowledged yet.
 
     @property
@@ -49,9 +52,9 @@ class Positions:
     def checked(self, records: Sequence[Record], generation: tuple[str, int]) -> list[Record]:
         """Those of *records* that belong to the topics that are read.
 
-        Without records it commits the offsets that were passed over: aborted records and the ends of
-        transactions, which no consumer sees. Otherwise the log could drop them, and the group would seem
-        to have missed events.
+        It also commits the offsets that were passed over: aborted records and the ends of transactions,
+        which no consumer sees. Otherwise the log could drop them, and the group would seem to have missed
+        events. While other partitions have records it does so every `GAPS_SECONDS`.
         """
         assigned = self._consumer.assignment()
         if generation != self._generation or assigned != self._topics.keys():
@@ -62,7 +65,7 @@ class Positions:
             self._begin_anew(changed)
         kept = [record for record in records if place_of(record) not in changed]
         self.hand_out(kept)
-        if not records:
+        if not records or time.monotonic() >= self._gaps_due:
             self._commit_gaps()
         return kept
 
@@ -162,6 +165,7 @@ class Positions:
 
     def _commit_gaps(self) -> None:
         """Commit offsets that were passed over without a record, where every record is acknowledged."""
+        self._gaps_due = time.monotonic() + GAPS_SECONDS
         positions = self._consumer._subscription.all_consumed_offsets()
         passed = {
             place: position.offset
