@@ -1,6 +1,7 @@
 """One Flask app for `/order-service` and `/catalog-service`, as behind the course's gateway."""
 
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import Readiness, health
 from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
-from orders_service.api.pages import TakeTurn
+from orders_service.api.pages import Turn
 from orders_service.api.problems import shortened
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
@@ -71,7 +72,7 @@ def create_app(
     settings: Settings,
     *,
     gather: Callable[[], object] = lambda: None,
-    take_turn: TakeTurn = lambda *, first: None,
+    turn: Turn = lambda *, first: nullcontext(),
     waiting: Callable[[Placement], Waiting] = Waiting,
 ) -> Flask:
     """An application with its own engines; make it after a fork, not before. The rest: see `Committer`."""
@@ -81,7 +82,7 @@ def create_app(
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
-        TAKE_TURN=take_turn,  # What a long request calls before each piece of its work.
+        TURN=turn,  # A long request does each piece of its work in one.
         OUTBOX=wiring.orders_outbox(settings),
         SQLALCHEMY_BINDS={
             None: settings.orders_database_url,

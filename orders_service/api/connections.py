@@ -11,7 +11,7 @@ import gevent
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from orders_service.api.body import BODY_MAX
-from orders_service.api.greenlets import take_turn
+from orders_service.api.greenlets import turn
 
 # Seconds that a client may take; the worker looks at them once a second.
 FIRST_SECONDS = 10  # From the connection to the first byte of its first request.
@@ -217,7 +217,8 @@ class Connection:
             return
         self._units += 1
         if self._units > UNITS_IN_A_ROW:
-            take_turn(first=False)
+            with turn(first=False):
+                pass
 
 
 class Connections:

@@ -2,6 +2,8 @@
 
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import gevent
@@ -85,13 +87,15 @@ class Turns:
         self._first: deque[Waiter] = deque()
         self._later: deque[Waiter] = deque()
 
-    def take(self, *, first: bool) -> None:
-        """Wait for a turn. *first*: this request has not had one yet."""
+    @contextmanager
+    def take(self, *, first: bool) -> Iterator[None]:
+        """A turn, which lasts as long as the block. *first*: this request has not had one yet."""
         if self._taken:
             self._wait(self._first if first else self._later)
         self._taken = True
         try:
             gather()
+            yield
         finally:
             self._pass_on()
 
@@ -114,4 +118,4 @@ class Turns:
             gevent.get_hub().loop.run_callback(queue.popleft().switch, None)
 
 
-take_turn = Turns().take
+turn = Turns().take

@@ -5,6 +5,8 @@ transaction is open. No more than one chunk is in memory, however slowly the cli
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -23,10 +25,35 @@ log = structlog.get_logger()
 Shown = Callable[[Row[Any]], dict[str, Any]]
 
 
-class TakeTurn(Protocol):
-    """What a long request calls before each piece of its work, so that others are served."""
+class Turn(Protocol):
+    """Lets others be served first, and then one long request at a time for as long as the block lasts."""
 
-    def __call__(self, *, first: bool) -> object: ...
+    def __call__(self, *, first: bool) -> AbstractContextManager[object]: ...
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a page as JSON, without the brackets of the list."""
+
+    json: bytes
+    rows: int
+    last: int  # The `id` of the last row.
+
+
+@dataclass(frozen=True)
+class Page:
+    """The rows after *after*: as many as are *left* or, when another page follows, all *up_to* its last row.
+
+    A row before that one that is committed meanwhile belongs to this page: the next starts after *up_to*.
+    """
+
+    after: int
+    left: int
+    up_to: int | None
+
+    def behind(self, chunk: Chunk) -> "Page":
+        """What is left of it after *chunk*."""
+        return Page(chunk.last, self.left - chunk.rows, self.up_to)
 
 
 class Listing:
@@ -43,35 +70,32 @@ class Listing:
         if len(rows) <= FIRST_CHUNK or limit == FIRST_CHUNK:
             following = link(rows[limit - 1]) if len(rows) > limit else None
             return _linked(jsonify([self._shown(row) for row in rows[:limit]]), following)
-        take_turn = current_app.config["TAKE_TURN"]
-        take_turn(first=True)
-        last = self._last(after, limit)
-        chunks = _cut_short(self._chunks(rows, limit, last, take_turn))
+        turn: Turn = current_app.config["TURN"]
+        with turn(first=True):
+            last = self._last(after, limit)
+            page = Page(after, limit, last and last.id)
+            chunk = self._chunk(page)
+        chunks = _cut_short(self._chunks(page, chunk, turn))
         response = current_app.response_class(chunks, mimetype="application/json")
         return _linked(response, None if last is None else link(last))
 
-    def _chunks(
-        self, rows: Sequence[Row[Any]], limit: int, last: Row[Any] | None, take_turn: TakeTurn
-    ) -> Iterator[bytes]:
-        """The page as JSON, which begins with *rows* and ends with *last*, or after *limit* rows.
-
-        A row before *last* that is committed meanwhile belongs to this page: the next starts after *last*.
-        """
-        rows = [row for row in rows if last is None or row.id <= last.id]
-        yield b"[" + self._json(rows)
-        left = limit - len(rows)
-        while left > 0 or last is not None:
-            up_to = last and last.id
-            rows = self._read(rows[-1].id, CHUNK if last else min(left, CHUNK), up_to=up_to)
-            if not rows:
-                break
-            yield b"," + self._json(rows)
-            left -= len(rows)
-            take_turn(first=False)
+    def _chunks(self, page: Page, chunk: Chunk | None, turn: Turn) -> Iterator[bytes]:
+        """The page as JSON, which begins with *chunk*."""
+        opening = b"["
+        while chunk:
+            yield opening + chunk.json
+            opening, page = b",", page.behind(chunk)
+            with turn(first=False):
+                chunk = self._chunk(page)
         yield b"]\n"
 
-    def _json(self, rows: Sequence[Row[Any]]) -> bytes:
-        return orjson.dumps([self._shown(row) for row in rows])[1:-1]
+    def _chunk(self, page: Page) -> Chunk | None:
+        """The next rows of the page; None at its end."""
+        most = CHUNK if page.up_to is not None else min(CHUNK, page.left)
+        rows = self._read(page.after, most, up_to=page.up_to) if most > 0 else []
+        if not rows:
+            return None
+        return Chunk(orjson.dumps([self._shown(row) for row in rows])[1:-1], len(rows), rows[-1].id)
 
     def _last(self, after: int, limit: int) -> Row[Any] | None:
         """The last row of the page, if another follows it."""

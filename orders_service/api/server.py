@@ -16,7 +16,7 @@ from gunicorn.http.errors import ParseException
 from orders_service import logs, wiring
 from orders_service.api.app import create_app
 from orders_service.api.connections import IDLE_SECONDS
-from orders_service.api.greenlets import WaitingGreenlet, gather, take_turn
+from orders_service.api.greenlets import WaitingGreenlet, gather, turn
 from orders_service.api.problems import problem
 from orders_service.api.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from orders_service.api.run_worker import RunWorker
@@ -75,7 +75,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         if self._greenlets:
-            app = create_app(self._settings, gather=gather, take_turn=take_turn, waiting=WaitingGreenlet)
+            app = create_app(self._settings, gather=gather, turn=turn, waiting=WaitingGreenlet)
         else:
             app = create_app(self._settings)
         app.register_error_handler(ParseException, _on_broken_chunks)

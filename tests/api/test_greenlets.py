@@ -114,8 +114,8 @@ def test_one_greenlet_has_a_turn_at_a_time_and_first_turns_go_before_later_ones(
     turns, order = Turns(), []
 
     def takes(name: str, *, first: bool) -> None:
-        turns.take(first=first)
-        order.append(name)
+        with turns.take(first=first):
+            order.append(name)
 
     greenlets = [
         gevent.spawn(takes, name, first=first)
@@ -130,8 +130,8 @@ def test_a_greenlet_that_ends_while_it_waits_for_a_turn_keeps_nobody_waiting() -
     turns, order = Turns(), []
 
     def takes(name: str) -> None:
-        turns.take(first=True)
-        order.append(name)
+        with turns.take(first=True):
+            order.append(name)
 
     holder, killed, last = (gevent.spawn(takes, name) for name in ("holder", "killed", "last"))
     gevent.sleep(0)

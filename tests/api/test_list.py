@@ -164,12 +164,12 @@ def test_pages_after_an_order_do_not_wait_for_each_other(databases: Databases, l
 
 
 def test_an_order_that_is_committed_while_a_page_is_read_moves_none_out_of_it(own_api: Api) -> None:
-    late = 30
+    late = 150
     with own_api.databases.orders.begin() as connection:
-        rows = [_row(f"order-{number}", utc_now()) | {"id": number + 1} for number in range(60)]
+        rows = [_row(f"order-{number}", utc_now()) | {"id": number + 1} for number in range(300)]
         connection.execute(insert(Order), [row for row in rows if row["id"] != late + 1])
 
-    first = own_api.client.get(f"{ORDERS}?limit=41", buffered=False)
+    first = own_api.client.get(f"{ORDERS}?limit=200", buffered=False)
     chunks = iter(first.iter_encoded())
     text = next(chunks)
     with own_api.databases.orders.begin() as connection:
@@ -179,7 +179,7 @@ def test_an_order_that_is_committed_while_a_page_is_read_moves_none_out_of_it(ow
     second = own_api.get(link).json or []
 
     seen = [order["orderId"] for order in json.loads(text)] + [order["orderId"] for order in second]
-    assert seen == [f"order-{number}" for number in range(60)]
+    assert seen == [f"order-{number}" for number in range(300)]
 
 
 def test_a_list_that_is_read_slowly_holds_no_connection(own_api: Api) -> None:

@@ -81,6 +81,18 @@ def _slow_heads(attacker: Attacker) -> None:
     attacker.trickle(b"X-Slow: " + b"x" * 1000, every=2)
 
 
+@attack("a flow of half heads", 300)
+def _half_heads(attacker: Attacker) -> None:
+    attacker.socket.sendall(POST)
+    gevent.sleep(0.5)
+
+
+@attack("idle after one request", 1100)
+def _idle(attacker: Attacker) -> None:
+    attacker.socket.sendall(LIVE)
+    attacker.hold()
+
+
 @attack("slow bodies", 1100)
 def _slow_bodies(attacker: Attacker) -> None:
     attacker.socket.sendall(POST + b"Content-Length: 60\r\n\r\n{")
