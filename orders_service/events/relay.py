@@ -87,7 +87,9 @@ class Relay:
         with self._engine.connect() as connection:
             under_way = [name for name, lane in self._lanes.items() if lane.rows]
             names = list(dict.fromkeys([*self._pending_lanes(connection), *under_way]))
-            patience = self._lease_seconds / 3 if len(names) == 1 else PATIENCE_SECONDS
+            # A lane that has failed is not waited for: an event of another lane may come meanwhile.
+            alone = len(names) == 1 and not any(lane.failures for lane in self._lanes.values())
+            patience = self._lease_seconds / 3 if alone else PATIENCE_SECONDS
             busy = [self._relay(connection, name, patience) for name in names]
             return any(busy)
 

@@ -412,6 +412,24 @@ def test_a_missing_topic_costs_a_producer_seconds_and_no_other_topic_its_records
     assert took < patience.seconds(2)
 
 
+def test_a_topic_that_is_still_missing_holds_up_nobody(
+    broker: Broker, producer: Producer, topic: str
+) -> None:
+    missing = unique("missing")
+    send(producer, numbered(missing, 1))
+
+    waiting = producer.send(numbered(missing, 500))
+    producer.wait(waiting, seconds=0)
+    deliver(producer, numbered(topic, 10))
+    while not producer.wait(waiting, seconds=1):
+        pass
+    broker.create_topics([missing], TopicSpec(partitions=1))
+    deliver(producer, numbered(missing, 10))
+
+    assert {str(delivery.error) for delivery in waiting} == {str(TopicMissing(missing))}
+    assert not any(delivery.for_good for delivery in waiting)
+
+
 def test_a_subscription_names_a_missing_topic_and_goes_on_when_it_is_created(
     broker: Broker, producer: Producer, topic: str, group: str
 ) -> None:

@@ -1,5 +1,6 @@
 """What is sent, and what became of it."""
 
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -44,6 +45,36 @@ class Sent(Delivery):
     alone: bool = False
 
 
+class Probe:
+    """Asks for a topic's partitions on a thread and a client of its own, so that nobody waits for it."""
+
+    def __init__(self, producer: "KafkaProducer", topic: str) -> None:
+        self.error: BrokerError | None = None
+        self._thread = threading.Thread(target=self._ask, args=(producer, topic), name="probe", daemon=True)
+        self._thread.start()
+
+    def over(self, seconds: float) -> bool:
+        """Whether it has an answer, within *seconds*."""
+        self._thread.join(max(0.0, seconds))
+        return not self._thread.is_alive()
+
+    def _ask(self, producer: "KafkaProducer", topic: str) -> None:
+        try:
+            producer.know(topic)
+        except BrokerError as error:
+            self.error = error
+        finally:
+            producer.close()
+
+
+@dataclass
+class Asked(Sent):
+    """A delivery that waits for a *probe*: its topic was missing the last time."""
+
+    record: Outgoing | None = None
+    probe: Probe | None = None
+
+
 class KafkaProducer:
     """An idempotent producer. Its client is replaced after any failure in which that had a part.
 
@@ -55,9 +86,14 @@ class KafkaProducer:
         self._max_request_bytes = max_request_bytes
         self._client: Any = None
         self._suspect: set[str] = set()
+        self._missing: set[str] = set()
 
     def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
         topics = {record.topic for record in records}
+        if not self._missing.isdisjoint(topics):
+            # Only the first time does a missing topic hold up the others, for a second.
+            probe = Probe(KafkaProducer(self._servers, self._max_request_bytes), records[0].topic)
+            return [Asked(topic=record.topic, record=record, probe=probe) for record in records]
         if self._suspect.isdisjoint(topics):
             return self._hand_over(records)
         # The broker refused a record, and the client blamed all that were on their way. So one by one.
@@ -76,12 +112,14 @@ class KafkaProducer:
 
     def wait(self, deliveries: Sequence[Delivery], *, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
+        if not self._answer([d for d in deliveries if isinstance(d, Asked) and d.probe], deadline):
+            return False
         for delivery in deliveries:
             if isinstance(delivery, Sent) and delivery.open:
                 self._settle(delivery, deadline)
         if any(delivery.open for delivery in deliveries):
             return False
-        if any(isinstance(delivery, Sent) and delivery.error for delivery in deliveries):
+        if any(isinstance(one, Sent) and one.future and one.error for one in deliveries):
             self.close()
         return True
 
@@ -89,6 +127,27 @@ class KafkaProducer:
         client, self._client = self._client, None
         if client:
             end(lambda: _close_producer(client))
+
+    def know(self, topic: str) -> None:
+        """Learn the partitions of *topic*; raises `TopicMissing` or another `BrokerError`."""
+        self._knowing(topic)
+
+    def _answer(self, asked: Sequence[Asked], deadline: float) -> bool:
+        """Send what waits for a probe, or fail it. False if the probe has no answer yet."""
+        for probe in {delivery.probe for delivery in asked if delivery.probe}:
+            if not probe.over(deadline - time.monotonic()):
+                return False
+        if not asked:
+            return True
+        errors = [delivery.probe.error for delivery in asked if delivery.probe]
+        if error := next(filter(None, errors), None):
+            outcomes: Sequence[Delivery] = [Delivery(error=error) for _ in asked]
+        else:
+            self._missing -= {delivery.topic for delivery in asked}
+            outcomes = self.send([delivery.record for delivery in asked if delivery.record])
+        for delivery, outcome in zip(asked, outcomes, strict=True):
+            vars(delivery).update(vars(outcome), probe=None)
+        return True
 
     def _hand_over(self, records: Sequence[Outgoing], *, alone: bool = False) -> list[Delivery]:
         deliveries: list[Delivery] = []
@@ -121,6 +180,7 @@ class KafkaProducer:
             silence = self._client.metrics()["producer-metrics"]["metadata-age"]
             self.close()  # It would ask for this topic ten times a second, for as long as it lives.
             if isinstance(error, KafkaTimeoutError) and silence < METADATA_SECONDS:
+                self._missing.add(topic)
                 raise TopicMissing(topic) from error
             raise BrokerError(str(error)) from error
         return self._client
