@@ -238,7 +238,7 @@ def _answer(event: OrderEvent, decision: Decision) -> Event | None:
         return StockRejected(
             order_id=event.order_id,
             product_id=event.product_id,
-            qty=event.qty,
+            qty=max(1, event.qty),  # An older status-consumer cannot read the 0 of an `InvalidOrder`.
             reason=decision.reason or "",
             traceparent=event.traceparent,
         )

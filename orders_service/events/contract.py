@@ -188,7 +188,7 @@ class StockReserved(Event):
 class StockRejected(Event):
     """No piece is set aside for an order, and *reason* says why. The order is to be rejected.
 
-    `qty` is 0 if the order's was no number of pieces.
+    `qty` is 1 if the order's was no number of pieces. 0 is read, too.
     """
 
     type = "stock.rejected.v1"

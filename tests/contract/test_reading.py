@@ -90,6 +90,12 @@ def test_three_fields_are_enough() -> None:
     assert event == OrderPlaced(order_id="o", product_id=BERLIN, qty=1)
 
 
+def test_a_rejection_of_no_pieces_is_read() -> None:
+    event = read("stock.rejected.v1", json.dumps(STOCK | {"qty": 0}).encode())
+
+    assert event == StockRejected(order_id="o", product_id=BERLIN, qty=0, reason="discarded")
+
+
 def test_extra_keys_are_ignored() -> None:
     event = read(None, written(colour="red", nested={"qty": -1}, createdAt=None))
 

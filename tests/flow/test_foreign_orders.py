@@ -80,8 +80,9 @@ def test_an_order_that_cannot_be_is_answered_again_when_it_comes_again(flow: Flo
     send(flow, course("bad", qty=0))
     flow.run()
 
-    assert len(flow.records(flow.settings.stock_topic)) == 2
-    assert answers(flow) == {"bad": "invalid-order"}
+    sent = [json.loads(record.value or b"") for record in flow.records(flow.settings.stock_topic)]
+    # Not 0: the status-consumer of an earlier version, which may run meanwhile, needs at least 1.
+    assert [(answer["reason"], answer["qty"]) for answer in sent] == [("invalid-order", 1)] * 2
     assert flow.dead_letters() == []
 
 
