@@ -61,6 +61,8 @@ PIECES = (
         "END; ",
         "COMMIT; ",
         "DELETE FROM orders; ",
+        " RETURNING ",
+        " RETURNING id",
         "{fn now()}",
         "\\0",
         "%",

@@ -195,6 +195,24 @@ def test_inserts_of_a_session_that_was_reset_are_refused_before_the_first(url: s
     engine.dispose()
 
 
+@pytest.mark.parametrize("statement", ["INSERT INTO", "UPDATE", "DELETE FROM"])
+def test_a_value_does_not_switch_the_refusal_off(url: str, statement: str) -> None:
+    rest = {
+        "INSERT INTO": "orders (order_id, reason) VALUES ('x', %s)",
+        "UPDATE": "orders SET reason = %s",
+        "DELETE FROM": "orders WHERE reason <> %s OR order_id = 'innocent'",
+    }
+    engine = wiring.engine(url, pool_size=1)
+    with engine.connect() as connection:
+        reset(connection.connection.dbapi_connection)
+        with pytest.raises(OperationalError, match="was reset"):
+            connection.exec_driver_sql(f"{statement} {rest[statement]}", (" RETURNING '' RETURNING id",))
+
+    with Session(engine) as session:
+        assert session.scalars(select(Order.reason).where(Order.order_id == "innocent")).all() == [None]
+    engine.dispose()
+
+
 @pytest.mark.parametrize("kind", [SoonMade, OneTrip])
 def test_a_reset_is_noticed_by_the_next_answer(url: str, kind: type[SoonMade]) -> None:
     engine = wiring.engine(url, pool_size=1, one_trip=kind is OneTrip)
