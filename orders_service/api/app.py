@@ -125,7 +125,7 @@ def refuse_broken_address() -> None:
     if "#" in target:
         raise BadRequest("A request target has no fragment.")
     if target.startswith("//") or ("%2" in target and _hides_a_slash(target)):
-        raise NotFound
+        raise NotFound("There is no such address. A slash within a name cannot be sent.")
     if request.environ["QUERY_STRING"] and request.endpoint not in UNCHECKED:
         _check_parameters(PARAMETERS.get(request.endpoint or "", ()))
 

@@ -4,11 +4,13 @@ import json
 from typing import Any, NoReturn
 
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
 from orders_service.api.problems import InvalidBody, InvalidFields
 
-BODY_MAX = 64 * 1024
+BODY_MAX = 64 * 1024  # Bytes.
+BODY_SECONDS = 10  # From the end of the head to the end of the body.
+SLOW_BODY = f"Send the body within {BODY_SECONDS} s."
 
 
 def read_object(request: Request) -> dict[str, Any]:
@@ -23,6 +25,9 @@ def read_object(request: Request) -> dict[str, Any]:
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
         raise UnsupportedMediaType(f"JSON is UTF-8; this was {charset}.")
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity")
+    if coding.strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body without a Content-Encoding.")
     text = _whole(request)
     if not text.strip():
         raise InvalidBody("The body is empty.")
@@ -48,6 +53,8 @@ def _whole(request: Request) -> bytes:
             if not more:
                 break
             data += more
+    except TimeoutError as error:
+        raise RequestTimeout(SLOW_BODY) from error
     except OSError as error:
         raise InvalidBody("The body did not come whole.") from error
     if len(data) > BODY_MAX:

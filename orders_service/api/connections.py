@@ -10,14 +10,13 @@ from typing import Any
 import gevent
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from orders_service.api.body import BODY_MAX
+from orders_service.api.body import BODY_MAX, BODY_SECONDS, SLOW_BODY
 from orders_service.api.greenlets import turn
 
 # Seconds that a client may take; the worker looks at them once a second.
 FIRST_SECONDS = 10  # From the connection to the first byte of its first request.
 IDLE_SECONDS = 75  # From an answer to the first byte of the next request.
 HEAD_SECONDS = 10  # From the first byte of a request to the end of its head.
-BODY_SECONDS = 10  # From the end of the head to the end of the body.
 ANSWER_SECONDS = 20  # From the first to the last byte of the answer.
 LINGER_SECONDS = 1  # For a client to read an answer that was sent before its request was read.
 STOP_SECONDS = 2  # A process that stops still answers requests that are on their way to it.
@@ -191,7 +190,7 @@ class Connection:
             return HangUp()
         if self.stage == Stage.HEAD:
             return HeadTooSlow()
-        return RequestTimeout() if self.stage == Stage.BODY else HangUp()
+        return RequestTimeout(SLOW_BODY) if self.stage == Stage.BODY else HangUp()
 
     def _enter(self, stage: Stage, seconds: float) -> None:
         self.stage, self._bytes = stage, 0

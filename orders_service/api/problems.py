@@ -9,7 +9,13 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
 
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.catalog.errors import ProductNotFound
@@ -116,6 +122,10 @@ def _http(error: HTTPException) -> Response:
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     detail = error.description
+    if type(error) is NotFound and detail == NotFound.description:
+        detail = "There is no such address. README.md has a table of those that there are."
+    if isinstance(error, MethodNotAllowed):
+        detail = f"This address allows {', '.join(sorted(error.valid_methods or ()))}."
     if isinstance(error, RequestEntityTooLarge):
         detail = f"The body may have {current_app.config['MAX_CONTENT_LENGTH']} bytes at most."
     response = problem(error.code or 500, error.name.lower().replace(" ", "-"), error.name, detail)

@@ -7,9 +7,11 @@ from gunicorn.http.errors import (
     LimitRequestHeaders,
     LimitRequestLine,
     ParseException,
+    UnsupportedTransferCoding,
 )
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
+from orders_service.api.body import SLOW_BODY
 from orders_service.api.connections import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
 from orders_service.api.problems import PROBLEM_TYPE, problem_body
 
@@ -24,7 +26,9 @@ KNOWN: list[tuple[type[Exception], HTTPStatus, str]] = [
     (LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
     (LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG, f"A request line may have {LINE_BYTES} bytes."),
     (ExpectationFailed, HTTPStatus.EXPECTATION_FAILED, "Only `Expect: 100-continue` is known."),
-    (RequestTimeout, HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time."),
+    # RFC 9112 suggests 501. But it is the client's to mend, and a 5xx would be counted as a fault of ours.
+    (UnsupportedTransferCoding, HTTPStatus.BAD_REQUEST, "Only `Transfer-Encoding: chunked` is known."),
+    (RequestTimeout, HTTPStatus.REQUEST_TIMEOUT, SLOW_BODY),
     (RequestEntityTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     (ParseException, HTTPStatus.BAD_REQUEST, "This is not a valid HTTP/1.1 request."),
 ]

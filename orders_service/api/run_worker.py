@@ -6,7 +6,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from orders_service.api.connections import BODY_SECONDS
+from orders_service.api.body import BODY_SECONDS
 from orders_service.api.refusals import refusal_of
 
 STOP_SECONDS = 0.5  # For requests in flight, and idle connections, when it is told to stop.

@@ -122,4 +122,10 @@ def main() -> None:
         wiring.assert_created(url)
     logs.configure(settings.log_level)
     assert_free(settings.api_host, settings.api_port)
-    serve(settings, greenlets=True, worker_exit=_thaw)
+    address = f"{settings.api_host}:{settings.api_port}"
+    serve(
+        settings,
+        greenlets=True,
+        worker_exit=_thaw,
+        when_ready=lambda _: log.info("listening", address=address, workers=settings.api_workers),
+    )

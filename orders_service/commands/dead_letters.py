@@ -133,6 +133,8 @@ def discard(
 
 
 def _check(place: Place | None, everything: bool, reason: str | None) -> None:
+    if place and (everything or reason):
+        raise click.UsageError("PLACE names one: leave out --all and --reason.")
     if not (place or everything or reason):
         raise click.UsageError("Say which: PLACE, --all or --reason.")
 

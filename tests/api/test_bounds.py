@@ -13,9 +13,9 @@ import gevent
 import pytest
 
 from orders_service.api import connections
+from orders_service.api.body import BODY_SECONDS
 from orders_service.api.connections import (
     ANSWER_SECONDS,
-    BODY_SECONDS,
     FIRST_SECONDS,
     HEAD_SECONDS,
     Connections,

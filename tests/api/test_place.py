@@ -467,3 +467,11 @@ def test_a_user_that_no_address_can_name_is_refused(api: Api, user: str) -> None
 
     assert_problem(response, 422, "invalid-fields", fields=("userId",))
     assert_nothing_written(api)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "nonsense"])
+def test_a_body_that_says_it_is_coded_is_refused(api: Api, coding: str) -> None:
+    response = api.place(headers={"Content-Encoding": coding})
+
+    assert_problem(response, 415, "unsupported-media-type")
+    assert_nothing_written(api)

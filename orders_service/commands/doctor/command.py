@@ -80,7 +80,7 @@ def _port(settings: Settings) -> Finding:
         return wrong(f"{host}:{port} is another program's", f"stop it, or API_PORT={port + 1}")
     except click.ClickException as error:
         return wrong(error.message, "see API_HOST")
-    return fine(f"{host}:{port} is free; no API runs on this machine")
+    return fine(f"nothing listens on {host}:{port}; an API may run elsewhere")
 
 
 def _is_ours(host: str, port: int) -> bool:
