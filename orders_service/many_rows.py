@@ -6,7 +6,12 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Dialect, FromClause, Table
 
-ROWS_MAX = 500  # Of one INSERT: MariaDB hangs up on one of more than 16 MB.
+# Of one INSERT: MariaDB closes the connection for one longer than `max_allowed_packet`, which may be 1 MiB.
+ROWS_MAX = 500
+BYTES_MAX = 900_000
+# Of one character, at most: four in UTF-8 or one in ASCII, and each may be written as two hexadecimal digits.
+CHARACTER_BYTES, ASCII_BYTES = 8, 2
+VALUE_BYTES = 24  # Of a number, or around a text.
 PLAIN = re.compile(r"[\w./ -]*", re.ASCII)  # Text that means the same in every mode, and to the driver.
 
 Value = str | int | None
@@ -49,7 +54,7 @@ class ManyRows(Generic[T]):
             for thing in some:
                 values += [get(thing) for get in self._getters]
                 values += rest
-            connection.exec_driver_sql(head + ", ".join([row] * len(some)), tuple(values))
+            _insert(connection, head, row, values, len(some))
 
     def _check(self) -> None:
         """Refuse columns that the table does not have, and a row that would lack one that it needs."""
@@ -75,3 +80,24 @@ class ManyRows(Generic[T]):
             head = f"INSERT INTO {quote(self._table.name)} ({', '.join(map(quote, self._names))}) VALUES "
             self._statements[dialect.name] = head, f"({', '.join(row)})"
         return self._statements[dialect.name]
+
+
+def _insert(connection: Connection, head: str, row: str, values: Sequence[Value], rows: int) -> None:
+    """Insert *rows* rows, in halves where they may be too long for one statement."""
+    if rows > 1 and _is_long(values):
+        half = rows // 2
+        middle = half * (len(values) // rows)
+        _insert(connection, head, row, values[:middle], half)
+        _insert(connection, head, row, values[middle:], rows - half)
+    else:
+        connection.exec_driver_sql(head + ", ".join([row] * rows), tuple(values))
+
+
+def _is_long(values: Sequence[Value]) -> bool:
+    """Whether *values* may take more than `BYTES_MAX` in a statement."""
+    most = BYTES_MAX - VALUE_BYTES * len(values)
+    # Nearly always enough, and soon counted.
+    if CHARACTER_BYTES * sum([len(value) for value in values if type(value) is str]) <= most:
+        return False
+    texts = [value for value in values if isinstance(value, str)]
+    return sum(len(text) * (ASCII_BYTES if text.isascii() else CHARACTER_BYTES) for text in texts) > most

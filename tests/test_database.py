@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
+import pymysql
 import pytest
 from sqlalchemy import Connection, Engine, Integer, Text, event, select
 from sqlalchemy.exc import IntegrityError
@@ -60,6 +61,39 @@ def test_many_rows_are_written_as_they_are(engine: Engine) -> None:
         THINGS.write(connection, rows)
 
     assert things(engine) == [(number, "lamp", key, 1) for number, key in rows]
+
+
+@pytest.mark.parametrize("text", ["x" * 4000, "\\" * 2000, "é\\" * 600, "😀\\" * 500], ids=ascii)
+def test_long_rows_are_written_in_several_statements(
+    engine: Engine, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = [0]
+    query = pymysql.Connection.query
+
+    def measured(self: Any, sql: Any, unbuffered: bool = False) -> int:
+        longest.append(len(sql))
+        return query(self, sql, unbuffered)
+
+    monkeypatch.setattr(pymysql.Connection, "query", measured)
+    rows = [(number, text) for number in range(ROWS_MAX)]
+
+    with engine.begin() as connection:
+        THINGS.write(connection, rows)
+
+    assert things(engine) == [(number, "lamp", key, 1) for number, key in rows]
+    assert max(longest) < 2**20  # The least `max_allowed_packet` that is supported.
+
+
+def test_a_row_that_is_long_by_itself_is_one_statement(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders_service.many_rows.BYTES_MAX", 1000)
+    rows = [(number, "x" * 1000) for number in range(3)]
+
+    with engine.begin() as connection:
+        THINGS.write(connection, rows)
+
+    assert [len(str(key)) for _, _, key, _ in things(engine)] == [1000] * 3
 
 
 def test_no_rows_are_no_statement(engine: Engine) -> None:
