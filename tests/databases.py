@@ -47,13 +47,21 @@ class Databases:
 
 
 def close_engines(app: Flask) -> None:
-    """Close every connection of an application, once nobody uses one of a file any more."""
+    """Close every connection of an application.
+
+    A connection to a file that is opened or given back later would stay open, so those are awaited.
+    """
+    readiness, metrics = app.extensions["readiness"], app.extensions["metrics"]
+    of_files = [name for name, engine in readiness.engines.items() if engine.dialect.name == "sqlite"]
+    asked = [readiness._questions[f"{name}Database"] for name in of_files]
+    if len(of_files) == len(readiness.engines):
+        asked.append(metrics)
+    await_true(lambda: all(question._answered is None for question in asked), "every question is answered")
     with app.app_context():
-        engines = [*db.engines.values(), *app.extensions["readiness"].engines.values()]
+        engines = [*db.engines.values(), *readiness.engines.values()]
+    pools = [engine.pool for engine in engines if engine.dialect.name == "sqlite"]
+    await_true(lambda: not any(pool.checkedout() for pool in pools), "every connection is given back")
     for engine in engines:
-        # A connection that comes back later would not be closed. On SQLite each comes back soon.
-        if engine.dialect.name == "sqlite":
-            await_true(lambda pool=engine.pool: pool.checkedout() == 0, "its connections are given back")  # type: ignore[misc]
         engine.dispose()
 
 
