@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from orders_service.commands.doctor.finding import Finding, fine, wrong
 
-# MariaDB's default. A dead letter of 1 MiB takes twice as much as text in a statement; INSERTs of many rows take less.
+# MariaDB's default. A dead letter of 1 MiB takes up to twice that in a statement; nothing else takes as much.
 PACKET_BYTES = 16_777_216
 
 
