@@ -42,6 +42,20 @@ def end(command: Callable[[], object]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def open_closed_streams() -> None:
+    """Let what is written to a closed stderr go nowhere, and let no file take the number of a closed stream.
+
+    A database file with the number 2 would be written to by whatever reports an error.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # The lowest number that is free.
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
+
+
 def let_every_text_be_written() -> None:
     """Let stdout and stderr write `?` for a character that their encoding does not have; `x` for ✘."""
     codecs.register(_find_ascii)
@@ -118,6 +132,8 @@ def _setting_for(option: str) -> str:
 def _told(error: Exception) -> tuple[int, str]:
     """The exit code and the text for an error that is not click's."""
     # Loaded only now: a list of the commands needs neither settings nor databases.
+    import sqlite3  # noqa: PLC0415
+
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     from orders_service import wiring  # noqa: PLC0415
@@ -130,6 +146,6 @@ def _told(error: Exception) -> tuple[int, str]:
     if isinstance(error, DBAPIError):
         advice = ". Run: orders-service migrate" if wiring.is_not_migrated(error) else ""
         return FAILED, f"Error: the database refused: {error.orig}{advice}"
-    if isinstance(error, OSError | BrokerError):
+    if isinstance(error, OSError | BrokerError | sqlite3.Error):
         return FAILED, f"Error: {error}"
     return FAILED, "".join(traceback.format_exception(error)).rstrip()

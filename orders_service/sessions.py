@@ -14,6 +14,8 @@ from sqlalchemy.pool import PoolResetState
 
 from orders_service.one_trip import OURS, SQL_MODE, SoonMade
 
+HANDSHAKE_SECONDS = 10  # For a server that accepts a connection and says nothing.
+
 # A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
 DENIED = frozenset({1044, 1142, 1143})
 # A syntax error: our statements are fixed, so the session is no longer in the mode that we set.
@@ -38,6 +40,18 @@ def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
     return "SET " + ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
+def _connect(kind: type[SoonMade], arguments: Any, options: Any) -> SoonMade:
+    """A connection whose handshake has an end, though its statements may have none."""
+    password, seconds = options.get("password"), options.get("read_timeout")
+    if isinstance(password, str):
+        password = password.encode()  # PyMySQL would encode it as Latin-1; MariaDB compares UTF-8.
+    connection = kind(
+        *arguments, **options | {"password": password, "read_timeout": seconds or HANDSHAKE_SECONDS}
+    )
+    connection._read_timeout = seconds  # type: ignore[attr-defined]
+    return connection
+
+
 def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
     """Let *engine* make connections of this *kind*, and judge their errors."""
 
@@ -49,12 +63,14 @@ def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
     @event.listens_for(engine, "do_connect")
     def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> SoonMade:
         try:
-            return kind(*arguments, **options)
+            return _connect(kind, arguments, options)
         except pymysql.Error:
             raise
         except Exception as error:
             # PyMySQL raises what comes: RuntimeError for a missing library, KeyError, struct.error.
-            text = f"cannot connect: {type(error).__name__}: {error}"
+            # A UnicodeError quotes the text, which may be a password.
+            cause = "" if isinstance(error, UnicodeError) else f": {error}"
+            text = f"cannot connect: {type(error).__name__}{cause}"
             raise pymysql.OperationalError(CR_CONN_HOST_ERROR, text) from error
 
     if autocommit:

@@ -1,5 +1,6 @@
 """One Flask app for `/order-service` and `/catalog-service`, as behind the course's gateway."""
 
+import re
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
 from typing import Any
@@ -35,6 +36,9 @@ UNCHECKED = {
     "health.catalog_service",
     "metrics.show",
 }
+
+
+BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Answer(Response):
@@ -121,10 +125,18 @@ def refuse_broken_address() -> None:
         request.environ["PATH_INFO"].encode("latin-1").decode()
     except UnicodeDecodeError as error:
         raise BadRequest("The path is not UTF-8.") from error
+    if "HTTP_HOST" not in request.environ and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        raise BadRequest("HTTP/1.1 requires the header Host.")
     target = request.environ["RAW_URI"]
     if "#" in target:
         raise BadRequest("A request target has no fragment.")
-    if target.startswith("//") or ("%2" in target and _hides_a_slash(target)):
+    if "%" in target and BROKEN_ESCAPE.search(target):
+        raise BadRequest("A % must be followed by two hexadecimal digits.")
+    if (
+        request.environ["PATH_INFO"].startswith("//")
+        or target.startswith("//")
+        or ("%2" in target and _hides_a_slash(target))
+    ):
         raise NotFound("There is no such address. A slash within a name cannot be sent.")
     if request.environ["QUERY_STRING"] and request.endpoint not in UNCHECKED:
         _check_parameters(PARAMETERS.get(request.endpoint or "", ()))

@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 from flask import Blueprint, Response, current_app, jsonify
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -96,6 +96,8 @@ def _answers(ask: Callable[[], object]) -> str:
 def _read(engine: Engine, model: type[DeclarativeBase]) -> None:
     with engine.connect().execution_options(read_only=True) as connection:
         connection.execute(select(model).limit(1))
+        if engine.dialect.name != "sqlite" and connection.scalar(text("SELECT @@GLOBAL.read_only")):
+            raise OSError("the server is read-only (read_only=ON)")
 
 
 def _probe_broker(settings: Settings) -> None:

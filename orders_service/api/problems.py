@@ -19,9 +19,11 @@ from werkzeug.exceptions import (
 
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.catalog.errors import ProductNotFound
+from orders_service.database import error_code
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
 RETRY_SECONDS = 1
+READ_ONLY = (1290, 1836)  # MariaDB's errors for a write to a server that takes none.
 ERRORS_MAX = 20  # Fields that one answer names.
 NAME_MAX = 100  # Characters of a field's name that are repeated to the client.
 PROBLEM_TYPE = "application/problem+json"
@@ -145,7 +147,9 @@ def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
     log.error("database unavailable", error=str(error.args[0] if error.args else error))
     detail = "The database is not available. Try again."
     members = {}
-    if order_id := g.get("order_id"):
+    if isinstance(error, DBAPIError) and error_code(error) in READ_ONLY:
+        detail = "The database is read-only now; nothing was written. Try again later."
+    elif order_id := g.get("order_id"):
         members["orderId"] = order_id
         detail = "The database is not available; it is unknown whether the order was placed. "
         if "Idempotency-Key" in request.headers:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import event
 
+from lab import Lab
 from tests import patience
 from tests.api.kit import ORDERS, Api, assert_problem, at_once, member
 from tests.databases import Databases
@@ -163,3 +164,19 @@ def test_a_user_named_health_check_can_order(api: Api) -> None:
 
     assert placed.status_code == 201
     assert api.get(ORDERS).json == []
+
+
+@pytest.mark.real
+def test_it_is_not_ready_while_the_database_is_read_only(lab: Lab, databases: Databases) -> None:
+    if databases.orders.dialect.name == "sqlite":
+        pytest.skip("SQLite has no such switch")
+    with Api.on(databases) as api, lab.mariadb.connect() as root, root.cursor() as cursor:
+        cursor.execute("SET GLOBAL read_only = 1")
+        try:
+            ready, placed = api.get("/readyz"), api.place()
+        finally:
+            cursor.execute("SET GLOBAL read_only = 0")
+
+    assert_problem(ready, 503, "not-ready")
+    assert_problem(placed, 503, "database-unavailable")
+    assert "nothing was written" in str(member(placed, "detail"))

@@ -104,6 +104,10 @@ class Positions:
             gone = isinstance(lost, OffsetOutOfRangeError) and at[place] < begin
             if gone:
                 self._accept_gap(place, at[place], begin)
+            if isinstance(lost, NoOffsetForPartitionError) and begin > 0:
+                self._log_new_start(
+                    "the group has no offset, and the log has lost its beginning", place, begin
+                )
             if not isinstance(lost, NoOffsetForPartitionError):
                 # Committed at once: the old offset may lie in what comes later, and that would be skipped.
                 self._topics[place] = self._present(place.topic)
