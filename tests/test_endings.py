@@ -85,7 +85,9 @@ def test_a_stream_that_is_closed_is_no_error(tmp_path: Path, closed: str) -> Non
 
 def test_ctrl_c_ends_a_command_in_a_sentence_with_130(tmp_path: Path) -> None:
     script = (
-        "from orders_service import endings; import sys, time\n"
+        "from orders_service import endings; import signal, sys, time\n"
+        # A shell that starts the tests in the background lets them ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def command(): print('go', flush=True); time.sleep(60)\n"
         "sys.exit(endings.end(command))"
     )
