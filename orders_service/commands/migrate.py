@@ -26,7 +26,11 @@ def migrate(settings: Settings) -> list[str]:
     A database that holds another service's tables is refused, before anything is changed in either.
     """
     for database, url in wiring.urls(settings).items():
-        with _engine(database, url) as engine, engine.connect() as connection:
+        with (
+            _engine(database, url) as engine,
+            migrations.turn(engine, database),  # While another migrates, its tables cannot be looked at.
+            engine.connect() as connection,
+        ):
             assert_ours(connection, database)
     lines = []
     for database, url in wiring.urls(settings).items():

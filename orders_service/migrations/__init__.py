@@ -19,7 +19,7 @@ LOCK_SECONDS = 5  # How long DDL waits for a table in use. Every order waits beh
 
 def upgrade(engine: Engine, database: DatabaseName, *, to: str = "head") -> list[str]:
     """Bring the database to its newest version, or to version *to*. The versions applied, oldest first."""
-    with _turn(engine, database), engine.connect() as connection:
+    with turn(engine, database), engine.connect() as connection:
         if engine.dialect.name != "sqlite":
             connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"))
         config = _config(connection, database)
@@ -59,7 +59,7 @@ def _config(connection: Connection | None, database: DatabaseName) -> Config:
 
 
 @contextmanager
-def _turn(engine: Engine, database: DatabaseName) -> Iterator[None]:
+def turn(engine: Engine, database: DatabaseName) -> Iterator[None]:
     """One migration of a MariaDB database at a time; its DDL knows no transaction. SQLite's does."""
     if engine.dialect.name == "sqlite":
         yield

@@ -216,6 +216,11 @@ def test_offsets_of_a_partition_rise_and_the_timestamp_is_now(
     assert all(abs(record.timestamp / 1000 - time.time()) < SECONDS for record in records)
 
 
+def nulls(broker: Broker) -> Headers:
+    """A header without a value. Kafka keeps one, but kafka-python sends none: it comes from other clients."""
+    return () if isinstance(broker, KafkaBroker) else (("null", None),)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [(None, b"v"), (b"k", None), (b"", b""), (b"\xff\x00", b"\xfe\xff\x00"), ("제품".encode(), KOREAN)],
@@ -227,7 +232,7 @@ def test_key_value_and_headers_arrive_as_they_were_sent(
     headers = (
         ("ce_id", b"1"),
         ("empty", b""),
-        ("null", None),
+        *nulls(broker),
         ("", b"no name"),
         ("bytes", b"\xff\x00\xfe"),
         ("제목", KOREAN),
@@ -242,7 +247,7 @@ def test_key_value_and_headers_arrive_as_they_were_sent(
 
 
 def test_any_bytes_arrive_as_they_were_sent(broker: Broker, producer: Producer, topic: str) -> None:
-    value = st.none() | st.binary(max_size=50)
+    value = st.none() | st.binary(max_size=50) if nulls(broker) else st.binary(max_size=50)
     headers = st.lists(st.tuples(st.text(max_size=20), value), max_size=3).map(tuple)
 
     with closing(broker.read([topic], from_start=True)) as reader:
