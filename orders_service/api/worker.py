@@ -20,6 +20,7 @@ from orders_service.api.refusals import answer, refusal_of
 
 # An evicted connection needs a moment to end; meanwhile its successor is accepted.
 SPARE_CONNECTIONS = 100
+STOPPING = (signal.SIGQUIT, signal.SIGTERM)
 
 
 class GreenletWorker(GeventWorker):  # type: ignore[misc]
@@ -35,10 +36,19 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self.worker_connections += SPARE_CONNECTIONS
         self._stopping_since: float | None = None
 
+    def init_process(self) -> None:
+        """Keep a signal to stop until this process has handlers of its own.
+
+        Until then it has those of the main process, which would only note it in a queue that nobody reads.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        super().init_process()
+
     def init_signals(self) -> None:
         """Leave Ctrl-C, which a terminal sends to every process, to the main process."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Stop as on SIGTERM, but close idle connections at once. gunicorn's own cuts requests short."""

@@ -78,7 +78,7 @@ def exchange(port: int, sent: bytes) -> bytes:
     """Send the bytes, say that there are no more, and read until the server closes."""
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=patience.seconds(30)) as connection:
-        with suppress(ConnectionError):  # A server that has refused a request need not read what follows.
+        with suppress(OSError):  # A server that has refused a request need not read what follows.
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
         with suppress(ConnectionError):
