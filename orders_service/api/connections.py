@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
-from orders_service.api.body import BODY_MAX, BODY_SECONDS, SLOW_BODY
+from orders_service.api.body import BODY_MAX, BODY_SECONDS, LARGE_BODY, SLOW_BODY
 from orders_service.api.greenlets import turn
 
 # Seconds that a client may take; the worker looks at them once a second.
@@ -25,6 +25,8 @@ HEAD_BYTES = 32 * 1024
 # The framing of a chunked body counts, too: a chunk of one byte takes six on the wire.
 BODY_BYTES = 2 * BODY_MAX
 UNREAD_BYTES = 64 * 1024  # An unread body is read to here; then the connection is closed.
+# gunicorn's parser copies the rest of what was read for every chunk in it, which may be one byte.
+CHUNKED_READ_BYTES = 2048
 
 UNITS_IN_A_ROW = 2  # A unit is one read of the socket, or one request that was read before.
 EVICTED_SHARE = 16  # One connection in sixteen is closed at a time: choosing them scans all of them.
@@ -68,6 +70,7 @@ class Connection:
         "_greenlet",
         "_head",
         "_loop",
+        "_read_bytes",
         "_seen",
         "_units",
         "_waiting",
@@ -85,16 +88,19 @@ class Connection:
         self._evicted = False
         self._head: bytes | None = None
         self._begun = False
+        self._read_bytes = HEAD_BYTES
         self._enter(Stage.FIRST, FIRST_SECONDS)
 
     def expect_request(self) -> None:
         """Wait for the next request for as long as a kept connection may be idle."""
+        self._read_bytes = HEAD_BYTES
         self._enter(Stage.IDLE, IDLE_SECONDS)
 
-    def begin_request(self) -> None:
+    def begin_request(self, *, is_chunked: bool) -> None:
         """The head has been read. The body comes next."""
         self._enter(Stage.BODY, BODY_SECONDS)
         self._head, self._begun = None, False
+        self._read_bytes = CHUNKED_READ_BYTES if is_chunked else BODY_BYTES
         self._take_turn()
 
     def expect_rest(self) -> None:
@@ -108,7 +114,7 @@ class Connection:
         """
         self._waiting = True
         try:
-            data: bytes = self._client.recv(size)
+            data: bytes = self._client.recv(min(size, self._read_bytes))
         finally:
             self._waiting = False
         self._take_turn()
@@ -209,13 +215,12 @@ class Connection:
             self._waiting = False
 
     def _take_turn(self) -> None:
-        """Let the others go first when this client's bytes have kept the event loop from polling."""
+        """Let the others go first when this client's bytes keep the event loop from polling, or are many."""
         iteration = self._loop.iteration
-        if iteration != self._seen:
-            self._seen, self._units = iteration, 0
-            return
-        self._units += 1
-        if self._units > UNITS_IN_A_ROW:
+        self._units = self._units + 1 if iteration == self._seen else 0
+        self._seen = iteration
+        is_large = self.stage == Stage.BODY and self._bytes > LARGE_BODY
+        if is_large or self._units > UNITS_IN_A_ROW:
             with turn(first=False):
                 pass
 

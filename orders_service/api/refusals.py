@@ -15,6 +15,8 @@ from orders_service.api.body import SLOW_BODY
 from orders_service.api.connections import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
 from orders_service.api.problems import PROBLEM_TYPE, problem_body
 
+# An answer has the server's version, not a later one that the client may have named (RFC 9110, 6.2).
+HTTP_1_1 = (1, 1)
 FIELDS_MAX = 50
 FIELD_BYTES = 2048
 LINE_BYTES = 8190

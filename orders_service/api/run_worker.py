@@ -7,7 +7,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 from orders_service.api.body import BODY_SECONDS
-from orders_service.api.refusals import refusal_of
+from orders_service.api.refusals import HTTP_1_1, refusal_of
 
 STOP_SECONDS = 0.5  # For requests in flight, and idle connections, when it is told to stop.
 LOOK_SECONDS = 0.05
@@ -24,6 +24,7 @@ class RunWorker(ThreadWorker):  # type: ignore[misc]
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Serve a request whose client keeps a thread waiting for a bounded time."""
         conn.sock.settimeout(BODY_SECONDS)
+        req.version = min(req.version, HTTP_1_1)
         return super().handle_request(req, conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gevent import GreenletExit
 from gunicorn.http import get_parser
+from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
@@ -16,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from orders_service.api.body import BODY_MAX
 from orders_service.api.connections import STOP_SECONDS, UNREAD_BYTES, Connection, Connections, HangUp
 from orders_service.api.greenlets import Until
-from orders_service.api.refusals import answer, refusal_of
+from orders_service.api.refusals import HTTP_1_1, answer, refusal_of
 
 # An evicted connection needs a moment to end; meanwhile its successor is accepted.
 SPARE_CONNECTIONS = 100
@@ -89,7 +90,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         parser = get_parser(self.cfg, connection, address)
         while True:
             request = next(parser)
-            connection.begin_request()
+            connection.begin_request(is_chunked=isinstance(request.body.reader, ChunkedReader))
+            request.version = min(request.version, HTTP_1_1)
             request.proxy_protocol_info = {}
             if getattr(request.body.reader, "length", 0) > BODY_MAX:
                 request.force_close()  # Nobody will read so much, so the answer says that it is the last.

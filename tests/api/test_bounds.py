@@ -140,6 +140,13 @@ def test_what_is_too_large_or_no_request_is_refused_with_problem_details(
     assert (body["status"], set(body)) == (status, {"type", "title", "status", "detail"})
 
 
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.9"])
+def test_an_answer_has_no_later_version_than_ours(server: Address, version: str) -> None:
+    answer = server.send(LIVE.replace(b"HTTP/1.1", version.encode()))
+
+    assert (answer.status, answer.version) == (200, min(version, "HTTP/1.1"))
+
+
 def test_a_body_that_nobody_reads_is_not_read_for_ever(server: Address) -> None:
     def act(client: socket.socket) -> None:
         client.sendall(LIVE[:-2] + b"Content-Length: 1000000000000\r\n\r\n")

@@ -30,8 +30,9 @@ PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, headers by their names in small letters, body."""
+    """What came back: the version, the status, headers by their names in small letters, and the body."""
 
+    version: str
     status: int
     headers: dict[str, str]
     body: bytes
@@ -41,7 +42,8 @@ class Answer:
         head, _, body = answer.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         headers = (line.partition(": ") for line in lines)
-        return cls(int(first.split()[1]), {name.lower(): value for name, _, value in headers}, body)
+        version, status, *_ = first.split()
+        return cls(version, int(status), {name.lower(): value for name, _, value in headers}, body)
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ def test_head_and_body_go_in_one_packet_and_what_comes_later_in_its_own() -> Non
         for data in (b"head ", b"body", b"more"):
             connection.sendall(data)
         connection.finish_answer()
-        connection.begin_request()
+        connection.begin_request(is_chunked=False)
         connection.sendall(b"only a head")
         connection.finish_answer()
 

@@ -19,6 +19,7 @@ VERSIONS = [
     b"HTTP/1.1",
     b"HTTP/1.0",
     b"HTTP/0.9",
+    b"HTTP/1.2",
     b"HTTP/2.0",
     b"HTTP/1.1 ",
     b"http/1.1",
