@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import gevent
@@ -214,7 +214,7 @@ def test_one_connection_more_closes_those_that_keep_it_waiting_longest(tmp_path:
 def test_when_the_queue_is_full_an_order_is_refused_before_its_body_is_read(tmp_path: Path) -> None:
     with (
         serving(tmp_path, API_QUEUE_MAX="5", API_CONNECTIONS_MAX="500") as (address, _),
-        sqlite3.connect(tmp_path / "orders.db") as writer,
+        closing(sqlite3.connect(tmp_path / "orders.db")) as writer,
         ThreadPoolExecutor(100) as pool,
     ):
         writer.execute("BEGIN IMMEDIATE")
@@ -232,7 +232,7 @@ def test_when_the_queue_is_full_an_order_is_refused_before_its_body_is_read(tmp_
     assert json.loads(bodyless.body)["type"] == "/problems/overloaded"
     assert refused
     assert {answer.headers["retry-after"] for answer in [bodyless, *refused]} == {"1"}
-    with sqlite3.connect(tmp_path / "orders.db") as reader:
+    with closing(sqlite3.connect(tmp_path / "orders.db")) as reader:
         (placed,) = reader.execute("SELECT COUNT(*) FROM orders").fetchone()
     assert placed == sum(answer.status == 201 for answer in answers)
 
