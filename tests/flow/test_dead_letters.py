@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -164,12 +165,11 @@ def test_dead_letters_stop_the_consumer_before_they_fill_the_database(
     assert flow.dead_letters() == []
     flow.close()
 
-    flow = Flow(databases, tmp_path, DEAD_LETTERS_MAX_BYTES=str(2 * MIB))
-    flow.run()
-    flow.close()
+    with closing(Flow(databases, tmp_path, DEAD_LETTERS_MAX_BYTES=str(2 * MIB))) as flow:
+        flow.run()
 
-    assert len(flow.dead_letters()) == 15
-    assert flow.stock() == 98
+        assert len(flow.dead_letters()) == 15
+        assert flow.stock() == 98
 
 
 def test_the_room_counts_what_others_wrote_and_what_was_resolved(
