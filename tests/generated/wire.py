@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from tests import patience
 from tests.generated.requests import Order
 
-LINE = re.compile(rb"POST ([^ ?#\r\n]+)\?? HTTP/1\.[01]")
+LINE = re.compile(rb"POST ([^ ?#\r\n]+)\?? HTTP/1\.[0-9]")
 ORDERS = re.compile("/order-service/([^/]+)/orders/?")
 TRACE = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
