@@ -20,7 +20,7 @@ run: $(VENV)/run  ## Run the whole service on an embedded database and log, with
 first-order: $(VENV)/run  ## Place an order against the running service and follow it to its end
 	@exec $(BIN)/orders-service first-order
 
-check: $(VENV)/dev  ## Format, lint, types, floors, fast tests: what every commit passes
+check: $(VENV)/dev  ## Format, lint, types, layers, fast tests: what every commit passes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
