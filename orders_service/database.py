@@ -1,4 +1,4 @@
-"""Engines, transactions and column types for MariaDB and SQLite, and every time-out towards a database."""
+"""Engines, transactions, column types and time-outs for MariaDB and SQLite."""
 
 import random
 import time
@@ -31,11 +31,12 @@ from orders_service import crash_points, sessions
 from orders_service.one_trip import OneTrip, SoonMade
 
 CONNECT_SECONDS = 3
-READ_SECONDS = 10  # The same for a write: the longest that a network may stall under us.
+READ_SECONDS = 10  # For a socket write, too: the longest time that the network may stall.
 LOCK_SECONDS = 5
 POOL_SECONDS = 5
-COMMIT_SECONDS = 7  # For an order of a group; less than the API has to end its requests when it is stopped.
-IDLE_TRANSACTION_SECONDS = 10  # A paused owner would otherwise keep its row locks for hours.
+# How long a request waits for its order's commit. Shorter than the API's graceful shutdown.
+COMMIT_SECONDS = 7
+IDLE_TRANSACTION_SECONDS = 10  # A paused process would otherwise keep its row locks for hours.
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -46,7 +47,7 @@ NAMES = {
 
 # A value that the column cannot hold: out of range (1264), wrong (1366), too long (1406).
 DATA_ERRORS = frozenset({1264, 1366, 1406})
-# Another transaction came between: row changed (1020), lock wait (1205), deadlock (1213).
+# Conflicts with another transaction: row changed (1020), lock wait time-out (1205), deadlock (1213).
 DISTURBED = frozenset({1020, 1205, 1213})
 
 Clock = Callable[[], datetime]
@@ -56,14 +57,14 @@ T = TypeVar("T")
 
 
 def utc_now() -> datetime:
-    """The clock of a process that was not given another."""
+    """The default clock: the current time, in UTC."""
     return datetime.now(UTC)
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """Text compared byte by byte, for all text but prose.
+    """A text column that is compared byte by byte, for all text but prose.
 
-    MariaDB's default collation takes `CATALOG-001`, `catalog-001 ` and `CÁTALOG-001` for one key.
+    MariaDB's default collation treats `CATALOG-001`, `catalog-001 ` and `CÁTALOG-001` as one key.
     """
     return String(length).with_variant(
         VARCHAR(length, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mysql", "mariadb"
@@ -71,7 +72,7 @@ def exact(length: int) -> TypeEngine[str]:
 
 
 def row_number() -> TypeEngine[int]:
-    """A 64-bit number given by the database; SQLite gives one only to a plain INTEGER."""
+    """An auto-increment column of 64 bits. SQLite increments only a plain INTEGER."""
     return BigInteger().with_variant(Integer(), "sqlite")
 
 
@@ -90,14 +91,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-@lru_cache(maxsize=64)  # One instant stands in every row of a batch.
+@lru_cache(maxsize=64)  # All rows of a batch have the same instant.
 def text_of(instant: datetime) -> str:
-    """As both databases read it. PyMySQL would write the same, for each row anew."""
+    """Format *instant* as both databases read it. PyMySQL would format it again for each row."""
     return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 class database_now(FunctionElement[datetime]):
-    """The database's own clock, *seconds* ahead: the one clock that all processes share."""
+    """The current time plus *seconds* by the database's clock, the one clock that all processes share."""
 
     type = UtcDateTime()
     inherit_cache = False
@@ -125,24 +126,25 @@ def open_engine(
     one_trip: bool = False,
     autocommit: bool = False,
 ) -> Engine:
-    """An engine whose every wait has an end, of *pool_size* connections at most.
+    """An engine with a time-out on every wait and a pool of at most *pool_size* connections.
 
-    With *read_seconds* None a statement may last: DDL on a large table does. With *one_trip* a transaction's
-    inserts travel with its COMMIT, and no connection is tried before it is used: for whoever does again what
-    a lost one may not have done. With *autocommit* each statement is a transaction (not on SQLite).
+    With *read_seconds* None a statement has no time-out, as DDL on a large table needs. With *one_trip* a
+    transaction's INSERTs are sent together with its COMMIT, and the pool does not ping a connection before
+    use, so the caller must be able to repeat a transaction whose connection was lost. With *autocommit* each
+    statement is a transaction (not on SQLite).
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
-        paramstyle="format",  # Values by place: the driver puts them in faster than by name.
+        paramstyle="format",  # PyMySQL formats positional parameters faster than named ones.
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_pre_ping=not one_trip,
-        pool_reset_on_return=None,  # `sessions` does it, and asks the server nothing where nothing is open.
+        pool_reset_on_return=None,  # `sessions.watch` rolls back instead, and only an open transaction.
         pool_recycle=600,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
@@ -173,15 +175,16 @@ def _open_sqlite(url: str, pool_size: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # The driver begins nothing by itself; `on_begin` does.
+        connection.isolation_level = None  # The driver begins no transaction by itself; `on_begin` does.
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
         except BaseException:
-            connection.close()  # SQLAlchemy does not have it yet, so nobody else would.
+            connection.close()  # SQLAlchemy does not know this connection yet, so it would stay open.
             raise
 
-    # A transaction that reads first and writes later fails, or loses an update, when another wrote between.
+    # Without IMMEDIATE a transaction that reads first and writes later fails, or loses an update, if another
+    # one writes in between.
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("read_only", False)
@@ -197,12 +200,13 @@ def in_transaction(
     again: Callable[[S], T] | None = None,
     attempts: int = 5,
 ) -> T:
-    """Do *work* and commit; where another transaction came between, roll the whole back and do it again.
+    """Do *work* and commit it; after a conflict with another transaction, roll back and retry.
 
-    *again* replaces *work* from the second attempt on: a lost connection leaves it open whether the first was
-    committed. Any other error, and that of the last attempt or a long one, is raised after the roll-back.
+    A lost connection is retried, too. It leaves unknown whether the first attempt was committed, so *again*
+    replaces *work* from the second attempt on. Any other error is raised after the roll-back, and so is a
+    conflict in the last attempt, or more than `LOCK_SECONDS` after the start.
     """
-    # Whoever waited long in vain rests, or answers its client, before it tries again.
+    # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
     enough = time.monotonic() + LOCK_SECONDS
     for attempt in range(1, attempts + 1):
         try:
@@ -226,7 +230,8 @@ def in_transaction(
 def _roll_back(session: Session | Connection) -> None:
     session.rollback()
     if isinstance(session, Connection) and not session.invalidated:
-        # After a COMMIT that failed SQLAlchemy asks for none. A session's connection has its pool for that.
+        # After a failed COMMIT SQLAlchemy sends no ROLLBACK. A session's connection goes back to the pool,
+        # which sends one.
         try:
             session.dialect.do_rollback(session.connection)
         except Exception as error:
@@ -234,17 +239,17 @@ def _roll_back(session: Session | Connection) -> None:
 
 
 def changed(session: Session | Connection, statement: Executable) -> int:
-    """Execute *statement*, an UPDATE or DELETE; how many rows it met."""
+    """Execute *statement*, an UPDATE or DELETE. Returns the number of rows that it matched."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)
     return result.rowcount
 
 
 def is_disturbance(error: DBAPIError) -> bool:
-    """Whether the same transaction may well succeed when it is done again at once."""
+    """Whether the same transaction may well succeed if it is retried at once."""
     return (
         error.connection_invalidated
-        or isinstance(error, IntegrityError)  # A twin was committed first; the second attempt sees it.
+        or isinstance(error, IntegrityError)  # The same key was committed first; the retry reads its row.
         or error_code(error) in DISTURBED
         or "database is locked" in str(error.orig)
     )
@@ -256,5 +261,5 @@ def error_code(error: DBAPIError) -> int | None:
 
 
 def in_short(error: Exception) -> str:
-    """What went wrong, in the database's own words, without the statement."""
+    """The database's own error message, without the statement."""
     return str(error.orig if isinstance(error, DBAPIError) else error)
