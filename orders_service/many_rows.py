@@ -1,4 +1,4 @@
-"""INSERTs of many rows, written once: SQLAlchemy and the driver would go through each row again."""
+"""INSERTs of many rows in one statement, without the work that SQLAlchemy and the driver do for each row."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -6,24 +6,25 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection, Dialect, FromClause, Table
 
-# Of one INSERT: MariaDB closes the connection for one longer than `max_allowed_packet`, which may be 1 MiB.
+# The limits of one INSERT. MariaDB closes the connection for a statement longer than `max_allowed_packet`,
+# which may be 1 MiB.
 ROWS_MAX = 500
 BYTES_MAX = 900_000
-# Of one character, at most: four in UTF-8 or one in ASCII, and each may be written as two hexadecimal digits.
+# The most bytes of one character: four in UTF-8 or one in ASCII, and each may be written as two hex digits.
 CHARACTER_BYTES, ASCII_BYTES = 8, 2
-VALUE_BYTES = 24  # Of a number, or around a text.
-PLAIN = re.compile(r"[\w./ -]*", re.ASCII)  # Text that means the same in every mode, and to the driver.
+VALUE_BYTES = 24  # For a number, or for what surrounds a text: introducer, quotes, comma.
+PLAIN = re.compile(r"[\w./ -]*", re.ASCII)  # Text that needs no escape, in any SQL mode or by the driver.
 
 Value = str | int | None
 T = TypeVar("T")
 
 
 class ManyRows(Generic[T]):
-    """Writes things into *table*, with many rows in one INSERT.
+    """Writes objects into *table*, with many rows in one INSERT.
 
-    *columns* names each column together with what reads its value from a thing: a text, a number, None, an
-    instant as `text_of` writes it. What is the *same* in all rows for ever is part of the statement. Values
-    that all things of one call share are given to `write` by their columns' names, as *shared* lists them.
+    *columns* maps each column to a function that reads its value from an object: a text, a number, None, or
+    an instant as `text_of` writes it. *same* maps columns to constants, which are part of the statement.
+    *shared* lists the columns that have one value for all objects of a call: `write` takes them by name.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class ManyRows(Generic[T]):
             _insert(connection, head, row, values, len(some))
 
     def _check(self) -> None:
-        """Refuse columns that the table does not have, and a row that would lack one that it needs."""
+        """Assert that the table has all these columns, and that no column that it requires is missing."""
         known = {column.name for column in self._table.columns}
         needed = {
             column.name
@@ -70,7 +71,7 @@ class ManyRows(Generic[T]):
             assert PLAIN.fullmatch(str(value)), f"{value!r} cannot be part of a statement"
 
     def _statement(self, dialect: Dialect) -> tuple[str, str]:
-        """`INSERT INTO … VALUES ` and one row's `(…)`, as this dialect writes them."""
+        """The text `INSERT INTO … VALUES ` and the `(…)` of one row, in this dialect."""
         if dialect.name not in self._statements:
             quote = dialect.identifier_preparer.quote
             place = "%s" if dialect.paramstyle == "format" else "?"
@@ -83,7 +84,7 @@ class ManyRows(Generic[T]):
 
 
 def _insert(connection: Connection, head: str, row: str, values: Sequence[Value], rows: int) -> None:
-    """Insert *rows* rows, in halves where they may be too long for one statement."""
+    """Insert *rows* rows, split in halves if they may be too long for one statement."""
     if rows > 1 and _is_long(values):
         half = rows // 2
         middle = half * (len(values) // rows)
@@ -96,7 +97,7 @@ def _insert(connection: Connection, head: str, row: str, values: Sequence[Value]
 def _is_long(values: Sequence[Value]) -> bool:
     """Whether *values* may take more than `BYTES_MAX` in a statement."""
     most = BYTES_MAX - VALUE_BYTES * len(values)
-    # Nearly always enough, and soon counted.
+    # An upper bound that is quick to count, and nearly always enough.
     if CHARACTER_BYTES * sum([len(value) for value in values if type(value) is str]) <= most:
         return False
     texts = [value for value in values if isinstance(value, str)]

@@ -15,9 +15,11 @@ from pymysql.constants.SERVER_STATUS import (
 )
 from pymysql.protocol import EOFPacketWrapper
 
-HELD_BYTES = 1_000_000  # Together, for MariaDB hangs up on who sends it too much. One insert may be larger.
+# INSERTs are held back up to this sum: MariaDB closes the connection for a statement longer than
+# `max_allowed_packet`. One INSERT alone may be larger.
+HELD_BYTES = 1_000_000
 
-# A session has this variable and this mode from its first command on, and loses both when it is reset.
+# The first statement of each session sets this variable and this mode. A reset of the session clears both.
 OURS = "@orders_service"
 SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES"
 SETTINGS = SERVER_STATUS_NO_BACKSLASH_ESCAPES | SERVER_STATUS_AUTOCOMMIT
@@ -30,10 +32,10 @@ UNLESS_RESET = (
 
 
 def quoted(text: str) -> str:
-    """*text* as a literal that means the same whether a backslash is an escape, and in any client charset.
+    """*text* as an SQL literal that is safe with and without backslash escapes, and in any client charset.
 
-    A session can lose its settings unseen: a proxy resets it (COM_RESET_CONNECTION). The introducer changes
-    neither the literal's collation in a comparison nor the index that is used.
+    A session can lose its settings unnoticed, when a proxy resets it (COM_RESET_CONNECTION). The introducer
+    `_utf8mb4` changes neither the literal's collation in a comparison nor the index that is used.
     """
     if "\\" in text:
         return f"_utf8mb4 X'{text.encode().hex()}'"
@@ -43,7 +45,7 @@ def quoted(text: str) -> str:
 
 
 class Result(MySQLResult):
-    """An answer that keeps the session's status behind rows, too. PyMySQL drops it."""
+    """A query result that keeps the status flags sent after the rows. PyMySQL drops them."""
 
     status_behind_rows: int | None = None
 
@@ -57,12 +59,12 @@ class Result(MySQLResult):
 
 
 class SoonMade(pymysql.Connection):
-    """A connection that opens quickly, and that ends when it notices that its session was reset.
+    """A connection that opens quickly, and that closes when it notices that its session was reset.
 
     It skips loading the system's CA bundle (15 ms) when the server's certificate is not verified. A session
-    that was reset has lost its isolation, its modes and its open transaction, and commits each statement by
-    itself. So it counts as lost: it refuses to write, and the transaction is done again on another. That it
-    asks before it writes takes 7 µs of the server.
+    that was reset has lost its isolation level, its SQL mode and its open transaction, and commits each
+    statement by itself. So the connection counts as lost: it refuses to write, and the transaction is retried
+    on another one. The check before each write costs the server 7 µs.
     """
 
     server_status: int
@@ -77,7 +79,7 @@ class SoonMade(pymysql.Connection):
         return super()._create_ssl_ctx(options) if options else _unchecked()  # type: ignore[misc]
 
     def escape(self, obj: object, mapping: Any = None) -> str:
-        # Most values, without asking what else they might be.
+        # The most common types first, without PyMySQL's look-up of a converter.
         if type(obj) is str:
             return quoted(obj)
         if type(obj) is int:
@@ -122,22 +124,22 @@ class SoonMade(pymysql.Connection):
 
 
 def _returns_rows(text: bytes) -> bool:
-    """Whether the statement ends in a RETURNING clause: a compound statement would return no rows.
+    """Whether the statement has a RETURNING clause at its end: a compound statement would return no rows.
 
-    Every literal of text ends with a quote, so no value stands behind the last one. SQLAlchemy writes such a
-    clause for an object whose number the database gives, and Alembic for its version.
+    Every text literal ends with a quote, so there is no text value behind the last quote. SQLAlchemy writes
+    this clause for an object whose key the database generates, and Alembic for its version.
     """
     return b" RETURNING " in text[text.rfind(b"'") + 1 :]
 
 
 def _compound(*statements: bytes) -> bytes:
-    """The statements as one, which does nothing if the session was reset, and ends at the first error."""
+    """One compound statement. It ends at the first error, or at once if the session was reset."""
     return b"BEGIN NOT ATOMIC %s; END" % b"; ".join([UNLESS_RESET, *statements])
 
 
 @cache
 def _unchecked() -> ssl.SSLContext:
-    """What PyMySQL makes for each connection that is to be encrypted if the server can, and no more."""
+    """An SSL context that verifies nothing: PyMySQL's own for optional encryption, without the CA bundle."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -145,11 +147,11 @@ def _unchecked() -> ssl.SSLContext:
 
 
 class OneTrip(SoonMade):
-    """Holds INSERTs back until something needs them: the COMMIT, or any other statement.
+    """A connection that holds INSERTs back, and sends them together with the next other statement or COMMIT.
 
-    They go as one compound statement, which ends at the first error. So what an INSERT raises is raised
-    later, by the COMMIT at the latest, and how many rows it wrote and which numbers they got is not known.
-    With autocommit, COMMIT and ROLLBACK are sent only where something is open.
+    They are sent as one compound statement, which ends at the first error. So an INSERT's error is raised
+    later, by the COMMIT at the latest, and its row count and generated keys are unknown. With autocommit,
+    COMMIT and ROLLBACK are sent only if a transaction is open.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -184,7 +186,7 @@ class OneTrip(SoonMade):
 
     @property
     def _may_be_open(self) -> bool:
-        # Of a transaction that a SELECT began, the driver does not know.
+        # The driver does not notice a transaction that a SELECT began.
         return not self.get_autocommit() or bool(self.server_status & SERVER_STATUS_IN_TRANS)
 
     def _send(self, *end: bytes) -> None:
