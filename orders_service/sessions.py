@@ -1,4 +1,4 @@
-"""What each session on MariaDB is set to, and what becomes of its errors."""
+"""The settings of each MariaDB session, and the handling of its errors."""
 
 import re
 from typing import Any
@@ -14,22 +14,22 @@ from sqlalchemy.pool import PoolResetState
 
 from orders_service.one_trip import OURS, SQL_MODE, SoonMade
 
-HANDSHAKE_SECONDS = 10  # For a server that accepts a connection and says nothing.
+HANDSHAKE_SECONDS = 10  # For a server that accepts a connection but does not answer.
 
-# A right is missing: to the database, a table, a column. A new connection sees what was granted meanwhile.
+# A missing privilege on the database, a table or a column. A new connection sees later grants.
 DENIED = frozenset({1044, 1142, 1143})
-# A syntax error: our statements are fixed, so the session is no longer in the mode that we set.
+# A syntax error: our statements are fixed, so the session must have lost the SQL mode that we set.
 IN_ANOTHER_MODE = frozenset({1064})
 # Errors whose text quotes a value: duplicate entry, truncated or incorrect values.
 WITH_A_VALUE = frozenset({1062, 1292, 1366, 1367, 1411, 1586})
 A_VALUE = re.compile(r"'(?:[^']|'(?! for | at row))*'", re.DOTALL)
 
-# Without the converter of text, the driver refuses a value of a type that it does not know.
+# PyMySQL would treat a value of an unknown type as text. Without a converter for `str` it raises an error.
 CONVERSIONS = {key: value for key, value in conversions.items() if key is not str}
 
 
 def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
-    """The first statement of a session. It sets the whole mode: a server's own changes what SQL means."""
+    """The first statement of a session. It sets the whole SQL mode, which decides what SQL means."""
     settings = {
         "time_zone": "'+00:00'",
         "sql_mode": f"'{SQL_MODE}'",
@@ -41,7 +41,7 @@ def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
 
 
 def _connect(kind: type[SoonMade], arguments: Any, options: Any) -> SoonMade:
-    """A connection whose handshake has an end, though its statements may have none."""
+    """Open a connection with a time-out for the handshake, even if its statements have none."""
     password, seconds = options.get("password"), options.get("read_timeout")
     if isinstance(password, str):
         password = password.encode()  # PyMySQL would encode it as Latin-1; MariaDB compares UTF-8.
@@ -53,7 +53,7 @@ def _connect(kind: type[SoonMade], arguments: Any, options: Any) -> SoonMade:
 
 
 def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
-    """Let *engine* make connections of this *kind*, and judge their errors."""
+    """Let *engine* open connections of class *kind*, reset them, and drop them after certain errors."""
 
     @event.listens_for(engine, "reset")
     def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
@@ -67,8 +67,8 @@ def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
         except pymysql.Error:
             raise
         except Exception as error:
-            # PyMySQL raises what comes: RuntimeError for a missing library, KeyError, struct.error.
-            # A UnicodeError quotes the text, which may be a password.
+            # PyMySQL also raises errors that are not its own: RuntimeError for a missing library, KeyError,
+            # struct.error. A UnicodeError quotes the text, which may be a password.
             cause = "" if isinstance(error, UnicodeError) else f": {error}"
             text = f"cannot connect: {type(error).__name__}{cause}"
             raise pymysql.OperationalError(CR_CONN_HOST_ERROR, text) from error
@@ -86,7 +86,7 @@ def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
 
 
 def speak_shortly(engine: Engine) -> None:
-    """Keep statements, parameters and values out of what an error of *engine* says, in tracebacks too."""
+    """Keep statements, parameters and values out of the error messages and tracebacks of *engine*."""
 
     @event.listens_for(engine, "handle_error")
     def on_error(context: ExceptionContext) -> None:
