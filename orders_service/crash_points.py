@@ -1,7 +1,7 @@
-"""Named places where a test lets a process die or freeze. Unarmed, as always but there, they do nothing.
+"""Named points in the code where a test kills or freezes a process. Outside such tests they do nothing.
 
-`CRASH_AT=relay.acknowledged` kills this process (SIGKILL) when it passes that point, `STOP_AT=…` freezes it
-(SIGSTOP) until somebody sends SIGCONT; `…:3` is the third passing. No setting: only `tests/faults` knows it.
+`CRASH_AT=relay.acknowledged` kills this process (SIGKILL) when it passes that point. `STOP_AT=…` freezes it
+(SIGSTOP) until it receives SIGCONT. `…:3` waits for the third pass. Only `tests/faults` sets these variables.
 """
 
 import os
@@ -12,7 +12,7 @@ SIGNALS = {"CRASH_AT": signal.SIGKILL, "STOP_AT": signal.SIGSTOP}
 
 
 def armed(environment: Mapping[str, str]) -> dict[str, tuple[int, signal.Signals]]:
-    """Each armed point: how many passings it is away, and the signal that comes then."""
+    """The armed points: on which pass the signal is sent, and which signal."""
     found = {}
     for name, number in SIGNALS.items():
         point, _, passings = environment.get(name, "").partition(":")
@@ -25,7 +25,7 @@ _armed = armed(os.environ)
 
 
 def at(point: str) -> None:
-    """Pass *point*."""
+    """Pass *point*: send this process the signal that is armed for it."""
     if point not in _armed:
         return
     passings, number = _armed[point]

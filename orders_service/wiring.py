@@ -1,4 +1,4 @@
-"""From settings to the parts that a process is made of."""
+"""Builds the parts of a process from the settings: engines, sessions, topics, outboxes."""
 
 import os
 import secrets
@@ -31,7 +31,7 @@ def engine(
 ) -> Engine:
     """An engine for *url*. See `open_engine`.
 
-    An SQLite file and its folder are made with *create*; without, `FileNotFoundError` is raised.
+    With *create*, a missing SQLite file and its folder are created; otherwise `FileNotFoundError` is raised.
     """
     if create:
         if path := _sqlite_file(url):
@@ -44,14 +44,14 @@ def engine(
 
 
 def assert_created(url: str) -> None:
-    """Raise `FileNotFoundError` for an SQLite file that is missing: to open it would make an empty one."""
+    """Raise `FileNotFoundError` for a missing SQLite file: opening it would create an empty one."""
     path = _sqlite_file(url)
     if path and not path.exists():
         raise FileNotFoundError(f"there is no database {path}. Create it with: orders-service migrate")
 
 
 def is_not_migrated(error: Exception) -> bool:
-    """Whether a table or a column is missing, which `orders-service migrate` makes."""
+    """Whether the error is a missing table or column, which `orders-service migrate` would create."""
     if not isinstance(error, DBAPIError):
         return False
     return error_code(error) in NOT_MIGRATED or "no such " in str(error.orig)
@@ -64,7 +64,7 @@ def _sqlite_file(url: str) -> Path | None:
 
 
 def sessions(url: str) -> sessionmaker[Session]:
-    """Sessions for whoever has one thread, and asks for no number that an INSERT gave."""
+    """A session factory for a single thread that needs no generated key of an INSERT."""
     return sessionmaker(engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
 
 
@@ -80,32 +80,32 @@ def one_session(url: str) -> Iterator[Session]:
 
 
 def relay_engine(url: str) -> Engine:
-    """An engine for a relay, whose statements are transactions by themselves."""
+    """An engine in autocommit mode, for a relay."""
     return engine(url, pool_size=2, one_trip=True, autocommit=True)
 
 
 def urls(settings: Settings) -> dict[DatabaseName, str]:
-    """Both databases by their names."""
+    """The URLs of both databases, by database name."""
     return {"orders": settings.orders_database_url, "catalog": settings.catalog_database_url}
 
 
 def topics(settings: Settings) -> Topics:
-    """Which topic carries what."""
+    """The topic of each kind of event."""
     return Topics(
         catalog=settings.catalog_topic, stock=settings.stock_topic, sink=settings.orders_sink_topic or None
     )
 
 
 def orders_outbox(settings: Settings) -> Outbox:
-    """Where the orders record their events."""
+    """The outbox of the orders."""
     return Outbox("/order-service", topics(settings), pending=settings.events_via == "relay")
 
 
 def catalog_outbox(settings: Settings) -> Outbox:
-    """Where the catalog records its answers."""
+    """The outbox of the catalog, for its answers."""
     return Outbox("/catalog-service", topics(settings))
 
 
 def owner() -> str:
-    """A name for this process among all that share a database."""
+    """A name for this process that is unique among all that share a database."""
     return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
