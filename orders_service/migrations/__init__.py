@@ -1,4 +1,4 @@
-"""The tables of both databases, step by step. Tests and `run` take the same steps."""
+"""The Alembic migrations of both databases. Tests and `run` apply the same ones."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,15 @@ from sqlalchemy import Connection, Engine, text
 from orders_service.database import DatabaseName
 
 FOLDER = Path(__file__).parent
-TURN_SECONDS = 60  # How long a migration waits for another that is under way.
-LOCK_SECONDS = 5  # How long DDL waits for a table in use. Every order waits behind it meanwhile.
+TURN_SECONDS = 60  # How long a migration waits for another one that is running.
+LOCK_SECONDS = 5  # How long DDL waits for a table in use. Meanwhile every order waits behind the DDL.
 
 
 def upgrade(engine: Engine, database: DatabaseName, *, to: str = "head") -> list[str]:
-    """Bring the database to its newest version, or to version *to*. The versions applied, oldest first."""
+    """Migrate the database to its newest version, or to version *to*.
+
+    Returns the versions that were applied, oldest first.
+    """
     with turn(engine, database), engine.connect() as connection:
         if engine.dialect.name != "sqlite":
             connection.execute(text(f"SET SESSION lock_wait_timeout = {LOCK_SECONDS}"))
@@ -29,7 +32,7 @@ def upgrade(engine: Engine, database: DatabaseName, *, to: str = "head") -> list
 
 
 def current(connection: Connection) -> str | None:
-    """The version that a database is at; None if it was never migrated."""
+    """The version of a database; None if it was never migrated."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -41,7 +44,7 @@ def newest(database: DatabaseName) -> str:
 
 
 def knows(database: DatabaseName, version: str) -> bool:
-    """Whether this code has heard of that version."""
+    """Whether this code has a migration of that version."""
     return version in {script.revision for script in _versions(database).walk_revisions()}
 
 
@@ -60,7 +63,10 @@ def _config(connection: Connection | None, database: DatabaseName) -> Config:
 
 @contextmanager
 def turn(engine: Engine, database: DatabaseName) -> Iterator[None]:
-    """One migration of a MariaDB database at a time; its DDL knows no transaction. SQLite's does."""
+    """Hold a lock, so that one migration at a time runs on a MariaDB database.
+
+    MariaDB's DDL is not transactional; SQLite's is, and needs no lock.
+    """
     if engine.dialect.name == "sqlite":
         yield
         return

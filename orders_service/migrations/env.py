@@ -1,4 +1,4 @@
-"""Alembic's entry: the caller hands it an open connection, and a list for the versions that are applied."""
+"""Alembic's environment. The caller passes an open connection, and a list for the versions applied."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ attributes = context.config.attributes
 def on_version_apply(
     ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
 ) -> None:
-    """Note a version that was applied here, and not by another migration meanwhile."""
+    """Note a version that this migration applied, and not a concurrent one."""
     attributes["applied"].append(step.up_revision_id)
 
 

@@ -1,4 +1,4 @@
-"""The tables of travelling news, as they were first made in both databases."""
+"""The event tables of both databases, first version."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ TABLE: dict[str, Any] = {"mariadb_charset": "utf8mb4", "mariadb_engine": "InnoDB
 
 
 def create_events_tables() -> None:
-    """outbox, leases, dead_letters."""
+    """Create the tables outbox, leases and dead_letters."""
     long_text = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
     blob = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
     op.create_table(

@@ -11,7 +11,7 @@ from orders_service.database import exact
 
 Texts = dict[str, dict[str, tuple[int, bool]]]  # By table and column: length, and whether NULL is allowed.
 
-# `error`, `detail`, `headers` and `payload` are left: nothing compares prose and JSON.
+# `error`, `detail`, `headers` and `payload` stay as they are: prose and JSON are never compared.
 EVENT_TEXTS: Texts = {
     "outbox": {
         "specversion": (3, False),
@@ -27,10 +27,10 @@ LETTER_KEY = ["topic", "partition", "offset", "record_timestamp", "consumer_grou
 
 
 def compare_byte_by_byte(tables: Texts) -> None:
-    """Give the text columns of *tables* the collation that `exact` has. SQLite compares bytes anyway.
+    """Give the text columns of *tables* the collation of `exact`. SQLite compares bytes anyway.
 
-    MariaDB changes a column without an index in no time, and rebuilds the indexes of one that has them, while
-    others read and write.
+    MariaDB changes a column without an index instantly. For a column with indexes it rebuilds these, while
+    reads and writes go on.
     """
     if op.get_bind().dialect.name == "sqlite":
         return
@@ -55,6 +55,6 @@ def key_dead_letters_by_group() -> None:
             table.drop_constraint(op.f("pk_dead_letters"), type_="primary")
             table.create_primary_key(op.f("pk_dead_letters"), LETTER_KEY)
         return
-    # One statement: a table without its key would take the same record twice.
+    # One statement: in between, a table without its key would accept the same record twice.
     quoted = ", ".join(bind.dialect.identifier_preparer.quote(column) for column in LETTER_KEY)
     op.execute(f"ALTER TABLE dead_letters DROP PRIMARY KEY, ADD PRIMARY KEY ({quoted})")

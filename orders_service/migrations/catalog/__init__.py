@@ -1,1 +1,1 @@
-"""The versions of the catalog database."""
+"""The migrations of the catalog database."""

@@ -1,4 +1,4 @@
-"""Products have stock, orders have reservations, and the course's three products are on the shelf."""
+"""The first tables of the catalog database, with the course's three products in stock."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ OPENING = (
 
 
 def upgrade() -> None:
-    """Make the catalog's tables and those of the events, and open with the course's products."""
+    """Create the catalog's tables and the event tables, and insert the course's products."""
     catalog = op.create_table(
         "catalog",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),

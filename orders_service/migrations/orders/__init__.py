@@ -1,1 +1,1 @@
-"""The versions of the orders database."""
+"""The migrations of the orders database."""

@@ -1,4 +1,4 @@
-"""Orders are kept, and their events recorded beside them."""
+"""The first tables of the orders database."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the course's table, with a status, and those of the events."""
+    """Create the course's `orders` table, with a status, and the event tables."""
     op.create_table(
         "orders",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),

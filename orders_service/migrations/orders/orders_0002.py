@@ -1,4 +1,4 @@
-"""Texts are compared byte by byte, and each consumer group keeps its own dead letters."""
+"""Compare texts byte by byte, and keep dead letters for each consumer group."""
 
 from orders_service.migrations.events_0002 import (
     EVENT_TEXTS,
@@ -11,6 +11,6 @@ down_revision = "orders_0001"
 
 
 def upgrade() -> None:
-    """Change the collations, then the key of the dead letters."""
+    """Change the collations, then the primary key of dead_letters."""
     compare_byte_by_byte({"orders": {"status": (16, False), "reason": (64, True)}} | EVENT_TEXTS)
     key_dead_letters_by_group()
