@@ -1,4 +1,7 @@
-"""The right to relay one lane for a while. It keeps events from being sent twice; nothing rests on it."""
+"""Leases: the right to relay one lane for a while.
+
+They only keep two relays from sending the same events. Correctness does not depend on them.
+"""
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,9 +12,9 @@ from orders_service.events.tables import Lease
 
 
 def acquire(connection: Connection, lane: str, *, owner: str, seconds: float) -> bool:
-    """Take the lane, or keep it, for *seconds* from now by the database's clock. False: another has it.
+    """Acquire or renew a lane's lease for *seconds*, by the database's clock. False if another has it.
 
-    Commits or rolls back by itself: a lease counts from the moment others can see it.
+    Commits or rolls back itself: a lease counts only when others can see it.
     """
     mine = {"owner": owner, "expires_at": database_now(seconds)}
     try:
@@ -27,18 +30,18 @@ def acquire(connection: Connection, lane: str, *, owner: str, seconds: float) ->
         if not taken:
             connection.execute(insert(Lease).values(lane=lane, **mine))
         connection.commit()
-    except IntegrityError:  # Another was the first ever to take this lane.
+    except IntegrityError:  # Another relay inserted the first lease of this lane.
         connection.rollback()
         return False
     return True
 
 
 def holder(session: Session, lane: str) -> str | None:
-    """Who has the lane now; None if nobody."""
+    """The owner of the lane's present lease; None if there is none."""
     return session.scalar(select(Lease.owner).where(Lease.lane == lane, Lease.expires_at > database_now()))
 
 
 def release(connection: Connection, *, owner: str) -> None:
-    """Give up every lane of *owner*, so that another can go on at once."""
+    """Release every lease of *owner*, so that another relay can take over at once."""
     connection.execute(update(Lease).where(Lease.owner == owner).values(expires_at=database_now()))
     connection.commit()

@@ -1,4 +1,4 @@
-"""(4) From the outbox to the broker, oldest first."""
+"""(4) The relay: sends the outbox's pending events to the broker, oldest first."""
 
 import time
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
-PATIENCE_SECONDS = 0.05  # For a lane's batch, where other lanes wait too.
-CLOSE_SECONDS = 3.0  # For what is still on its way in the end.
-REST_SECONDS = (0.2, 10.0)  # A lane whose topic failed rests this long at first, and at most.
+PATIENCE_SECONDS = 0.05  # How long a step waits for one lane's acknowledgements if other lanes wait, too.
+CLOSE_SECONDS = 3.0  # How long `close` waits for acknowledgements.
+REST_SECONDS = (0.2, 10.0)  # The first and the longest back-off of a lane after its topic failed.
 
 Rows = Sequence[Row[Any]]
 COLUMNS = (
@@ -35,7 +35,7 @@ COLUMNS = (
     OutboxRow.traceparent,
 )
 
-# Made once: an idle relay asks forty times a second, with cold caches.
+# Built once: an idle relay runs these queries forty times a second, with cold caches.
 FIRST_LANE = select(func.min(OutboxRow.lane))
 NEXT_LANE = FIRST_LANE.where(OutboxRow.lane > bindparam("last"))
 OLDEST = (
@@ -50,17 +50,17 @@ log = structlog.get_logger()
 
 @dataclass
 class Lane:
-    """What a relay remembers of one lane, by its own monotonic clock."""
+    """The state of one lane in a relay. Times are of its own monotonic clock."""
 
     held_until: float = 0.0
     rests_until: float = 0.0
     failures: int = 0
-    rows: Rows = ()  # They are on their way,
-    deliveries: Sequence[Delivery] = ()  # each with one of these.
+    rows: Rows = ()  # The batch in flight: sent, and not marked yet.
+    deliveries: Sequence[Delivery] = ()  # One for each of `rows`, in the same order.
 
 
 class Relay:
-    """Carries one database's pending events to the broker, each lane (one topic) by itself."""
+    """Sends one database's pending events to the broker. Each lane (one topic) proceeds independently."""
 
     def __init__(
         self,
@@ -79,22 +79,22 @@ class Relay:
         self._lanes: dict[str, Lane] = {}
 
     def step(self) -> bool:
-        """Take every lane with pending events a batch further, oldest first. True if there may be more.
+        """Send and mark a batch of every lane with pending events, oldest first. True if there may be more.
 
-        A lane whose topic keeps it waiting is looked at again by the next step: it holds up no other.
-        A crash after sending and before marking sends them again; handlers do not mind.
+        A batch that is not acknowledged soon is left to the next step, so that it delays no other lane.
+        A crash after sending and before marking sends events again; handlers accept redelivery.
         """
         with self._engine.connect() as connection:
             under_way = [name for name, lane in self._lanes.items() if lane.rows]
             names = list(dict.fromkeys([*self._pending_lanes(connection), *under_way]))
-            # A lane that has failed is not waited for: an event of another lane may come meanwhile.
+            # If a lane has failed, no lane is waited for long: another one may get an event meanwhile.
             alone = len(names) == 1 and not any(lane.failures for lane in self._lanes.values())
             patience = self._lease_seconds / 3 if alone else PATIENCE_SECONDS
             busy = [self._relay(connection, name, patience) for name in names]
             return any(busy)
 
     def close(self) -> None:
-        """Mark what arrives yet, release the lanes, close the producer and the connections."""
+        """Wait for the batches in flight and mark them, release the leases, and close all connections."""
         try:
             until = time.monotonic() + CLOSE_SECONDS
             with self._engine.connect() as connection:
@@ -107,7 +107,7 @@ class Relay:
             self._engine.dispose()
 
     def _pending_lanes(self, connection: Connection) -> list[str]:
-        """Each lane that has pending rows: one step in the index (lane, seq) per lane, one when idle."""
+        """Each lane that has pending rows. Takes one step in the index (lane, seq) per lane, one if idle."""
         found: list[str] = []
         lane = connection.scalar(FIRST_LANE)
         while lane is not None:
@@ -124,7 +124,8 @@ class Relay:
             self._send(lane, self._fetch(connection, name))
             if not lane.rows:
                 return False
-        # One batch is on its way at a time. Meanwhile the next one is fetched, and then the last one marked.
+        # One batch is in flight at a time. Meanwhile the next one is fetched. It is sent first, and then this
+        # one is marked, so that the broker works while the database does.
         ahead = self._fetch(connection, name, but=lane.rows) if len(lane.rows) == BATCH else []
         if not self._producer.wait(lane.deliveries, seconds=patience):
             self._hold(connection, name)
@@ -146,7 +147,7 @@ class Relay:
         return False
 
     def _hold(self, connection: Connection, name: str) -> bool:
-        """Own the lane for at least half a lease more."""
+        """Renew the lease if less than half of it is left. True if this relay has the lane."""
         lane, now = self._lanes[name], time.monotonic()
         if lane.held_until - now < self._lease_seconds / 2:
             mine = leases.acquire(connection, name, owner=self._owner, seconds=self._lease_seconds)
@@ -154,11 +155,11 @@ class Relay:
         return lane.held_until > now
 
     def _fetch(self, connection: Connection, name: str, *, but: Rows = ()) -> Rows:
-        """The oldest pending rows, less those on their way, an order at most once.
+        """The oldest pending rows except *but*, with at most one event of each order.
 
-        An order's next event waits for this one's outcome: else it could arrive first.
+        An order's next event waits for the outcome of this one: otherwise it could arrive first.
         """
-        # From the oldest on each time: one that was recorded before others may be committed after them.
+        # Starts at the oldest each time: a row with a lower `seq` may be committed after those with higher.
         pending = {"lane": name, "but": [row.seq for row in but]}
         found = connection.execute(OLDEST, pending).all()
         connection.rollback()
