@@ -1,4 +1,4 @@
-"""How news travels: recorded with its cause, relayed to a broker, consumed into one transaction.
+"""Events between services: recorded with their cause, relayed to a broker, consumed in one transaction.
 
-It knows neither orders nor catalog: they hand it events, and are handed events.
+This package knows neither orders nor catalog. They give it events to record, and handlers to call.
 """

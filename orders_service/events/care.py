@@ -1,4 +1,4 @@
-"""What an operator does with an outbox: look, put what was set aside back, send again."""
+"""An operator's work on an outbox: count pending events, requeue those set aside, send events again."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from orders_service.events.tables import OutboxRow
 
 CHUNK = 1000
-WINDOW = 100_000  # Rows that one statement walks over at most, where no index tells which are wanted.
-COUNTED = 100_000  # Pending events of a lane are counted up to here: more of them must not cost more.
+WINDOW = 100_000  # The most rows that one statement scans, where no index finds the wanted ones.
+COUNTED = 100_000  # Pending events of a lane are counted up to here, so that the count stays cheap.
 EVENT = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
 
 
@@ -25,12 +25,12 @@ class Waiting:
 
 
 def waiting(session: Session) -> list[Waiting]:
-    """What is pending, by lane."""
+    """The pending events of each lane that has any."""
     return [Waiting(lane, _count(session, lane), since) for lane, since in oldest(session)]
 
 
 def oldest(session: Session) -> list[tuple[str, datetime]]:
-    """Each lane that has pending events, and when its first was recorded: one step in the index per lane."""
+    """Each lane that has pending events, and when its first was recorded. Costs one index step per lane."""
     lanes: list[tuple[str, datetime]] = []
     first = select(OutboxRow.lane, OutboxRow.created_at).order_by(OutboxRow.lane, OutboxRow.seq).limit(1)
     query = first.where(OutboxRow.lane.is_not(None))
@@ -46,7 +46,7 @@ def _count(session: Session, lane: str) -> int:
 
 
 def set_aside_lately(session: Session, rows: int) -> int:
-    """How many of the newest *rows* the broker refused for good."""
+    """How many of the newest *rows* events the broker refused for good."""
     end = session.scalar(select(func.max(OutboxRow.seq))) or 0
     newest = select(func.count()).where(OutboxRow.seq > end - rows, OutboxRow.error.is_not(None))
     return session.scalar(newest) or 0
@@ -54,7 +54,7 @@ def set_aside_lately(session: Session, rows: int) -> int:
 
 def set_aside(session: Session) -> list[OutboxRow]:
     """The events that the broker refused for good, oldest first."""
-    # They are few, and no index is worth a place in every order's transaction for them.
+    # They are few. An index for them would cost every order's transaction something.
     return [
         row
         for window in _windows(session)
@@ -65,7 +65,7 @@ def set_aside(session: Session) -> list[OutboxRow]:
 
 
 def requeue_set_aside(session: Session, *, pending: bool) -> int:
-    """Let what was set aside go out again; how many events. Commits."""
+    """Record the events that were set aside again, as new rows. Returns how many. Commits."""
     rows = set_aside(session)
     _record_again(session, rows, pending=pending)
     session.execute(delete(OutboxRow).where(OutboxRow.seq.in_([row.seq for row in rows])))
@@ -74,10 +74,10 @@ def requeue_set_aside(session: Session, *, pending: bool) -> int:
 
 
 def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
-    """Record again, in the same order, every event recorded *since*: for a log or a binlog that was lost.
+    """Record every event again that was recorded *since*, in the same order, after a log or binlog was lost.
 
-    What is still pending, too: a relay may have it in hand, acknowledged by the log that was lost. Commits
-    each chunk.
+    This includes pending events: a relay may be about to mark one that only the lost log acknowledged.
+    Commits each chunk. Returns how many events.
     """
     count = 0
     for window in _windows(session):
@@ -96,14 +96,14 @@ def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
 
 
 def _windows(session: Session) -> Iterator[ColumnElement[bool]]:
-    """The rows that are there now, a window after the other: a statement for each ends within its time."""
+    """Conditions for the present rows, one window each, so that every statement ends within its time-out."""
     first, last = session.execute(select(func.min(OutboxRow.seq), func.max(OutboxRow.seq))).one()
     for low in range(first or 0, (last or -1) + 1, WINDOW):
         yield OutboxRow.seq.between(low, min(low + WINDOW - 1, last))
 
 
 def _record_again(session: Session, rows: Sequence[OutboxRow], *, pending: bool) -> None:
-    """As new rows with the same event ids, which alone are what change data capture sees."""
+    """Insert copies of *rows* with the same event ids. Change data capture sees only new rows."""
     copies = [
         {name: getattr(row, name) for name in EVENT}
         | {"lane": row.topic if pending else None, "published_at": None, "error": None}

@@ -1,4 +1,4 @@
-"""(3) An event is recorded beside the change that caused it."""
+"""(3) The outbox: records events in the transaction of the change that caused them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from orders_service.many_rows import ManyRows
 
 @dataclass(frozen=True)
 class Outbox:
-    """Where one side of the flow records its events: as *source*, for its *topics*."""
+    """Records the events of one service. *source* is its CloudEvents source; *topics* names the topics."""
 
     source: str
     topics: Topics
-    pending: bool = True  # False: change data capture reads the table, and no relay.
+    pending: bool = True  # False if change data capture sends the events instead of a relay.
     clock: Clock = utc_now
 
     def record(self, connection: Connection, events: Iterable[Event]) -> None:
-        """Write *events* down in the connection's transaction.
+        """Insert *events* in the connection's transaction.
 
         They are committed with their cause or not at all. Nothing is sent from here.
         """
@@ -56,4 +56,4 @@ def _payload(event: Event) -> str:
 
 
 def _no_lane(_: Event) -> None:
-    """What change data capture carries is pending in no lane."""
+    """The lane of an event that change data capture sends: NULL, so that no relay sends it, too."""

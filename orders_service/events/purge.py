@@ -1,4 +1,4 @@
-"""Deletes events that were published long ago from the outbox, in chunks, so that no delete takes long."""
+"""Deletes old published events from the outbox, in chunks, so that no DELETE takes long."""
 
 import time
 from collections.abc import Sequence
@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from orders_service.database import changed
 from orders_service.events.tables import OutboxRow
 
-CHUNK = 500  # As many as a relay sends in a step. From 1000 values on, MariaDB makes a table of them.
-REST_SECONDS = 10.0  # After both places were looked at, and neither has more.
+# The size of a relay's batch. MariaDB turns a list of 1000 values or more into a temporary table.
+CHUNK = 500
+REST_SECONDS = 10.0  # The pause after neither the front nor the sweep had more to delete.
 START = -1
 
-# By (lane, seq), so that pending rows are not walked over, however many there are.
+# The index (lane, seq) skips the pending rows, however many there are.
 HINTS = dict.fromkeys(("mysql", "mariadb"), "FORCE INDEX (ix_outbox_lane_seq)")
-# Without the hint MariaDB may read all of a small table, and wait for rows that others are writing.
+# Without the hint MariaDB may scan a small table, and wait for the locks of rows that others are writing.
 DELETE_IN_MARIADB = text(
     "DELETE outbox FROM outbox FORCE INDEX (PRIMARY) WHERE seq IN :seqs AND lane IS NULL AND error IS NULL"
 ).bindparams(bindparam("seqs", expanding=True))
@@ -27,11 +28,11 @@ Chunk = Sequence[Row[int, str | None, datetime | None, datetime]]
 
 @dataclass
 class Purge:
-    """Deletes a chunk of old events a call. It keeps its place, so that a call costs what it deletes.
+    """Deletes one chunk of old events per call. It remembers its position, so a call costs what it deletes.
 
-    Events are published roughly in the order of `seq`, so what is due next stands behind the *front*, the
-    last row deleted there. The *sweep* goes through all rows, a chunk every ten seconds, and finds the
-    others: rows behind some with a wrong time, or that were published much later than their neighbours.
+    Events are published roughly in the order of `seq`, so the next due rows follow the *front*, the last row
+    deleted there. The *sweep* goes through all rows, one chunk every ten seconds, and finds the others: rows
+    behind some with a wrong time, and rows that were published much later than their neighbours.
     """
 
     front: int = START
@@ -41,15 +42,15 @@ class Purge:
 
     @property
     def rests(self) -> bool:
-        """Whether nothing more was due a moment ago."""
+        """Whether the purge is pausing, because nothing more was due."""
         return time.monotonic() < self._rests_until
 
     def rest(self, seconds: float = REST_SECONDS) -> None:
-        """Do nothing for so long."""
+        """Pause for *seconds*."""
         self._rests_until = time.monotonic() + seconds
 
     def step(self, session: Session, *, before: datetime) -> int:
-        """Delete at most a chunk of what was published *before*; how many rows. Commits."""
+        """Delete at most one chunk of events that were published *before*. Returns how many. Commits."""
         chunk = _chunk(session, self.sweep if self._sweeping else self.front)
         due = [row.seq for row in chunk if _is_due(row, before)]
         deleted = _delete(session, due)
@@ -66,7 +67,7 @@ class Purge:
 
 
 def purge_all(session: Session, *, before: datetime) -> int:
-    """Go through the whole outbox once; how many rows were deleted. Commits each chunk."""
+    """Go through the whole outbox once. Returns how many rows were deleted. Commits each chunk."""
     after, deleted = START, 0
     while chunk := _chunk(session, after):
         deleted += _delete(session, [row.seq for row in chunk if _is_due(row, before)])
@@ -75,7 +76,7 @@ def purge_all(session: Session, *, before: datetime) -> int:
 
 
 def _chunk(session: Session, after: int) -> Chunk:
-    """The next rows that wait for nobody, oldest first."""
+    """The next rows that are not pending, oldest first."""
     query = (
         select(OutboxRow.seq, OutboxRow.error, OutboxRow.published_at, OutboxRow.created_at)
         .where(OutboxRow.lane.is_(None), OutboxRow.seq > after)
@@ -88,8 +89,8 @@ def _chunk(session: Session, after: int) -> Chunk:
 
 
 def _is_due(row: Row[int, str | None, datetime | None, datetime], before: datetime) -> bool:
-    """Whether it was published *before*. What change data capture carries is never marked, and counts as
-    published when it was recorded. What was set aside stays."""
+    """Whether the event was published *before*. One that change data capture sends is never marked, and so
+    counts as published when it was recorded. One that was set aside is never due."""
     return row.error is None and (row.published_at or row.created_at) < before
 
 

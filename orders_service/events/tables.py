@@ -1,4 +1,4 @@
-"""The tables of travelling news. They stand in every database that takes part."""
+"""The event tables: outbox, leases and dead_letters. Both databases have them."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ TOPIC = exact(249)
 
 
 class EventsBase(DeclarativeBase):
-    """Metadata of the tables that both databases have."""
+    """Metadata of the event tables."""
 
     metadata = MetaData(naming_convention=NAMES)
 
@@ -47,7 +47,7 @@ class OutboxRow(EventsBase):
 
 
 class Lease(EventsBase):
-    """The right of one owner to relay one lane until the database's clock says otherwise."""
+    """The right of one owner to relay one lane until `expires_at`, by the database's clock."""
 
     __tablename__ = "leases"
 
@@ -57,14 +57,14 @@ class Lease(EventsBase):
 
 
 class DeadLetter(EventsBase):
-    """A record given up on, whole, with its reason and what became of it."""
+    """A record that was given up on, with the reason, and whether it was replayed or discarded since."""
 
     __tablename__ = "dead_letters"
 
     topic: Mapped[str] = mapped_column(TOPIC, primary_key=True)
     partition: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     offset: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    # Tells a record from its namesake in a topic that was deleted and made anew. Milliseconds.
+    # Milliseconds. If a topic is deleted and created again, its offsets repeat; the timestamp still differs.
     record_timestamp: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     consumer_group: Mapped[str] = mapped_column(exact(255), primary_key=True)
     key: Mapped[bytes | None] = mapped_column(BYTES)
