@@ -1,4 +1,4 @@
-"""Dead letters in a row stop the consumer: that many are hardly the records' fault."""
+"""A breaker: many dead letters in a row stop the consumer, for the cause is probably not in the records."""
 
 from collections.abc import Collection, Sequence
 
@@ -10,30 +10,31 @@ from orders_service.events.errors import NOT_OURS, TooManyDeadLetters
 from orders_service.events.tables import DeadLetter
 
 IN_A_ROW = 20
-# Offsets. More than a batch has: the run that stopped the consumer may be anywhere in the last one.
+# How many offsets back the table is searched. More than a batch has: the run that stopped the consumer may
+# be anywhere in its last batch.
 WITHIN = 1000
 
 
 class Breaker:
-    """Finds each partition's runs of dead letters, wherever in a batch they are.
+    """Counts the runs of dead letters in each partition, wherever in a batch they are.
 
     The records behind such a run are applied and acknowledged with it. So after a restart the offsets before
     the first record are looked up in the table: a run stops the consumer again until enough of it was
     replayed or discarded.
 
-    Offsets that no consumer is given (aborted records, the end of a transaction) do not end a run that is
-    counted in memory. The table cannot tell them from good records: there they end it.
+    Offsets that no consumer receives (aborted records, transaction markers) do not end a run that is counted
+    in memory. The table cannot distinguish them from good records, so there they end a run.
     """
 
     def __init__(self, group: str) -> None:
         self._group = group
         self._generation: object = None
-        self._runs: dict[tuple[str, int], tuple[int, int]] = {}  # The next offset, and the run before it.
+        self._runs: dict[tuple[str, int], tuple[int, int]] = {}  # The next offset, and the run's length.
 
     def before(self, session: Session, records: Sequence[Record], generation: object) -> None:
-        """Raise `TooManyDeadLetters` where a run stands that nobody has replayed or discarded.
+        """Raise `TooManyDeadLetters` if a run before *records* was neither replayed nor discarded.
 
-        With another *generation* of the group another member may have read good records in between.
+        Counts anew for a new *generation* of the group: another member may have read good records in between.
         """
         if generation != self._generation:
             self._generation = generation
@@ -47,9 +48,9 @@ class Breaker:
     def after(
         self, records: Sequence[Record], *, suspect: Collection[Record], neutral: Collection[Record]
     ) -> None:
-        """Count the *suspect*; raise `TooManyDeadLetters` if a run was too long, though it may have ended.
+        """Count the *suspect* records; raise `TooManyDeadLetters` if a run was too long, even one that ended.
 
-        What is *neutral* says nothing about our own health: it neither counts nor ends a run.
+        *neutral* records say nothing about our own health: they neither count nor end a run.
         """
         counted, passed = set(map(_offset, suspect)), set(map(_offset, neutral))
         longest: dict[tuple[str, int], int] = {}
@@ -64,7 +65,7 @@ class Breaker:
             _check(place, run)
 
     def _run_in_table(self, session: Session, record: Record) -> int:
-        """The run that ends right before *record*."""
+        """The length of the run that ends right before *record*."""
         place = record.topic, record.partition
         letters = session.execute(
             select(DeadLetter.offset, DeadLetter.reason)

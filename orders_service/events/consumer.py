@@ -1,4 +1,4 @@
-"""(6) A batch of records becomes one transaction."""
+"""(6) The consumer: applies a batch of records in one transaction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ It may be called again with the same events, in any order: its effects are keyed
 
 
 class Consumer:
-    """Takes a subscription's records, and has a handler apply them."""
+    """Reads records from a subscription, and lets a handler apply their events."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Consumer:
         poll_seconds: float = 1.0,
         clock: Clock = utc_now,
     ) -> None:
-        """*dead_letter_bytes*: how much of the database the dead letters that wait may take."""
+        """*dead_letter_bytes* is the space that unresolved dead letters may take in the database."""
         self._sessions = sessions
         self._subscription = subscription
         self._handler = handler
@@ -64,8 +64,8 @@ class Consumer:
     def step(self) -> bool:
         """Apply the next records and commit their effects, then acknowledge them. True if there may be more.
 
-        A crash between the two brings them again. An error that is not a record's is raised, and the same
-        records come again with the next step. Too many dead letters in a row raise `TooManyDeadLetters`.
+        After a crash in between, the records come again. An error that is not a record's is raised, and the
+        next step gets the same records. Too many dead letters in a row raise `TooManyDeadLetters`.
         """
         records = self._subscription.poll(seconds=self._poll_seconds)
         if not records:
@@ -88,7 +88,7 @@ class Consumer:
             self._sessions.kw["bind"].dispose()
 
     def _apply(self, records: Sequence[Record]) -> "Outcome":
-        """Apply the records in one transaction or, if one spoils it, one by one."""
+        """Apply the records in one transaction or, if one of them makes it fail, one by one."""
         events, unreadable, skipped = _read(records)
         with self._sessions() as session:
             self._breaker.before(session, records, self._subscription.generation)
@@ -125,10 +125,10 @@ class Consumer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the records of a batch say about our own health; the others were applied."""
+    """The records of a batch that were not applied, by what they say about our own health."""
 
-    suspect: Sequence[Record]  # Dead letters whose fault may be ours.
-    neutral: Sequence[Record]  # Those whose fault is their producer's, and records of unknown types.
+    suspect: Sequence[Record]  # Dead letters that may be our own fault.
+    neutral: Sequence[Record]  # Dead letters that are the producer's fault, and records of unknown types.
 
     @classmethod
     def of(cls, dead: Sequence[Refused], skipped: Sequence[Record]) -> "Outcome":
@@ -139,7 +139,7 @@ class Outcome:
 
 
 def read(record: Record) -> Event | None:
-    """The event of a record, with its trace; None for a type that is not ours. Raises `Unreadable`."""
+    """Read the event of a record, with its trace; None if the type is not ours. Raises `Unreadable`."""
     type_ = envelope.header(record.headers, "ce_type")
     traceparent = envelope.valid_traceparent(envelope.header(record.headers, "traceparent"))
     return contract.read(type_, record.value, traceparent)
@@ -164,14 +164,14 @@ def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused], lis
 
 
 def is_of_a_record(error: Exception) -> bool:
-    """Whether the error comes from what the records hold, and not from what we run on."""
+    """Whether the error comes from the content of a record, and not from the infrastructure."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError) or error_code(error) in DATA_ERRORS
     return not isinstance(error, SQLAlchemyError | OSError | MemoryError | Stopped)
 
 
 def verdict_on(error: Exception) -> RecordError:
-    """Why a record that raised this is given up on."""
+    """The reason to give up on a record whose handling raised *error*."""
     if isinstance(error, RecordError):
         return error
     verdict = DataRefused if isinstance(error, DBAPIError) else HandlerFailed

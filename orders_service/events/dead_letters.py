@@ -1,4 +1,4 @@
-"""Records that were given up on: kept as far as the database takes them, with their reason."""
+"""Dead letters: records that were given up on, kept with their reason, and cut if they are too large."""
 
 import base64
 import json
@@ -17,11 +17,11 @@ from orders_service.events.errors import DeadLettersFull, RecordError
 from orders_service.events.tables import DeadLetter
 from orders_service.printable import printable
 
-KEPT_BYTES = 1_048_576  # Of a record, at most.
-KEPT_OF_KEY = 1024  # Bytes, of a record that is cut.
-DETAIL = 10_000  # Characters.
-STATEMENT_BYTES = 4096  # Of an INSERT, beside what it inserts.
-RECOUNTED = 10  # Parts of the bound that are written between two looks at the table.
+KEPT_BYTES = 1_048_576  # The most that is kept of a record.
+KEPT_OF_KEY = 1024  # The most bytes of the key that are kept if a record is cut.
+DETAIL = 10_000  # The most characters of the detail.
+STATEMENT_BYTES = 4096  # The size of an INSERT without its values.
+RECOUNTED = 10  # The table is summed up again after each tenth of the bound.
 
 log = structlog.get_logger()
 
@@ -29,10 +29,10 @@ Refused = tuple[Record, RecordError]
 
 
 class Room:
-    """How many bytes the dead letters that wait may take in a database.
+    """The bytes that the unresolved dead letters may take in a database.
 
-    The table is summed up only when a letter is to be written, and then once for each tenth of the bound:
-    other consumers may write to it, too.
+    The table is summed up only when a letter is to be written, and then once for each tenth of the bound,
+    because other consumers may write to it, too.
     """
 
     def __init__(self, most: int) -> None:
@@ -41,7 +41,7 @@ class Room:
         self._until_recount = 0
 
     def take(self, session: Session, size: int) -> None:
-        """Note that *size* bytes are written; raises `DeadLettersFull` if they would be too many."""
+        """Take *size* bytes for a letter; raises `DeadLettersFull` if that would pass the bound."""
         self._until_recount -= size
         if self._until_recount < 0 or self._held + size > self._most:
             self._held = held_bytes(session)
@@ -54,9 +54,9 @@ class Room:
 def keep(
     session: Session, refused: Sequence[Refused], *, group: str, clock: Clock, room: Room | None = None
 ) -> list[Refused]:
-    """Write *refused* in the transaction of their batch; a letter that is kept already stays as it is.
+    """Write *refused* in the transaction of their batch. A letter that is there already stays as it is.
 
-    Returns those that wait for somebody: not what came again after it was replayed or discarded.
+    Returns the unresolved ones: not those that came again after they were replayed or discarded.
     """
     place = (DeadLetter.topic, DeadLetter.partition, DeadLetter.offset, DeadLetter.record_timestamp)
     letters = {_place(record): (record, error) for record, error in refused}
@@ -97,10 +97,10 @@ def keep(
 
 
 def _fitting(record: Record, why: str, packet: int | None) -> tuple[Record, str]:
-    """What is kept of a record, and the detail, which says so if that is not all.
+    """The record and the detail to keep. A record that is too large is cut, and the detail says so.
 
-    A statement for the database is at most *packet* bytes, and as text in it everything is up to twice as
-    long. A value that is cut loses its last byte, too: no replay can take it for the whole.
+    A statement may have at most *packet* bytes, and each value in it is up to twice as long, as an SQL
+    literal. A value that is cut loses its last byte, too, so that a replay cannot mistake it for the whole.
     """
     detail = printable(why)[: min(DETAIL, packet // 16 if packet else DETAIL)]
     most = KEPT_BYTES
@@ -117,7 +117,7 @@ def _fitting(record: Record, why: str, packet: int | None) -> tuple[Record, str]
 
 
 def _largest_packet(session: Session) -> int | None:
-    """The longest statement that the database takes, in bytes; None if there is no such limit."""
+    """The longest statement that the database accepts, in bytes; None if there is no such limit."""
     if session.get_bind().dialect.name == "sqlite":
         return None
     return int(session.scalar(text("SELECT @@max_allowed_packet")) or 0)
@@ -136,7 +136,7 @@ def _packed(headers: Headers) -> str:
 
 
 def held_bytes(session: Session) -> int:
-    """How many bytes the letters take that wait. Reads all of them."""
+    """The bytes that the unresolved letters take. Reads all of them."""
     sizes = [
         func.coalesce(func.length(column), 0)
         for column in (DeadLetter.key, DeadLetter.value, DeadLetter.headers, DeadLetter.detail)
@@ -146,19 +146,19 @@ def held_bytes(session: Session) -> int:
 
 
 def count(session: Session) -> int:
-    """How many wait for somebody to replay or discard them. They are few, and no index is kept for them."""
+    """The number of unresolved dead letters. They are few, so they have no index."""
     waiting = select(func.count()).select_from(DeadLetter).where(DeadLetter.resolution.is_(None))
     return session.scalar(waiting) or 0
 
 
 def resolve(session: Session, letter: DeadLetter, *, resolution: str, by: str, at: datetime) -> None:
-    """Note what became of it."""
+    """Note that the letter was replayed or discarded, by whom and when."""
     letter.resolution, letter.resolved_by, letter.resolved_at = resolution, by, at
     session.add(letter)
 
 
 def record_of(letter: DeadLetter) -> Record:
-    """The record, as it was read."""
+    """The record of a dead letter, as it was read from the log."""
     headers = [
         (name, None if value is None else base64.b64decode(value))
         for name, value in json.loads(letter.headers)

@@ -1,4 +1,4 @@
-"""Finding dead letters, without reading what the records hold."""
+"""Finds dead letters, without reading the contents of their records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from orders_service.events.tables import DeadLetter
 
 CHUNK = 500
-SHOWN = 200  # Characters of the detail.
+SHOWN = 200  # The number of characters of the detail that a list shows.
 
 KEY = (
     DeadLetter.topic,
@@ -32,7 +32,7 @@ COLUMNS = (
 
 
 class NoPlace(ValueError):
-    """A text that names no place in a log."""
+    """The text does not name a record: it has not the form `topic-partition@offset`."""
 
     def __init__(self, text: str) -> None:
         super().__init__(
@@ -42,7 +42,7 @@ class NoPlace(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """A record's place in a log, as logs name it: `topic-partition@offset`."""
+    """The place of a record in a log. As text: `topic-partition@offset`."""
 
     topic: str
     partition: int
@@ -50,7 +50,7 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> "Place":
-        """Raises `NoPlace`."""
+        """The place that *text* names; raises `NoPlace`."""
         where, _, offset = text.rpartition("@")
         topic, _, partition = where.rpartition("-")
         if not (topic and _is_number(partition) and _is_number(offset)):
@@ -63,7 +63,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Listed:
-    """A dead letter without the record."""
+    """A dead letter without the contents of its record."""
 
     topic: str
     partition: int
@@ -71,7 +71,7 @@ class Listed:
     record_timestamp: int
     group: str
     reason: str
-    detail: str  # Its beginning.
+    detail: str  # The first `SHOWN` characters.
     created_at: datetime
     resolution: str | None
     resolved_by: str | None
@@ -84,16 +84,16 @@ class Listed:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which dead letters."""
+    """A filter for dead letters. None means any."""
 
     place: Place | None = None
     group: str | None = None
     reason: str | None = None
-    resolved: bool = False  # Also those that were replayed or discarded.
+    resolved: bool = False  # True finds those that were replayed or discarded, too.
 
 
 def find(session: Session, wanted: Wanted) -> Iterator[Listed]:
-    """The dead letters in the order of their places, read in chunks. Between two nothing is held open."""
+    """The dead letters that match *wanted*, by place. Reads in chunks, without a transaction in between."""
     for topic, partition in _partitions(session, wanted.place):
         last: tuple[int, int, str] = (-1, 0, "")
         while True:
@@ -107,7 +107,7 @@ def find(session: Session, wanted: Wanted) -> Iterator[Listed]:
 
 
 def whole(session: Session, letter: Listed) -> DeadLetter | None:
-    """One letter with its record, or None if it is gone."""
+    """The whole dead letter with its record; None if it was deleted."""
     key = (letter.topic, letter.partition, letter.offset, letter.record_timestamp, letter.group)
     return session.get(DeadLetter, key)
 
