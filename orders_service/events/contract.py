@@ -1,4 +1,4 @@
-"""The events that others may rely on: names, topics, keys, values. `docs/events.md` is the same as prose."""
+"""The events that other services may rely on: names, topics, keys, values. `docs/events.md` explains them."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -29,27 +29,30 @@ class Event:
 
     @property
     def id(self) -> str:
-        """Derived, so that the same fact recorded again is the same event."""
+        """The event id: derived from type and order id, so that a fact recorded again is the same event."""
         return str(uuid5(NAMESPACE, f"{self.type}:{self.order_id}"))
 
     @property
     def key(self) -> str:
-        """What decides the partition."""
+        """The record's key, which decides the partition."""
         raise NotImplementedError
 
     def data(self) -> dict[str, Any]:
-        """The value on the wire."""
+        """The record's value, as it is sent in JSON."""
         raise NotImplementedError
 
     @classmethod
     def from_data(cls, data: Data) -> "Event":
-        """The event of a value; raises `Unreadable`."""
+        """Read the event from a record's value; raises `Unreadable`."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event):
-    """What the catalog needs to know of an order. Partitioned by product: their order in the log decides."""
+    """What the catalog needs to know of an order.
+
+    Its key is the product: who gets the last piece is decided by the order of the events in the log.
+    """
 
     sign: ClassVar[int]
 
@@ -74,7 +77,7 @@ class OrderEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderPlaced(OrderEvent):
-    """An order was recorded. Stock decides about it."""
+    """An order was placed. The catalog reserves stock for it, or rejects it."""
 
     type = "order.placed.v1"
     sign = 1
@@ -108,9 +111,9 @@ class OrderPlaced(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class InvalidOrder(OrderPlaced):
-    """A placed order with a value that cannot be. It can be answered, and is refused.
+    """A placed order with a wrong value. The catalog can answer it, and rejects it.
 
-    Its `qty` is 0 if that is what is wrong or missing.
+    Its `qty` is 0 if the qty is what was wrong or missing.
     """
 
     problem: str
@@ -118,7 +121,7 @@ class InvalidOrder(OrderPlaced):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderCancelled(OrderEvent):
-    """A placed order was given up; what was reserved for it goes back.
+    """A placed order was cancelled; the stock that was reserved for it is released.
 
     On the wire its `qty` is negated: the course's catalog, which only subtracts, then adds.
     """
@@ -128,7 +131,7 @@ class OrderCancelled(OrderEvent):
 
     @classmethod
     def from_data(cls, data: Data) -> "Event":
-        """The cancellation. Prices do not matter to it: a wrong one is left out."""
+        """The cancellation. It does not depend on prices: a wrong one is left out."""
         return cls(
             order_id=text(data, "orderId", TEXT_MAX),
             product_id=text(data, "productId", PRODUCT_ID_MAX),
@@ -141,7 +144,7 @@ class OrderCancelled(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRow(OrderEvent):
-    """A placed order as a row for a Connect sink: the course's record of its `orders` topic."""
+    """A placed order as a row for a Kafka Connect sink, as in the `orders` topic of the course."""
 
     type = "orders.sink.v1"
     sign = 1
@@ -164,7 +167,7 @@ class OrderRow(OrderEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StockReserved(Event):
-    """All pieces of an order are set aside. The order may be confirmed."""
+    """All pieces of an order are reserved. The order may be confirmed."""
 
     type = "stock.reserved.v1"
 
@@ -186,9 +189,9 @@ class StockReserved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StockRejected(Event):
-    """No piece is set aside for an order, and *reason* says why. The order is to be rejected.
+    """No piece is reserved for an order, and *reason* says why. The order is to be rejected.
 
-    `qty` is 1 if the order's was no number of pieces. 0 is read, too.
+    `qty` is sent as 1 if the order's qty was invalid. A reader accepts 0, too.
     """
 
     type = "stock.rejected.v1"
@@ -243,10 +246,10 @@ NAMES_WITHOUT_VERSION = {name.rpartition(".")[0] for name in BY_TYPE}
 
 
 def read(type_: str | None, value: bytes | None, traceparent: str | None = None) -> Event | None:
-    """The event of a record's value, or None for a type that is not ours.
+    """Read the event from a record's value. None if its type is not ours.
 
-    A record without type is the course's: an order placed or, with a negative `qty`, cancelled. Raises
-    `Unreadable` for anything that claims to be one of ours and is not.
+    A record without a type is the course's: an order placed or, with a negative `qty`, cancelled. Raises
+    `Unreadable` for a value that is not an event of its type, and for an unknown version of our types.
     """
     if type_ is not None and type_ not in BY_TYPE:
         if type_.rpartition(".")[0] in NAMES_WITHOUT_VERSION:

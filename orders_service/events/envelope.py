@@ -1,4 +1,4 @@
-"""What rides beside an event's value: CloudEvents 1.0 attributes in Kafka headers (binary mode)."""
+"""The envelope of an event: CloudEvents 1.0 attributes in Kafka headers (binary mode)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -21,12 +21,12 @@ def write(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
 
 
 def read(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    """Every header that has a value, by its name; bytes that are not UTF-8 are replaced, not refused."""
+    """The headers that have a value, by name. Bytes that are not UTF-8 are replaced, not refused."""
     return {name: value.decode(errors="replace") for name, value in headers if value}
 
 
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:
-    """One header, the last of its name that has a value. One without a value is none."""
+    """The value of the last header called *name* that has one; None if there is none."""
     found = [value for each, value in headers if each == name and value]
     return found[-1].decode(errors="replace") if found else None
 

@@ -1,7 +1,7 @@
-"""What can be wrong with a record. Each of these is a dead letter; anything else is infrastructure.
+"""The errors of a record, each of which makes it a dead letter. Any other error is infrastructure.
 
 RecordError
-├── Unreadable          not one of our events: bytes, JSON, an order id that is missing
+├── Unreadable          not one of our events: not UTF-8, not JSON, or without an order id
 │   └── Invalid         one of our events, but another value in it is wrong or missing
 ├── Conflicting         the order was placed before, with other content
 ├── DataRefused         the database cannot hold its values
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 
 class RecordError(Exception):
-    """A record that no retry will mend."""
+    """An error of one record, which no retry can correct."""
 
     reason: ClassVar[str]
     ours: ClassVar[bool] = True  # The fault may be our own: the breaker counts it.
@@ -25,14 +25,14 @@ class Unreadable(RecordError):
 
 
 class Invalid(Unreadable):
-    """The record is one of our events, and its producer put a wrong value into it, or left one out."""
+    """The record is one of our events, but its producer set a wrong value or left one out."""
 
     reason = "invalid"
     ours = False
 
 
 class Conflicting(RecordError):
-    """The record contradicts what was recorded for its order before."""
+    """The record contradicts what was recorded for its order earlier."""
 
     reason = "conflicting"
     ours = False
@@ -45,7 +45,7 @@ class DataRefused(RecordError):
 
 
 class HandlerFailed(RecordError):
-    """The handler raised an exception of its own, on the record alone, every time."""
+    """The handler raised an exception of its own for this record alone, in every attempt."""
 
     reason = "handler-failed"
 
@@ -54,13 +54,13 @@ NOT_OURS = frozenset({Invalid.reason, Conflicting.reason})
 
 
 class Stopped(Exception):
-    """The process must not go on by itself; a person has to look. The text says what to do."""
+    """The process must stop until a person has looked. The message says what to do."""
 
     exit_code: ClassVar[int] = 3
 
 
 class TooManyDeadLetters(Stopped):
-    """So many records in a row were given up on that the fault is hardly theirs."""
+    """Many dead letters in a row: the cause is probably not in the records."""
 
     def __init__(self, topic: str, partition: int, count: int) -> None:
         super().__init__(
@@ -71,7 +71,7 @@ class TooManyDeadLetters(Stopped):
 
 
 class DeadLettersFull(Stopped):
-    """The dead letters that wait take more of the database than they may."""
+    """The unresolved dead letters would take more space in the database than they may."""
 
     def __init__(self, held: int, most: int) -> None:
         super().__init__(
@@ -83,7 +83,7 @@ class DeadLettersFull(Stopped):
 
 
 class EventsGone(Stopped):
-    """The log no longer holds what comes next for a group."""
+    """The log no longer holds the records that a group has to read next."""
 
     def __init__(self, topic: str, partition: int, group: str, position: int, begins: int) -> None:
         super().__init__(
@@ -95,7 +95,7 @@ class EventsGone(Stopped):
 
 
 class BeyondReading(Stopped):
-    """The log holds something that is not even a record to our client: compressed otherwise, or damaged."""
+    """The log holds a batch that our client cannot read: compressed with another codec, or damaged."""
 
     def __init__(self, topic: str, partition: int, group: str, offset: int, problem: str) -> None:
         super().__init__(
@@ -108,7 +108,7 @@ class BeyondReading(Stopped):
 
 
 class InstanceTaken(Stopped):
-    """Another process joined the group under this one's name."""
+    """Another process joined the group under the instance name of this one."""
 
     def __init__(self, group: str, instance: str) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Reading the fields of an event's JSON value."""
+"""Reads and checks the fields of an event's JSON value."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from orders_service.events.errors import Invalid, Unreadable
 
 ORDER_ID = "orderId"
 INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
-# A terminal obeys control characters, and no column can hold an unpaired surrogate.
+# A terminal executes control characters, and no column can hold an unpaired surrogate.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Data = Mapping[str, Any]
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def json_object(value: bytes | None) -> Data:
-    """The JSON object in a record's value. Raises `Unreadable` without one, `Invalid` for a tombstone."""
+    """The JSON object in a record's value. Raises `Unreadable` if it is none, `Invalid` for a tombstone."""
     if value is None:
         raise Invalid("there is no value: a tombstone, which has a meaning in a compacted topic only")
     if not value:
@@ -32,16 +32,16 @@ def json_object(value: bytes | None) -> Data:
 
 
 def _integer(digits: str) -> int:
-    # Python refuses to read thousands of digits. The first 20 characters are out of every bound, too.
+    # Python refuses to parse thousands of digits. The first 20 characters are out of every bound, too.
     return int(digits) if len(digits) <= 20 else int(digits[:20])
 
 
-# Accepts NaN and Infinity, as Python does by default: their field refuses them.
+# Accepts NaN and Infinity, as Python does by default: the check of the field refuses them.
 DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def text(data: Data, name: str, most: int) -> str:
-    """An id or a reason. Raises `Unreadable` if the order id is missing, else `Invalid`."""
+    """A text field, such as an id. Raises `Unreadable` if the order id is missing, else `Invalid`."""
     value = data.get(name)
     if type(value) is str and 1 <= len(value) <= most:
         if value.isprintable() or not UNPRINTABLE.search(value):
@@ -51,7 +51,7 @@ def text(data: Data, name: str, most: int) -> str:
 
 
 def integer(data: Data, name: str, least: int, most: int) -> int:
-    """A number. Raises `Invalid` if it is missing, something else, or out of bounds."""
+    """An integer field. Raises `Invalid` if it is missing, of another type, or out of bounds."""
     value = data.get(name)
     if type(value) is int and least <= value <= most:
         return value
@@ -66,7 +66,7 @@ def _problem(data: Data, name: str, wanted: str) -> Unreadable:
 
 
 def or_none(read: Callable[..., T], data: Data, name: str, *bounds: int) -> T | None:
-    """What *read* finds in a field that no decision rests on; None if it is missing or wrong."""
+    """The value that *read* finds in a field that no decision depends on; None if it is missing or wrong."""
     try:
         return read(data, name, *bounds)
     except Unreadable:

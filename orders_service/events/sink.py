@@ -1,4 +1,4 @@
-"""The schema of a row for a Connect sink, as the course's records carry it."""
+"""The schema part of a record for a Kafka Connect sink, as in the course's records."""
 
 ROW_SCHEMA = {
     "type": "struct",
