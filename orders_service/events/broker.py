@@ -1,4 +1,4 @@
-"""What we ask of a broker. `kafka.py` and `embedded.py` are its two sides; one suite tests both."""
+"""The interface of a broker. `kafka/` and `embedded.py` implement it; one test suite tests both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A record to be sent; its *key* decides the partition."""
+    """A record to send; its *key* decides the partition."""
 
     topic: str
     key: bytes | None
@@ -35,7 +35,7 @@ class Outgoing:
 
 @dataclass
 class Delivery:
-    """What became of a record that was sent: still open, acknowledged, or failed."""
+    """The state of a record that was sent: open, acknowledged, or failed."""
 
     acknowledged: bool = False
     error: Exception | None = None
@@ -48,7 +48,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """How a topic is to be created."""
+    """The settings of a topic to create."""
 
     partitions: int = 6
     replication: int = 1
@@ -59,31 +59,31 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class TopicDescription:
-    """How a topic is. *replication* and *in_sync* are those of its worst partition."""
+    """The settings and the state of a topic. *replication* and *in_sync* are of its worst partition."""
 
     name: str
     partitions: int
     replication: int
-    in_sync: int  # Replicas that have everything; fewer than `min.insync.replicas` take no record.
+    in_sync: int  # Replicas that are in sync. Below `min.insync.replicas` no record is accepted.
     settings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class GroupDescription:
-    """How far a consumer group is with some topics."""
+    """The progress of a consumer group in some topics."""
 
     name: str
-    members: int | None  # Consumers that it has now; None if the broker cannot tell.
-    lag: int  # Records that wait for it, except those of open transactions and behind them.
-    lost: int  # Records that the log dropped before the group acknowledged them.
+    members: int | None  # Its consumers now; None if the broker cannot tell.
+    lag: int  # Records that it has not read, without those of open transactions and behind them.
+    lost: int  # Records that the log deleted before the group acknowledged them.
 
 
 class BrokerError(Exception):
-    """The broker did not do what it was asked; the same may succeed later."""
+    """The broker did not carry out a request; the same request may succeed later."""
 
 
 class TopicMissing(BrokerError):
-    """A topic does not exist, and nobody but `topics create` makes one."""
+    """A topic does not exist. Only `topics create` creates topics."""
 
     def __init__(self, topic: str) -> None:
         super().__init__(f"topic {topic} does not exist: create it with `orders-service topics create`")
@@ -94,70 +94,73 @@ class RecordRefused(Exception):
 
 
 class GroupTaken(BrokerError):
-    """The embedded log serves one consumer of a group, and it has one."""
+    """The group has a consumer already, and the embedded log allows one per group."""
 
     def __init__(self, group: str) -> None:
         super().__init__(f"group {group} has its consumer already; the embedded log serves one")
 
 
 class Producer(Protocol):
-    """Sends records; those of one key stay in order."""
+    """Sends records. Records with the same key stay in order."""
 
     def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
-        """Hand *records* over, all of one topic; one delivery for each, in their order. Returns soon."""
+        """Start to send *records*, all of one topic. Returns soon, with one delivery for each, in order."""
 
     def wait(self, deliveries: Sequence[Delivery], *, seconds: float) -> bool:
-        """Wait at most *seconds* until no delivery is open. True if none is."""
+        """Wait until no delivery is open, for *seconds* at most. True if none is open."""
 
     def close(self) -> None:
-        """Let go. What is still open may be delivered or not."""
+        """Close the connections. A record whose delivery is still open may arrive or not."""
 
 
 class Subscription(Protocol):
-    """A consumer's place in a group: it gets each record of its topics until it acknowledges it."""
+    """A consumer's membership of a group. It receives each record again until it acknowledges it."""
 
     @property
     def generation(self) -> object:
-        """Differs from an earlier one if another member may have read this one's partitions in between."""
+        """A value that changes if another member may have read this one's partitions in between."""
 
     def poll(self, *, seconds: float) -> list[Record]:
-        """The next records, in the order of each partition; none after *seconds* without."""
+        """The next records, in the order of each partition. Empty if none comes within *seconds*."""
 
     def acknowledge(self, records: Sequence[Record]) -> None:
-        """Their effects are committed. If this fails they come again, which is normal."""
+        """Commit the offsets of *records*, after their effects.
+
+        If this fails, the records come again, which is normal.
+        """
 
     def rewind(self, records: Sequence[Record]) -> None:
-        """Their effects are not committed: poll returns them again."""
+        """Let `poll` return *records* again, because their effects were not committed."""
 
     def close(self) -> None:
-        """Leave the group. What is not acknowledged comes again, here or to another member."""
+        """Leave the group. Records that are not acknowledged come again, here or to another member."""
 
 
 class Reader(Protocol):
-    """Reads topics without a group, for tools that look."""
+    """Reads topics without a consumer group, for tools that only look."""
 
     def poll(self, *, seconds: float) -> list[Record]:
-        """The next records; none after *seconds* without."""
+        """The next records. Empty if none comes within *seconds*."""
 
     def close(self) -> None:
-        """Let go."""
+        """Close the connection."""
 
 
 @dataclass(frozen=True)
 class OpenTransaction:
-    """A producer's transaction that has not ended. Nothing behind its first record can be read."""
+    """A producer's transaction that has not ended. Its records and those behind them cannot be read yet."""
 
     topic: str
     partition: int
     offset: int  # Of its first record.
-    waiting: int  # Offsets from there to the end.
+    waiting: int  # Offsets from its first record to the end of the partition.
     quiet_seconds: float  # Since the producer's last record.
     producer_id: int
     transactional_id: str | None  # None if the coordinator does not know it, or we may not ask.
 
 
 class Broker(Protocol):
-    """A log of topics."""
+    """A broker: creates and describes topics, and makes the clients that write and read them."""
 
     def producer(self) -> Producer: ...
 
@@ -166,15 +169,15 @@ class Broker(Protocol):
     def read(self, topics: Sequence[str], *, from_start: bool) -> Reader: ...
 
     def create_topics(self, names: Sequence[str], spec: TopicSpec) -> list[str]:
-        """Create those of *names* that do not exist; the names of those it created."""
+        """Create those of *names* that do not exist. Returns the names of the topics it created."""
 
     def describe_topics(self) -> list[TopicDescription]: ...
 
     def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
-        """How far *group* is with *topics*, which must exist. It takes nothing from the group."""
+        """The progress of *group* in *topics*, which must exist. Does not join the group."""
 
     def group_memory_days(self) -> float | None:
-        """For how long the offsets of a group without consumers are kept; None if that is not known."""
+        """How many days the broker keeps the offsets of a group without consumers; None if not known."""
 
     def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:
-        """Transactions of any producer that have not ended in *topics*, which must exist."""
+        """The open transactions of all producers in *topics*, which must exist."""

@@ -34,7 +34,7 @@ BUSY_SECONDS = 5
 
 
 class EmbeddedBroker:
-    """The log in *path*. Several processes may share it; a group has one consumer at a time."""
+    """The broker whose log is the file *path*. Processes may share it; a group has one consumer at a time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -88,11 +88,11 @@ class EmbeddedBroker:
         return GroupDescription(group, members=None, lag=lag, lost=0)
 
     def group_memory_days(self) -> float | None:
-        """Not known: it keeps them for ever."""
+        """None: this log keeps the offsets of a group for ever."""
         return None
 
     def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:
-        """None: this log has no producers' transactions."""
+        """Always empty: this log has no producer transactions."""
         return []
 
     def _connect(self) -> sqlite3.Connection:
@@ -113,14 +113,14 @@ class EmbeddedBroker:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that its `with` block closes."""
+    """A connection that is closed at the end of its `with` block."""
 
     def __exit__(self, *_: object) -> None:  # type: ignore[override]
         self.close()
 
 
 class EmbeddedProducer:
-    """Appends each batch in one transaction, so that it is acknowledged as a whole and at once."""
+    """Appends each batch in one transaction, so that all of it is acknowledged at once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -167,7 +167,7 @@ class EmbeddedProducer:
 
 
 class EmbeddedReader:
-    """Reads on from a position that nobody else knows."""
+    """Reads topics from positions of its own, without a consumer group."""
 
     def __init__(self, connection: sqlite3.Connection, topics: Sequence[str], *, from_start: bool) -> None:
         self._connection = connection
@@ -185,7 +185,7 @@ class EmbeddedReader:
 
 
 class EmbeddedSubscription:
-    """A group's one consumer. Its lock goes when the process does, however that ends."""
+    """The only consumer of a group. The operating system frees its lock however the process ends."""
 
     def __init__(self, connection: sqlite3.Connection, group: str, topics: Sequence[str], lock: int) -> None:
         self._connection = connection
@@ -196,7 +196,7 @@ class EmbeddedSubscription:
 
     @property
     def generation(self) -> object:
-        """Always the same: a group has one consumer, which has every partition."""
+        """Constant: a group has one consumer, which has every partition."""
         return self._group
 
     def poll(self, *, seconds: float) -> list[Record]:

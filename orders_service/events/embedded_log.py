@@ -1,4 +1,4 @@
-"""The tables of the embedded log, and what is asked of them."""
+"""The SQLite tables of the embedded log, and the queries on them."""
 
 import fcntl
 import json
@@ -13,7 +13,7 @@ from orders_service.events.broker import GroupTaken, Outgoing, Record, RecordRef
 from orders_service.events.envelope import Headers
 
 BATCH = 500
-LOOK_SECONDS = (0.002, 0.05)  # An empty log is looked at again after the first, in the end after the second.
+LOOK_SECONDS = (0.002, 0.05)  # The first and the longest pause between two reads of an empty log.
 
 TABLES = """
     CREATE TABLE IF NOT EXISTS topics (
@@ -30,7 +30,7 @@ Position = dict[tuple[str, int], int]
 
 
 def committed(connection: sqlite3.Connection, group: str, topics: Sequence[str]) -> Position:
-    """What *group* reads next of *topics*."""
+    """The offset that *group* reads next in each partition of *topics*."""
     rows = connection.execute("SELECT topic, partition, next FROM offsets WHERE consumer_group = ?", (group,))
     found = {(topic, partition): following for topic, partition, following in rows}
     return {
@@ -62,7 +62,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _topic(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
-    """Its partitions, and the size of its largest record."""
+    """A topic's number of partitions, and the size of the largest record that it accepts."""
     found = connection.execute("SELECT partitions, max_message_bytes FROM topics WHERE name = ?", (name,))
     for partitions, largest in found:
         return partitions, largest
@@ -74,7 +74,7 @@ def partitions_of(connection: sqlite3.Connection, topic: str) -> int:
 
 
 def refusal(connection: sqlite3.Connection, record: Outgoing) -> RecordRefused | None:
-    """Why the topic will not take the record, as Kafka would say it."""
+    """Why the topic does not accept the record, by Kafka's rules; None if it does."""
     if record.key is None and record.value is None:
         return RecordRefused("neither key nor value")
     _, largest = _topic(connection, record.topic)
@@ -90,7 +90,7 @@ def end(connection: sqlite3.Connection, topic: str, partition: int) -> int:
 
 
 def wait_for_records(connection: sqlite3.Connection, positions: Position, seconds: float) -> list[Record]:
-    """The next records at *positions*, which move on; looks again, ever less often, for *seconds*."""
+    """The next records at *positions*, which it advances. Polls ever less often, for *seconds* at most."""
     deadline = time.monotonic() + seconds
     pause = LOOK_SECONDS[0]
     while not (records := _fetch(connection, positions)) and time.monotonic() < deadline:
@@ -117,7 +117,7 @@ def _fetch(connection: sqlite3.Connection, positions: Position) -> list[Record]:
 
 
 def pack(record: Outgoing) -> str:
-    """A record's headers as text."""
+    """A record's headers as JSON."""
     return json.dumps(
         [[name, None if value is None else value.decode("latin-1")] for name, value in record.headers]
     )
