@@ -1,4 +1,4 @@
-"""One command; a table of words, each loaded when it is used."""
+"""The command `orders-service`: a table of its commands, each loaded when it is used."""
 
 import os
 import pkgutil
@@ -8,34 +8,49 @@ import click
 
 from orders_service import __version__, endings
 
-# In the order of an order's way, then the tools.
+# Processes in the order in which an order passes through them, then the tools.
 WORDS = {
     "run": (
         "orders_service.commands.run:main",
-        "Run everything in one process, on an embedded database and log.",
+        "Run the whole service in one process, without MariaDB and Kafka.",
     ),
     "first-order": ("orders_service.commands.first_order:main", "Place an order and follow it to its end."),
-    "api": ("orders_service.api.server:main", "Serve orders and catalog over HTTP."),
-    "orders-relay": ("orders_service.workers.orders_relay:main", "Carry the orders' outbox to the broker."),
-    "stock-consumer": ("orders_service.workers.stock_consumer:main", "Reserve and release stock."),
+    "api": ("orders_service.api.server:main", "Serve orders and products over HTTP."),
+    "orders-relay": (
+        "orders_service.workers.orders_relay:main",
+        "Send the events of the orders' outbox to Kafka.",
+    ),
+    "stock-consumer": (
+        "orders_service.workers.stock_consumer:main",
+        "Read orders from Kafka; reserve and release stock.",
+    ),
     "catalog-relay": (
         "orders_service.workers.catalog_relay:main",
-        "Carry the catalog's outbox to the broker.",
+        "Send the events of the catalog's outbox to Kafka.",
     ),
-    "status-consumer": ("orders_service.workers.status_consumer:main", "Confirm or reject orders."),
-    "migrate": ("orders_service.commands.migrate:main", "Bring both databases to their newest version."),
+    "status-consumer": (
+        "orders_service.workers.status_consumer:main",
+        "Read the catalog's answers; confirm or reject orders.",
+    ),
+    "migrate": ("orders_service.commands.migrate:main", "Create or upgrade the tables of both databases."),
     "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
-    "outbox": ("orders_service.commands.outbox:main", "Look at what waits to be relayed; send again."),
-    "dead-letters": ("orders_service.commands.dead_letters:main", "List, show, replay or discard them."),
-    "catalog": ("orders_service.commands.catalog:main", "Bring products and pieces into the catalog."),
-    "connectors": ("orders_service.commands.connectors:main", "Apply Kafka Connect's connectors from files."),
-    "doctor": ("orders_service.commands.doctor.command:main", "Say what is wrong, and what to do."),
-    "config": ("orders_service.commands.config:main", "Show the settings in force."),
+    "outbox": ("orders_service.commands.outbox:main", "List pending events; send events again."),
+    "dead-letters": (
+        "orders_service.commands.dead_letters:main",
+        "List, show, replay or discard records that failed.",
+    ),
+    "catalog": ("orders_service.commands.catalog:main", "Add products and stock to the catalog."),
+    "connectors": (
+        "orders_service.commands.connectors:main",
+        "Create, change and check Kafka Connect's connectors.",
+    ),
+    "doctor": ("orders_service.commands.doctor.command:main", "Check the deployment, and say what to do."),
+    "config": ("orders_service.commands.config:main", "Show the settings and their values."),
 }
 
 
 class Words(click.Group):
-    """Loads a word's module when the word is called: `--help` is instant, a worker loads no Flask."""
+    """Loads the module of a command when it is called: `--help` is instant, a worker loads no Flask."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(WORDS)
@@ -47,16 +62,16 @@ class Words(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Words"):
+        with formatter.section("Commands"):
             formatter.write_dl([(word, about) for word, (_, about) in WORDS.items()])
 
 
 @click.group(cls=Words, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="orders-service")
 def words() -> None:
-    """An orders microservice with events. Nothing lost, nothing applied twice.
+    """Orders with events: an API, relays, consumers, and the tools to operate them.
 
-    Settings come from the environment: `orders-service config show`.
+    Settings come from environment variables. `orders-service config show` prints them.
     """
 
 

@@ -66,3 +66,10 @@ def test_it_migrates_elsewhere(installed: Path, tmp_path: Path) -> None:
 
 def test_the_folder_for_readers_is_the_one_that_is_installed() -> None:
     assert (ROOT / "config/connectors").resolve() == FOLDER.resolve()
+
+
+def test_the_licence_and_the_types_are_in_it(installed: Path) -> None:
+    names = {str(path.relative_to(installed)) for path in installed.rglob("*")}
+
+    assert "orders_service/py.typed" in names
+    assert any(name.endswith("dist-info/licenses/LICENSE") for name in names)

@@ -19,7 +19,7 @@ PIECES_MAX = 2**31 - 1
 
 @click.group("catalog")
 def main() -> None:
-    """Bring products and pieces into the catalog."""
+    """Add products and stock to the catalog."""
 
 
 def _text(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
@@ -37,11 +37,21 @@ def _text(most: int) -> Callable[[click.Context, click.Parameter, str | None], s
 @main.command()
 @click.argument("product_id", metavar="PRODUCT", callback=_text(PRODUCT_ID_MAX))
 @click.argument("qty", type=click.IntRange(1, PIECES_MAX))
-@click.option("--note", required=True, callback=_text(TEXT_MAX), help="Tells this delivery from all others.")
-@click.option("--name", callback=_text(TEXT_MAX), help="Of a product that is new.")
-@click.option("--unit-price", type=click.IntRange(0, UNIT_PRICE_MAX), help="Of a product that is new.")
+@click.option(
+    "--note",
+    required=True,
+    callback=_text(TEXT_MAX),
+    help="A text that identifies this delivery, for example its number.",
+)
+@click.option("--name", callback=_text(TEXT_MAX), help="The name, if the product is new.")
+@click.option(
+    "--unit-price", type=click.IntRange(0, UNIT_PRICE_MAX), help="The price, if the product is new."
+)
 def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: int | None) -> None:
-    """Add QTY pieces of PRODUCT to its stock and to what was supplied, once for each note: safe to repeat."""
+    """Add QTY pieces of PRODUCT to the stock.
+
+    The same note is applied once, so the command is safe to repeat.
+    """
 
     def work(session: Session) -> tuple[bool, int]:
         added = service.supply(

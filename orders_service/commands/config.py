@@ -12,12 +12,15 @@ from orders_service.settings import FIELDS, of_process, shown
 
 @click.group("config")
 def main() -> None:
-    """Look at the settings."""
+    """Show or describe the settings."""
 
 
 @main.command()
 def show() -> None:
-    """Print every setting, passwords hidden; a star marks what the environment sets."""
+    """Print all settings, without passwords.
+
+    A star marks those that the environment sets.
+    """
     for name, value in of_process("config").show().items():
         star = "*" if is_set(name) else " "
         click.echo(f"{star} {safe(f'{name}={value}'):<64} # {FIELDS[name.lower()].metadata['about']}")

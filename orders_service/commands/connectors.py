@@ -15,16 +15,19 @@ OUTBOX_ROUTER = "io.debezium.transforms.outbox.EventRouter"
 
 @click.group("connectors")
 def main() -> None:
-    """Apply the service's connectors to Kafka Connect (CONNECT_URL), and look after them."""
+    """Create, change and check the connectors in Kafka Connect (CONNECT_URL)."""
 
 
 @main.command()
 @click.argument("names", nargs=-1, required=True)
 @click.option(
-    "--folder", type=click.Path(path_type=Path), default=FOLDER, help="Another folder than the service's own."
+    "--folder", type=click.Path(path_type=Path), default=FOLDER, help="A folder with other connectors."
 )
 def apply(names: tuple[str, ...], folder: Path) -> None:
-    """Create or change connectors, and wait until they run. Safe to repeat; all or none."""
+    """Create or change connectors, and wait until they run.
+
+    All are applied or none. Safe to repeat.
+    """
     settings = of_process("connectors")
     connect = Connect(settings.connect_url)
     configs = {name: load(name, folder) for name in names}
@@ -56,7 +59,10 @@ def list_() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 def status(names: tuple[str, ...], as_json: bool) -> None:
-    """Print what the connectors and their tasks are; exit code 1 if one does not run."""
+    """Print the state of connectors and tasks.
+
+    The exit code is 1 if one does not run.
+    """
     connect = _connect()
     states = {name: connect.states(name) for name in names or connect.names()}
     if as_json:

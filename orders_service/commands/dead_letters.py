@@ -43,17 +43,20 @@ class PlaceOfRecord(click.ParamType):  # type: ignore[type-arg]
 
 @click.group("dead-letters")
 def main() -> None:
-    """Look at records that were given up on; replay or discard them. Who did it, and when, is kept."""
+    """List, show, replay or discard records that could not be read or applied.
+
+    The user and the time of each replay and discard are recorded.
+    """
 
 
 @main.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also those that were replayed or discarded.")
-@click.option("--reason", help="Only those with this reason: unreadable, conflicting, …")
+@click.option("--all", "everything", is_flag=True, help="Include those that were replayed or discarded.")
+@click.option("--reason", help="Only this reason: unreadable, conflicting, …")
 @click.option("--group", help="Only those of this consumer group.")
-@click.option("--limit", type=click.IntRange(min=1), help="This many at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script, an object a line.")
+@click.option("--limit", type=click.IntRange(min=1), help="Print at most this many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 def list_(everything: bool, reason: str | None, group: str | None, limit: int | None, as_json: bool) -> None:
-    """Print the dead letters in the order of their places in the log. `show` prints one with its record."""
+    """List dead letters by topic, partition and offset."""
     wanted = Wanted(group=group, reason=reason, resolved=everything)
     found = 0
     if as_json:
@@ -74,9 +77,12 @@ def list_(everything: bool, reason: str | None, group: str | None, limit: int | 
 
 @main.command()
 @click.argument("place", type=PlaceOfRecord())
-@click.option("--group", help="The one of this consumer group.")
+@click.option("--group", help="The consumer group, if several have this place.")
 def show(place: Place, group: str | None) -> None:
-    """Print one dead letter with its record; PLACE is topic-partition@offset."""
+    """Print a dead letter and its record.
+
+    PLACE is topic-partition@offset, as `list` prints it.
+    """
     found = False
     for _, session in _databases():
         for listed in letter_box.find(session, Wanted(place=place, group=group, resolved=True)):
@@ -90,10 +96,10 @@ def show(place: Place, group: str | None) -> None:
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
     """Which dead letters: those of a place, or all, or all with a reason or of a group."""
     command = click.argument("place", required=False, type=PlaceOfRecord())(command)
-    command = click.option("--all", "everything", is_flag=True, help="Every one that waits.")(command)
-    command = click.option("--reason", help="Every one that waits with this reason.")(command)
+    command = click.option("--all", "everything", is_flag=True, help="All that wait.")(command)
+    command = click.option("--reason", help="All that wait with this reason.")(command)
     command = click.option("--group", help="Only those of this consumer group.")(command)
-    return click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")(command)
+    return click.option("--dry-run", is_flag=True, help="Only print what would be done.")(command)
 
 
 @main.command()
@@ -101,7 +107,10 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
 def replay(
     place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Hand dead letters to the handler of their group again, each in a transaction of its own."""
+    """Apply dead letters again.
+
+    The handler of their consumer group is called, once per letter, each in its own transaction.
+    """
     settings = Settings.read(process="dead-letters")
     handlers: Handlers = {
         settings.stock_group: ("catalog", stock_consumer.handler(settings)),
@@ -116,7 +125,9 @@ def replay(
 def discard(
     place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Give dead letters up. A placed order that can be read is answered *rejected, discarded*.
+    """Give up dead letters.
+
+    A placed order that can be read is answered *rejected, discarded*.
 
     A cancellation that has pieces to give back is not given up: replay it.
     """

@@ -27,13 +27,22 @@ WAIT_SECONDS = 30
 LOOK_SECONDS = 0.02
 
 
+def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """The value of --url; raises `BadParameter` where it is no URL of an HTTP server."""
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise click.BadParameter("must begin with http:// or https://, for example http://127.0.0.1:8000")
+    return value
+
+
 @click.command("first-order")
-@click.option("--user", default="me", show_default=True, help="Who orders.")
-@click.option("--product", default="CATALOG-001", show_default=True, help="What is ordered.")
-@click.option("--qty", default=1, show_default=True, help="How many pieces.")
-@click.option("--url", default=None, help="Where the API answers; that of the settings unless given.")
+@click.option("--user", default="me", show_default=True, help="The user id.")
+@click.option("--product", default="CATALOG-001", show_default=True, help="The product id.")
+@click.option("--qty", default=1, show_default=True, help="The number of pieces.")
+@click.option(
+    "--url", callback=_http_url, help="The URL of the API. Default: from the settings API_HOST and API_PORT."
+)
 def main(user: str, product: str, qty: int, url: str | None) -> None:
-    """Place an order against the running service, and print its way as it happens."""
+    """Place an order at the running service, and print what happens to it."""
     settings = of_process("first-order")
     base = url or base_url(settings.api_host, settings.api_port)
     try:

@@ -15,7 +15,10 @@ from orders_service.settings import Settings, of_process
 
 @click.command("migrate")
 def main() -> None:
-    """Bring both databases to their newest version. Safe to repeat, and to run twice at once."""
+    """Create or upgrade the tables of both databases.
+
+    Safe to repeat, and to run twice at the same time.
+    """
     for line in migrate(of_process("migrate")):
         click.echo(line)
 

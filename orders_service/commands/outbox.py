@@ -16,13 +16,13 @@ from orders_service.settings import of_process
 
 @click.group("outbox")
 def main() -> None:
-    """Look at what waits to be relayed, and send it again where it was lost."""
+    """List the events in the outboxes, and send them again where they were lost."""
 
 
 @main.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 def list_(as_json: bool) -> None:
-    """Print what is pending, by lane, and what the broker refused for good."""
+    """Print pending events per topic, and events that were set aside."""
     settings, now = of_process("outbox"), utc_now()
     found = []
     for name, url in wiring.urls(settings).items():
@@ -60,10 +60,10 @@ def list_(as_json: bool) -> None:
 
 @main.command()
 @click.option("--database", type=click.Choice(["orders", "catalog"]), default="orders", show_default=True)
-@click.option("--set-aside", is_flag=True, help="What the broker refused for good.")
-@click.option("--since", type=click.DateTime(), help="Everything recorded since then, in UTC.")
+@click.option("--set-aside", is_flag=True, help="All events that the broker refused for good.")
+@click.option("--since", type=click.DateTime(), help="All events recorded since this time (UTC).")
 def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> None:
-    """Let events go out once more. Consumers do not mind what they had already."""
+    """Send events again. Consumers ignore those they have already applied."""
     if set_aside == (since is not None):
         raise click.UsageError("Say what: --set-aside, or --since TIME.")
     settings = of_process("outbox")
@@ -77,9 +77,14 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
 
 
 @main.command()
-@click.option("--pending-older-than", "seconds", type=click.IntRange(min=0), required=True, help="Seconds.")
+@click.option(
+    "--pending-older-than", "seconds", type=click.IntRange(min=0), required=True, help="An age in seconds."
+)
 def resend(seconds: int) -> None:
-    """Place the events of orders once more that are still PENDING: their answers come again, too."""
+    """Record order.placed again for orders that are still PENDING.
+
+    The catalog then repeats its answers.
+    """
     settings = of_process("outbox")
     with wiring.one_session(settings.orders_database_url) as session:
         count = service.resend(
@@ -92,7 +97,10 @@ def resend(seconds: int) -> None:
 
 @main.command()
 def purge() -> None:
-    """Delete what was published longer ago than OUTBOX_KEEP_DAYS. The workers do it by themselves."""
+    """Delete events published more than OUTBOX_KEEP_DAYS ago.
+
+    The workers do this by themselves, too.
+    """
     settings = of_process("outbox")
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
     for name, url in wiring.urls(settings).items():

@@ -37,9 +37,12 @@ POLL_SECONDS = 0.2
 
 
 @click.command("run")
-@click.option("--reset", is_flag=True, help="Begin anew: remove the embedded databases and log first.")
+@click.option("--reset", is_flag=True, help="First remove the embedded databases and the log.")
 def main(reset: bool) -> None:
-    """Run everything in one process until Ctrl-C. Not for production."""
+    """Run the whole service in one process until Ctrl-C.
+
+    Not for production: the databases are SQLite, and a SQLite file takes Kafka's place.
+    """
     started = time.monotonic()
     given = of_process("run")
     settings = replace(given, api_workers=1)

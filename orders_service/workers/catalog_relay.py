@@ -28,7 +28,7 @@ def build(settings: Settings) -> Worker:
 
 @click.command("catalog-relay")
 def main() -> None:
-    """Carry the catalog's outbox to the broker until told to stop."""
+    """Send the events of the catalog's outbox to the broker until stopped."""
     settings = of_process("catalog-relay")
     logs.configure(settings.log_level)
     loop.run(build(settings), "catalog-relay")

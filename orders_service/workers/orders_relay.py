@@ -28,7 +28,7 @@ def build(settings: Settings) -> Worker:
 
 @click.command("orders-relay")
 def main() -> None:
-    """Carry the orders' outbox to the broker until told to stop."""
+    """Send the events of the orders' outbox to the broker until stopped."""
     settings = of_process("orders-relay")
     if settings.events_via != "relay":
         problem = "EVENTS_VIA is cdc: Debezium carries the outbox, and a relay would send every event again"

@@ -37,7 +37,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         (["first-order", "--product", "CATALOG-999"], 1),
         (["first-order", "--user", "a/b"], 1),
         (["first-order", "--qty", "0"], 1),
-        (["first-order", "--url", "nonsense"], 1),
+        (["first-order", "--url", "nonsense"], 2),
         (["outbox", "list"], 0),
         (["outbox", "requeue", "--set-aside"], 0),
         (["outbox", "requeue", "--since", "2026-01-01"], 0),

@@ -26,7 +26,7 @@ WIDTH = 31  # Of the longest name.
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 def main(as_json: bool) -> None:
-    """Look at all that the service rests on, change nothing, and say what to do.
+    """Check everything that the service depends on, and say what to do. Changes nothing.
 
     Ends with 0 when nothing is wrong, 1 when something is, 2 for settings, 5 when a database or the broker
     cannot be reached.
