@@ -1,4 +1,4 @@
-"""`python -m orders_service` is `orders-service`."""
+"""Runs the command `orders-service` as `python -m orders_service`."""
 
 from orders_service.cli import main
 

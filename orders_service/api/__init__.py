@@ -1,1 +1,1 @@
-"""(1) HTTP comes in."""
+"""(1) The HTTP API: an order comes in."""
