@@ -26,7 +26,7 @@ from orders_service.api.problems import shortened
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
 
-# The query parameters of each endpoint. Probes and scrapers may send what they like; it is not read.
+# The query parameters of each endpoint. Probes and scrapers may send any: their endpoints read none.
 PARAMETERS = {"orders.index": ("limit", "after"), "catalog.index": ("limit", "after")}
 UNCHECKED = {
     None,
@@ -42,23 +42,23 @@ BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
 class Answer(Response):
-    """A response. Made with its body, it has all its headers, and they are not gone through again."""
+    """A response whose headers are final once Content-Length is set: Werkzeug does not process them again."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         return self.headers if "Content-Length" in self.headers else super().get_wsgi_headers(environ)
 
 
 class Json(DefaultJSONProvider):
-    """JSON as the course's services write it: compact, keys in our order, text as it is."""
+    """Writes JSON as the course's services do: compact, keys in the given order, text not escaped."""
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_APPEND_NEWLINE)
-        # Passed on as it is: it is bytes, and there is nothing to close.
+        # Werkzeug need not wrap the body: it is bytes already, and there is nothing to close.
         return Answer(body, mimetype=self.mimetype, direct_passthrough=True)
 
 
 class Application(Flask):
-    """Flask for views that are plain functions, found by path and method alone: nothing here reads a host."""
+    """Flask with cheaper dispatch: no view is async, and routes match by path and method, not by host."""
 
     json_provider_class = Json
     response_class = Answer
@@ -79,14 +79,17 @@ def create_app(
     turn: Turn = lambda *, first: nullcontext(),
     waiting: Callable[[Placement], Waiting] = Waiting,
 ) -> Flask:
-    """An application with its own engines; make it after a fork, not before. The rest: see `Committer`."""
+    """Create the application with its own engines. Call it after a fork, not before.
+
+    *gather* and *waiting* are for `Committer`, *turn* is a `Turn`.
+    """
     app = Application("orders_service", static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
-        TURN=turn,  # A long request does each piece of its work in one.
+        TURN=turn,  # A long request does each piece of its work in a turn.
         OUTBOX=wiring.orders_outbox(settings),
         SQLALCHEMY_BINDS={
             None: settings.orders_database_url,
@@ -103,7 +106,7 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-    # Probes and scrapers have connections of their own: they wait for no order, and no order waits for them.
+    # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
     engines = {name: wiring.engine(url, pool_size=2) for name, url in wiring.urls(settings).items()}
     app.extensions["readiness"] = Readiness(settings, engines)
     app.extensions["metrics"] = shared_metrics(settings, engines)
@@ -115,11 +118,11 @@ def create_app(
 
 
 def refuse_broken_address() -> None:
-    """Refuse what could be taken for another address, and a query parameter that the endpoint does not have.
+    """Refuse an ambiguous request target, and a query parameter that the endpoint does not have.
 
-    Bytes that are not UTF-8 would make two users one. What the server decodes or drops (`%2F`, `//`, `#…`)
-    is another address to a gateway that does not. A parameter that is ignored (`?limt=1`) would be answered
-    with what nobody asked for.
+    Path bytes that are not UTF-8 would be replaced, and two users would become one. This server decodes or
+    drops `%2F`, `//` and `#…`; a gateway that does not would see another address. If a parameter such as
+    `?limt=1` were ignored, the client would get an answer to another question.
     """
     try:
         request.environ["PATH_INFO"].encode("latin-1").decode()
@@ -143,7 +146,7 @@ def refuse_broken_address() -> None:
 
 
 def _hides_a_slash(target: str) -> bool:
-    """Whether a path has an encoded slash, which only a product's id may have."""
+    """Whether the path contains an encoded slash (`%2F`), which is allowed only in a product's id."""
     path = target.partition("?")[0]
     return "%2f" in path.lower() and not path.startswith(f"{catalog.url_prefix}/catalogs/")
 
