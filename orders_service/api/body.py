@@ -1,4 +1,4 @@
-"""A request's JSON, read strictly: what cannot be meant is refused, not guessed."""
+"""Reads the JSON body of a request strictly: a doubtful body is refused, its meaning is not guessed."""
 
 import json
 from typing import Any, NoReturn
@@ -9,13 +9,13 @@ from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, Unsupport
 from orders_service.api.problems import InvalidBody, InvalidFields
 
 BODY_MAX = 64 * 1024  # Bytes.
-LARGE_BODY = 4 * 1024  # One that has more is read and parsed in turns. An order has a tenth of it.
-BODY_SECONDS = 10  # From the end of the head to the end of the body.
+LARGE_BODY = 4 * 1024  # Bytes. A larger body is read and parsed in turns. An order is a tenth of this size.
+BODY_SECONDS = 10  # The time-out from the end of the head to the end of the body.
 SLOW_BODY = f"Send the body within {BODY_SECONDS} s."
 
 
 def read_object(request: Request) -> dict[str, Any]:
-    """The object in the body.
+    """Return the JSON object in the body.
 
     Raises `UnsupportedMediaType`, `RequestEntityTooLarge`, `InvalidBody`, or `InvalidFields` for a name that
     is given twice.
@@ -53,8 +53,9 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 
 def _whole(request: Request) -> bytes:
-    """The bytes of the body, all of them: as the server gives them, which knows where they end."""
-    data, length = b"", request.content_length or None  # An empty one reads as 0.
+    """Read the whole body from the server's input stream, which ends where the body ends."""
+    # Werkzeug reads an empty Content-Length as 0.
+    data, length = b"", request.content_length or None
     try:
         while len(data) <= BODY_MAX and len(data) != length:
             more = request.input_stream.read(BODY_MAX + 1 - len(data))
@@ -82,7 +83,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | float:
-    # Python refuses to read an integer of thousands of digits; as a float it is refused later, by its field.
+    # `int` raises an error for thousands of digits. A float is refused later, with the name of its field.
     return int(digits) if len(digits) < 20 else float(digits)
 
 

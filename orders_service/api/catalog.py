@@ -22,7 +22,7 @@ def index() -> ResponseReturnValue:
     start = 0
     if after is not None:
         start = service.product(reading(Product), after).id
-        db.session.close()  # The list takes connections of its own, and may wait for its turn.
+        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
     path = f"{catalog.url_prefix}/catalogs?limit={limit}&after="
     listing = Listing(db.engines["catalog"], service.listed(), schemas.product)
     return listing.page(after=start, limit=limit, link=lambda row: path + quote(row.product_id, safe=""))

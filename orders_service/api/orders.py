@@ -55,7 +55,7 @@ def index(user_id: str) -> ResponseReturnValue:
     start = 0
     if after is not None:
         start = service.get(reading(Order), user_id, after).id
-        db.session.close()  # The list takes connections of its own, and may wait for its turn.
+        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
     path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
     listing = Listing(db.engine, service.listed(user_id), schemas.order)
     return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)
