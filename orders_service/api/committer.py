@@ -1,12 +1,13 @@
-"""Group commit: those who wait for a commit are committed together.
+"""Group commit: the orders of all waiting requests are committed in one transaction.
 
 A durable transaction costs about the same whether it holds one order or sixty. So a request does not commit
-its order by itself: it queues, and one committer at a time takes all who wait, places them in one transaction
-and tells each what came of it. Who comes meanwhile is the next group. It lives while somebody waits.
+its order by itself: it puts the order in a queue. One committer at a time takes the orders that wait, places
+them in one transaction, and gives each request its outcome. Orders that arrive meanwhile are the next group.
+The committer is a thread that ends when the queue is empty.
 
-Before it takes a group it *gathers*: with greenlets it lets the event loop read all requests that have come,
-which makes groups of dozens out of groups of three. Threads need no such thing; they queue while it commits.
-The same code serves both: where gevent has made a process's locks and threads its own, it has made these.
+Before it takes a group it *gathers*: with greenlets, it lets the event loop read all requests that have
+arrived, which makes groups of dozens out of groups of three. Threads do not need this: they queue while it
+commits. The same code serves both: with greenlets, gevent has patched `threading`.
 """
 
 import threading
@@ -26,17 +27,17 @@ from orders_service.orders.errors import KeyReused
 from orders_service.orders.service import Placed, Placement
 
 GROUP_MAX = 64
-ATTEMPTS = 2  # Clients wait: what was disturbed is done again once.
+ATTEMPTS = 2  # After a lock conflict or a lost connection there is only one retry, because clients wait.
 
 log = structlog.get_logger()
 
 
 class Overdue(Exception):
-    """The commit took too long. Whether the order is placed may be unknown."""
+    """The commit timed out. It may be unknown whether the order was placed."""
 
 
 class Overloaded(Exception):
-    """As many orders wait as may. This one was not placed."""
+    """The queue of orders is full. This order was not placed."""
 
 
 class Waiting:
@@ -51,17 +52,17 @@ class Waiting:
         self._answered.acquire()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the answer, so long."""
+        """Wait for the outcome, at most *seconds*."""
         self._answered.acquire(timeout=seconds)
 
     def answer(self, outcome: Placed | Exception) -> None:
-        """Let the request go on."""
+        """Set the outcome and wake the request."""
         self.outcome = outcome
         self._answered.release()
 
 
 class Committer:
-    """Places the orders of all requests that wait, a group at a time."""
+    """Places the orders of all waiting requests, one group at a time."""
 
     def __init__(
         self,
@@ -83,12 +84,12 @@ class Committer:
         self._at_work = False
 
     def require_room(self) -> None:
-        """Raise `Overloaded` if no more orders may wait. A request asks before its body is read."""
+        """Raise `Overloaded` if the queue is full. The view calls it before it reads the body."""
         if len(self._queue) >= self._queue_max:
             raise Overloaded
 
     def place(self, placement: Placement) -> Placed:
-        """Place the order with its event, durably, together with those that wait.
+        """Place the order with its event, durably, in one transaction with other waiting orders.
 
         Raises `KeyReused` or `Overloaded`. After `Overdue` or a database error the outcome may be unknown.
         """
@@ -106,17 +107,17 @@ class Committer:
             return mine.outcome
         if mine.outcome is None:
             raise Overdue(f"no commit within {database.COMMIT_SECONDS} s")
-        raise mine.outcome.with_traceback(None)  # A whole group shares it.
+        raise mine.outcome.with_traceback(None)  # The requests of a group share one exception.
 
     def _start(self) -> None:
         try:
             threading.Thread(target=self._work, name="committer", daemon=True).start()
-        except RuntimeError:  # There is no thread to be had. Whoever comes next tries again.
+        except RuntimeError:  # The system cannot start a thread. The next order tries again.
             self._at_work = False
             log.exception("no committer")
 
     def _give_up(self, mine: Waiting) -> None:
-        """Leave the queue. Who has left it before is being placed."""
+        """Remove the request from the queue. If it is not there, its order is being placed."""
         with self._mutex:
             if mine in self._queue:
                 self._queue.remove(mine)
@@ -130,7 +131,7 @@ class Committer:
             raise
 
     def _next(self) -> list[Waiting]:
-        """Those who wait now; none, and the committer ends."""
+        """Take the next group from the queue. If it is empty, the committer ends."""
         if len(self._queue) < GROUP_MAX:
             self._gather()
         with self._mutex:
@@ -158,7 +159,7 @@ class Committer:
 
 
 def _is_of_one(error: Exception) -> bool:
-    """Whether one order of a group may have spoilt it for the others."""
+    """Whether the error is a data error, so that a single order of the group may have caused it."""
     return isinstance(error, DataError | IntegrityError) or (
         isinstance(error, DBAPIError) and database.error_code(error) in database.DATA_ERRORS
     )
