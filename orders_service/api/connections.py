@@ -13,28 +13,31 @@ from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 from orders_service.api.body import BODY_MAX, BODY_SECONDS, LARGE_BODY, SLOW_BODY
 from orders_service.api.greenlets import turn
 
-# Seconds that a client may take; the worker looks at them once a second.
+# The time-outs of a client, in seconds. The worker checks them once a second.
 FIRST_SECONDS = 10  # From the connection to the first byte of its first request.
 IDLE_SECONDS = 75  # From an answer to the first byte of the next request.
 HEAD_SECONDS = 10  # From the first byte of a request to the end of its head.
 ANSWER_SECONDS = 20  # From the first to the last byte of the answer.
-LINGER_SECONDS = 1  # For a client to read an answer that was sent before its request was read.
-STOP_SECONDS = 2  # A process that stops still answers requests that are on their way to it.
+LINGER_SECONDS = 1  # For reading an answer that was sent before the whole request was read.
+STOP_SECONDS = 2  # On shutdown, idle connections stay open for so long: a request may be on its way.
 
 HEAD_BYTES = 32 * 1024
-# The framing of a chunked body counts, too: a chunk of one byte takes six on the wire.
+# This limit includes the framing of a chunked body: a chunk of one byte takes six bytes on the wire.
 BODY_BYTES = 2 * BODY_MAX
-UNREAD_BYTES = 64 * 1024  # An unread body is read to here; then the connection is closed.
-# gunicorn's parser copies the rest of what was read for every chunk in it, which may be one byte.
+UNREAD_BYTES = 64 * 1024  # The rest of a body is read up to this size; then the connection is closed.
+# The size of a read from a chunked body. For each chunk, which may be one byte, gunicorn's parser copies all
+# that is left of the read.
 CHUNKED_READ_BYTES = 2048
 
-UNITS_IN_A_ROW = 2  # A unit is one read of the socket, or one request that was read before.
-EVICTED_SHARE = 16  # One connection in sixteen is closed at a time: choosing them scans all of them.
+# How many units may follow a first one in the same iteration of the event loop. A unit is one read of the
+# socket or one parsed request.
+UNITS_IN_A_ROW = 2
+EVICTED_SHARE = 16  # One connection in sixteen is evicted at a time, because the choice scans them all.
 SLOW_SECONDS = 1  # A client that takes no longer to send its request is not slow.
 
 
 class Stage(IntEnum):
-    """What a connection's client does next."""
+    """The stage of a connection: what its client does next."""
 
     FIRST = 0  # It sends its first request.
     IDLE = 1  # It may send another request, or close.
@@ -44,7 +47,7 @@ class Stage(IntEnum):
 
 
 class HangUp(BaseException):
-    """The client took too long, and there is nothing that we could tell it."""
+    """Closes a connection without an answer: idle for too long, evicted, or its client reads too slowly."""
 
 
 class HeadTooSlow(Exception):
@@ -58,8 +61,8 @@ class HeadTooLong(Exception):
 class Connection:
     """A client's socket, as gunicorn's parser reads it and its response writes to it.
 
-    The head of an answer is sent together with the beginning of its body, in one packet. `recv`, `send` and
-    `sendall` raise what `_overdue` returns when the client is too slow.
+    The head of an answer is sent together with the beginning of its body, in one packet. When the client is
+    too slow, `recv`, `send` and `sendall` raise the error that `_overdue` returns.
     """
 
     __slots__ = (
@@ -84,7 +87,7 @@ class Connection:
         self._greenlet = gevent.getcurrent()
         self._loop = gevent.get_hub().loop
         self._seen, self._units = -1, 0
-        self._waiting = False  # For the client. Only then may the greenlet be interrupted.
+        self._waiting = False  # True while it waits for the client: only then may it be interrupted.
         self._evicted = False
         self._head: bytes | None = None
         self._begun = False
@@ -92,19 +95,19 @@ class Connection:
         self._enter(Stage.FIRST, FIRST_SECONDS)
 
     def expect_request(self) -> None:
-        """Wait for the next request for as long as a kept connection may be idle."""
+        """Start the time-out of an idle connection."""
         self._read_bytes = HEAD_BYTES
         self._enter(Stage.IDLE, IDLE_SECONDS)
 
     def begin_request(self, *, is_chunked: bool) -> None:
-        """The head has been read. The body comes next."""
+        """Start the time-out of the body: the head has been read."""
         self._enter(Stage.BODY, BODY_SECONDS)
         self._head, self._begun = None, False
         self._read_bytes = CHUNKED_READ_BYTES if is_chunked else BODY_BYTES
         self._take_turn()
 
     def expect_rest(self) -> None:
-        """The request has been answered. The rest of its body, which nobody asked for, may come now."""
+        """Start the time-out for the unread rest of a body: the request needs no more of it."""
         self._enter(Stage.BODY, LINGER_SECONDS)
 
     def recv(self, size: int) -> bytes:
@@ -128,7 +131,7 @@ class Connection:
         return data
 
     def sendall(self, data: bytes) -> None:
-        """Send *data*. The first call of an answer has its head, which waits for the second."""
+        """Send *data*. The first call for an answer has its head, which is kept until the second call."""
         if self._begun:
             self._write(data)
         elif self._head is None:
@@ -138,7 +141,7 @@ class Connection:
             self._write(self._head + data)
 
     def send(self, data: bytes) -> None:
-        """Send *data* at once: the line that invites a body (100 Continue)."""
+        """Send *data* at once, for example `100 Continue`."""
         self._waiting = True
         try:
             self._client.sendall(data)
@@ -152,12 +155,12 @@ class Connection:
             self._write(self._head)
 
     def shutdown(self, how: int) -> None:
-        """Give up an answer that has begun."""
+        """Abort the answer. gunicorn calls this after an error in the middle of one."""
         self._begun = True
         self._client.shutdown(how)
 
     def linger(self) -> None:
-        """Let the client read the answer while it still sends.
+        """Let the client read the answer while it still sends its request.
 
         Closing at once would reset the connection, and the client might never see the answer.
         """
@@ -178,16 +181,16 @@ class Connection:
 
     @property
     def has_answered(self) -> bool:
-        """Whether the answer to the present request has begun."""
+        """Whether the answer to the current request has begun."""
         return self._begun
 
     def evict(self) -> None:
-        """Close it at once, to make room for another. The client is told nothing."""
+        """Close the connection at once, without an answer, to make room for another."""
         self._evicted, self.deadline = True, 0.0
         self._loop.run_callback(self.interrupt)
 
     def interrupt(self) -> None:
-        """Raise the time-out in the connection's greenlet, if it still waits. For the event loop to call."""
+        """Raise the time-out in the connection's greenlet if it still waits. The event loop calls this."""
         if self._waiting:
             self._greenlet.throw(self._overdue())
 
@@ -208,14 +211,15 @@ class Connection:
             self._enter(Stage.ANSWER, ANSWER_SECONDS)
         self._waiting = True
         try:
-            sent = self._client.send(data)  # `sendall` asks the system first how much it takes at a time.
+            # gevent's `sendall` would first call `getsockopt` for the size of the send buffer.
+            sent = self._client.send(data)
             if sent < len(data):
                 self._client.sendall(memoryview(data)[sent:])
         finally:
             self._waiting = False
 
     def _take_turn(self) -> None:
-        """Let the others go first when this client's bytes keep the event loop from polling, or are many."""
+        """Let other greenlets run first if this one keeps the event loop busy or reads a large body."""
         iteration = self._loop.iteration
         self._units = self._units + 1 if iteration == self._seen else 0
         self._seen = iteration
@@ -226,15 +230,15 @@ class Connection:
 
 
 class Connections:
-    """Every open connection of a process: at most *most*, none longer than its client may take."""
+    """The open connections of a process: at most *most*, each with a time-out."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[Connection] = set()
-        self._evicted: set[Connection] = set()  # They end as soon as the event loop comes to them.
+        self._evicted: set[Connection] = set()  # They close in the event loop's next iteration.
 
     def admit(self, client: Any) -> Connection:
-        """Add a connection. At the limit, close those that have kept us waiting longest."""
+        """Add a connection. At the limit, evict some others, those of slow and of idle clients first."""
         if len(self._open) >= self._most:
             self._evict()
         connection = Connection(client)
@@ -248,7 +252,7 @@ class Connections:
         connection.close()
 
     def end_overdue(self, *, stopping: bool) -> None:
-        """Interrupt those whose client took too long and, before a stop, those that are idle."""
+        """Interrupt connections whose time-out has passed and, when *stopping*, idle ones."""
         now = time.monotonic()
         for connection in (*self._open, *self._evicted):
             overdue = connection.deadline < now or (stopping and connection.stage <= Stage.IDLE)
@@ -259,7 +263,7 @@ class Connections:
         now = time.monotonic()
 
         def order(connection: Connection) -> tuple[int, float]:
-            # Slow clients first, then idle ones: those can connect again. New requests are last.
+            # Slow clients first, then idle ones, which can connect again. New requests come last.
             idle = connection.stage == Stage.IDLE
             slow = connection.stage == Stage.FIRST or (not idle and now - connection.since > SLOW_SECONDS)
             return (0 if slow else 1 if idle else 2), connection.since
