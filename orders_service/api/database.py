@@ -1,4 +1,4 @@
-"""The request's session: Flask-SQLAlchemy on our engines, the catalog's tables by their bind key."""
+"""The database session of a request: Flask-SQLAlchemy, with a bind key for the catalog's tables."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ COMMITTER = "committer"
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy with engines of ours: same settings and time-outs as everywhere."""
+    """Flask-SQLAlchemy with engines from `wiring`: the same settings and time-outs as in every process."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
@@ -26,7 +26,7 @@ db = Database(session_options={"expire_on_commit": False})
 
 
 def reading(model: type[DeclarativeBase]) -> Session:
-    """The request's session, to read *model*'s database and no more: SQLite then waits for no writer."""
+    """The request's session, read-only, on *model*'s database: it does not wait for SQLite's write lock."""
     session = db.session()
     session.connection(bind_arguments={"mapper": model}, execution_options={"read_only": True})
     return session
