@@ -41,7 +41,7 @@ class Overloaded(Exception):
 
 
 class Waiting:
-    """A request that waits for its group's commit: a thread."""
+    """A request that waits for its group's commit in a thread."""
 
     __slots__ = ("_answered", "outcome", "placement")
 

@@ -1,4 +1,4 @@
-"""Greenlets in which requests wait for their commit, beside hundreds of others in one process."""
+"""The parts of the API that use gevent: a time-out, the wait for a commit, and turns for long requests."""
 
 import time
 from collections import deque
@@ -13,7 +13,8 @@ from gevent.hub import Waiter
 from orders_service.api.committer import Waiting
 from orders_service.orders.service import Placed, Placement
 
-GATHER_SECONDS = 0.02  # An event loop that is never idle would otherwise keep the orders waiting.
+# The longest wait for an idle event loop. A loop that is never idle would otherwise stop the orders.
+GATHER_SECONDS = 0.02
 
 
 class Until(BaseException):
@@ -39,19 +40,19 @@ class Until(BaseException):
 
     @classmethod
     def end_overdue(cls) -> None:
-        """Raise every time-out that is over, each in its greenlet."""
+        """Raise every time-out that has passed, each in its own greenlet."""
         now = time.monotonic()
         for until in [until for until in cls.open if until._time < now]:
             gevent.get_hub().loop.run_callback(until.end)
 
     def end(self) -> None:
-        """Raise it, unless its block has ended meanwhile. Must be called by the event loop."""
+        """Raise the time-out, unless its block has ended meanwhile. Must be called by the event loop."""
         if self in self.open:
             self._greenlet.throw(self)
 
 
 class WaitingGreenlet(Waiting):
-    """A request that waits for its group's commit: a greenlet."""
+    """A request that waits for its group's commit in a greenlet."""
 
     __slots__ = ("_waiter",)
 
@@ -70,16 +71,17 @@ class WaitingGreenlet(Waiting):
 
 
 def gather() -> None:
-    """Let the event loop serve everybody else first: read every request that has come, send every answer."""
+    """Wait until the event loop is idle (every request read, every answer sent), at most GATHER_SECONDS."""
     with Timeout(GATHER_SECONDS, False):
         gevent.idle()
 
 
 class Turns:
-    """Turns for work that keeps the event loop busy for milliseconds, one greenlet at a time.
+    """A lock for work that blocks the event loop for milliseconds: one greenlet at a time has a turn.
 
-    Everybody else is served before each turn, for at most GATHER_SECONDS. So a hundred long requests take no
-    larger share of a busy process than one. A request's first turn goes before the later turns of others.
+    Before each turn the event loop serves other requests, for at most GATHER_SECONDS. So a hundred long
+    requests take no larger share of a busy process than one. A request's first turn comes before the later
+    turns of other requests.
     """
 
     def __init__(self) -> None:
@@ -89,7 +91,7 @@ class Turns:
 
     @contextmanager
     def take(self, *, first: bool) -> Iterator[None]:
-        """A turn, which lasts as long as the block. *first*: this request has not had one yet."""
+        """Wait for a turn, and hold it until the block ends. *first*: the request has not had a turn yet."""
         if self._taken:
             self._wait(self._first if first else self._later)
         self._taken = True
