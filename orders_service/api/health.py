@@ -1,4 +1,4 @@
-"""Alive? Ready? And the course's health check."""
+"""The probes of liveness and readiness, and the course's health check."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from orders_service.database import CONNECT_SECONDS, DatabaseName, in_short
 from orders_service.orders.order import Order
 from orders_service.settings import Settings
 
-PROBE_SECONDS = 1.0  # For what orders can be taken without.
+PROBE_SECONDS = 1.0  # The time-out for the catalog database and the broker. Orders do not need them.
 
 log = structlog.get_logger()
 health = Blueprint("health", __name__)
@@ -26,13 +26,13 @@ health = Blueprint("health", __name__)
 
 @health.get("/livez")
 def live() -> ResponseReturnValue:
-    """The process answers. It asks nothing of anybody else."""
+    """Liveness: the process answers. No other service is checked."""
     return jsonify(status="alive")
 
 
 @health.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Whether orders can be taken. Without catalog or broker they can: their events wait in the outbox."""
+    """Readiness: 503 if the orders database is down. Without catalog or broker, events wait in the outbox."""
     checks = _readiness().checks()
     if checks["ordersDatabase"] != "ok":
         detail = "The orders database does not answer, or was not migrated."
@@ -46,14 +46,14 @@ def ready() -> ResponseReturnValue:
 @health.get("/order-service/health_check")
 @health.get("/order-service/health-check")
 def order_service() -> ResponseReturnValue:
-    """The course's words."""
+    """The course's health check, with its text."""
     return _works("Order")
 
 
 @health.get("/catalog-service/health_check")
 @health.get("/catalog-service/health-check")
 def catalog_service() -> ResponseReturnValue:
-    """The course's words."""
+    """The course's health check, with its text."""
     return _works("Catalog")
 
 
@@ -63,7 +63,7 @@ def _works(service: str) -> Response:
 
 
 class Readiness:
-    """Readiness of the databases and the broker. Each is checked once a second, on connections of its own."""
+    """The readiness of databases and broker: each is checked once a second, on its own connections."""
 
     def __init__(self, settings: Settings, engines: Mapping[DatabaseName, Engine]) -> None:
         self.engines = engines
@@ -74,7 +74,7 @@ class Readiness:
         }
 
     def checks(self) -> dict[str, str]:
-        """`ok` or `down`, by name."""
+        """The result of each check by its name: `ok` or `down`."""
         for question in self._questions.values():
             question.begin()
         return {name: question.answer() for name, question in self._questions.items()}
@@ -101,7 +101,7 @@ def _read(engine: Engine, model: type[DeclarativeBase]) -> None:
 
 
 def _probe_broker(settings: Settings) -> None:
-    """Connect to one of Kafka's servers; the embedded log is a file and always there."""
+    """Connect to one of the Kafka servers. The embedded log is a file and needs no check."""
     if settings.broker != "kafka":
         return
     failure = OSError("no Kafka server is named")
