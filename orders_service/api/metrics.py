@@ -1,6 +1,6 @@
-"""Everything that waits or was given up on, as numbers for Prometheus.
+"""Metrics for Prometheus: pending events and orders, events set aside, and dead letters.
 
-Counted in the tables when somebody asks: the same whichever API answers, and true after a restart.
+They are counted in the tables at a scrape. So each API process gives the same numbers, also after a restart.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,8 +22,8 @@ from orders_service.events import care, dead_letters
 from orders_service.orders import service
 from orders_service.settings import Settings
 
-PATIENCE_SECONDS = 5.0  # Prometheus waits for 10 s.
-LATELY = 10_000  # So many of the outbox's newest rows are looked at: no index tells what was set aside.
+PATIENCE_SECONDS = 5.0  # Prometheus has a scrape time-out of 10 s.
+LATELY = 10_000  # Only this many of the newest outbox rows are searched: no index finds events set aside.
 
 metrics = Blueprint("metrics", __name__)
 
@@ -40,7 +40,7 @@ def show() -> ResponseReturnValue:
 
 
 def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -> Shared[bytes]:
-    """The text that Prometheus reads, counted once a second at most, on *engines* of its own."""
+    """The metrics as text, counted through *engines* at most once a second."""
     topics = wiring.topics(settings)
     of_each = {"orders": set(topics.names) - {topics.stock}, "catalog": {topics.stock}}
     books = Books(engines, of_each)
@@ -48,9 +48,9 @@ def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -
 
 
 class Books(Collector):
-    """Both databases, as they are now. Of one that does not answer nothing is told but that.
+    """Collects the metrics of both databases. For a database that is down, it reports only that it is down.
 
-    A topic with nothing pending is 0, and not missing.
+    A topic with nothing pending is reported as 0, not left out.
     """
 
     def __init__(self, engines: Mapping[DatabaseName, Engine], topics: Mapping[str, set[str]]) -> None:
@@ -58,7 +58,7 @@ class Books(Collector):
         self._topics = topics
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """All families, each with what could be read."""
+        """All metric families, with the values that could be read."""
         self.up = GaugeMetricFamily("orders_database_up", "Whether it answers.", labels=["database"])
         self.pending = GaugeMetricFamily(
             "orders_outbox_pending_events", "Recorded, and not published yet.", labels=["database", "topic"]
