@@ -21,7 +21,7 @@ from orders_service.orders import service
 from orders_service.orders.order import Order
 from orders_service.orders.service import Placement
 
-# In quotes or not. A comma only within: two headers reach us as one, joined by a comma.
+# A key with or without quotes. Only a quoted key may contain a comma, which also joins repeated headers.
 KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
 
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
@@ -36,7 +36,7 @@ def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
 
 @orders.post("/<user_id>/orders")
 def place(user_id: str) -> ResponseReturnValue:
-    """Place an order. It is answered *pending*; stock decides later."""
+    """Place an order. The answer says PENDING; the catalog confirms or rejects the order later."""
     _committer().require_room()
     placed = _committer().place(_placement(user_id, schemas.load_order(read_object(request))))
     response = jsonify(schemas.placed(placed.order))
@@ -69,7 +69,7 @@ def show(user_id: str, order_id: str) -> ResponseReturnValue:
 
 @orders.post("/<user_id>/orders/<order_id>/cancel")
 def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
-    """Give an order up. What was reserved for it goes back to stock."""
+    """Cancel an order. The catalog then releases the stock that was reserved for it."""
     work = partial(
         service.cancel,
         user_id=user_id,
@@ -96,7 +96,7 @@ def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
 
 
 def _idempotency_key() -> str | None:
-    """The key of the header, in quotes or not; raises `InvalidKey`."""
+    """The key in the Idempotency-Key header, without quotes, or None; raises `InvalidKey`."""
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return None
