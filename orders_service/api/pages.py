@@ -1,4 +1,4 @@
-"""Lists, a page at a time.
+"""Pagination of lists.
 
 A large page is read and sent in chunks. Between two chunks the process serves its other requests and no
 transaction is open. No more than one chunk is in memory, however slowly the client reads.
@@ -26,7 +26,7 @@ Shown = Callable[[Row[Any]], dict[str, Any]]
 
 
 class Turn(Protocol):
-    """Lets others be served first, and then one long request at a time for as long as the block lasts."""
+    """A context manager: waits until other requests are served, then lets one long request work at a time."""
 
     def __call__(self, *, first: bool) -> AbstractContextManager[object]: ...
 
@@ -42,9 +42,10 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Page:
-    """The rows after *after*: as many as are *left* or, when another page follows, all *up_to* its last row.
+    """The rest of a page, which starts after the row *after*.
 
-    A row before that one that is committed meanwhile belongs to this page: the next starts after *up_to*.
+    It has *left* rows. If another page follows, it has all rows *up_to* its last one instead: the next page
+    starts there, so a row before it that is committed meanwhile belongs to this page.
     """
 
     after: int
@@ -52,12 +53,12 @@ class Page:
     up_to: int | None
 
     def behind(self, chunk: Chunk) -> "Page":
-        """What is left of it after *chunk*."""
+        """The rest of the page after *chunk*."""
         return Page(chunk.last, self.left - chunk.rows, self.up_to)
 
 
 class Listing:
-    """The rows of *query* in the order of their `id`, each as *shown* makes it."""
+    """Sends the rows of *query* in the order of their `id`. *shown* makes the JSON object of a row."""
 
     def __init__(self, engine: Engine, query: Select[Any], shown: Shown) -> None:
         self._engine = engine
@@ -80,7 +81,7 @@ class Listing:
         return _linked(response, None if last is None else link(last))
 
     def _chunks(self, page: Page, chunk: Chunk | None, turn: Turn) -> Iterator[bytes]:
-        """The page as JSON, which begins with *chunk*."""
+        """The page as JSON, in pieces. *chunk* is its first."""
         opening = b"["
         while chunk:
             yield opening + chunk.json
@@ -98,10 +99,10 @@ class Listing:
         return Chunk(orjson.dumps([self._shown(row) for row in rows])[1:-1], len(rows), rows[-1].id)
 
     def _last(self, after: int, limit: int) -> Row[Any] | None:
-        """The last row of the page, if another follows it."""
+        """The last row of the page, or None if no other row follows it."""
         number = self._query.selected_columns.id
         with self._engine.connect().execution_options(read_only=True) as connection:
-            # By the index alone: the rows between are not read.
+            # This query reads only the index, not the rows between.
             ends = self._query.with_only_columns(number).where(number > after).order_by(number)
             found = connection.scalars(ends.offset(limit - 1).limit(2)).all()
             if len(found) < 2:
@@ -118,7 +119,7 @@ class Listing:
 
 
 def _cut_short(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """*chunks*; a database that is lost on the way ends the answer, and the connection, before its end."""
+    """Pass *chunks* on. If the database fails, close the connection: the client sees that the list is cut."""
     try:
         yield from chunks
     except SQLAlchemyError as error:
