@@ -1,4 +1,4 @@
-"""Every error as problem details (RFC 9457)."""
+"""Error responses: every error as problem details (RFC 9457)."""
 
 import json
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ from orders_service.database import error_code
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
 RETRY_SECONDS = 1
-READ_ONLY = (1290, 1836)  # MariaDB's errors for a write to a server that takes none.
-ERRORS_MAX = 20  # Fields that one answer names.
-NAME_MAX = 100  # Characters of a field's name that are repeated to the client.
+READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
+ERRORS_MAX = 20  # The most fields that one answer names.
+NAME_MAX = 100  # The most characters of a field's name that an answer repeats.
 PROBLEM_TYPE = "application/problem+json"
 
 log = structlog.get_logger()
 
 
 class InvalidBody(Exception):
-    """The body is not a JSON object. The text says what it is."""
+    """The body is not a JSON object. The text says what is wrong."""
 
 
 class InvalidKey(Exception):
@@ -40,7 +40,7 @@ class InvalidKey(Exception):
 
 
 class InvalidFields(Exception):
-    """Fields of a request are wrong: *errors* has a text for each, by name."""
+    """Fields of a request are wrong. *errors* maps their names to texts; those *in_path* have no pointer."""
 
     def __init__(self, errors: Mapping[str, str], *, in_path: frozenset[str] = frozenset()) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class InvalidFields(Exception):
 
 
 def problem(status: int, slug: str, title: str, detail: str | None = None, **members: Any) -> Response:
-    """A response with problem details; *members* are its extensions."""
+    """A response with problem details; *members* are extension members."""
     response = current_app.response_class(problem_body(status, slug, title, detail, **members), status)
     response.content_type = PROBLEM_TYPE
     return response
@@ -63,7 +63,7 @@ def problem_body(status: int, slug: str, title: str, detail: str | None = None, 
     body = {"type": f"/problems/{slug}", "title": title, "status": int(status)}
     if detail:
         body["detail"] = detail
-    # Escaped to ASCII: the client's own text is repeated, and an unpaired surrogate has no UTF-8.
+    # Escaped to ASCII: the client's text may contain an unpaired surrogate, which UTF-8 cannot encode.
     return json.dumps(body | members, separators=(",", ":")).encode() + b"\n"
 
 
@@ -138,12 +138,12 @@ def _http(error: HTTPException) -> Response:
 
 
 def _internal(_: InternalServerError) -> Response:
-    """A fault of ours. Flask has logged it, with its traceback."""
+    """Answer 500. Flask has logged the error with its traceback."""
     return problem(500, "internal-server-error", "Internal Server Error", "The fault is ours; it was logged.")
 
 
 def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
-    """The database is away. Whether an order was recorded may be unknown, so its id is told."""
+    """Answer 503: the database is down. The order may have been recorded, so the answer has its id."""
     log.error("database unavailable", error=str(error.args[0] if error.args else error))
     detail = "The database is not available. Try again."
     members = {}
@@ -162,10 +162,10 @@ def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
 
 
 def shortened(name: str) -> str:
-    """A name that a client sent, no longer than it is worth repeating."""
+    """A name that a client sent, shortened to NAME_MAX characters."""
     return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
 
 
 def _escaped(name: str) -> str:
-    """*name* as a step of a JSON pointer (RFC 6901)."""
+    """*name* as a reference token of a JSON Pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
