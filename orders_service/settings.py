@@ -53,82 +53,92 @@ class Settings:
     orders_database_url: str = setting(
         "",
         text(DATABASES, database_url),
-        "The orders database; SQLite in STATE_DIR unless set.",
+        "The URL of the orders database. Unset: SQLite in STATE_DIR.",
         secret=without_user,
     )
     catalog_database_url: str = setting(
         "",
         text(DATABASES, database_url),
-        "The catalog database; SQLite in STATE_DIR unless set.",
+        "The URL of the catalog database. Unset: SQLite in STATE_DIR.",
         secret=without_user,
     )
-    broker: str = setting("embedded", one_of("embedded", "kafka"), "What carries the events.")
+    broker: str = setting(
+        "embedded",
+        one_of("embedded", "kafka"),
+        "The broker that stores the events: Kafka, or a log in a SQLite file.",
+    )
     kafka_bootstrap_servers: str = setting(
-        "127.0.0.1:9092", text(SERVERS, servers), "Where Kafka answers, host:port,… (BROKER=kafka)."
+        "127.0.0.1:9092",
+        text(SERVERS, servers),
+        "The addresses of Kafka's brokers, as host:port,… (with BROKER=kafka).",
     )
     kafka_security_protocol: str = setting(
         "PLAINTEXT",
         one_of("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-        "Whether Kafka is spoken to over TLS (…SSL), and as a user with a password (SASL_…).",
+        "Kafka's security protocol: TLS (…SSL), and authentication by user and password (SASL_…).",
     )
     kafka_sasl_mechanism: str = setting(
         "SCRAM-SHA-512",
         one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-        "How Kafka is shown the password.",
+        "The SASL mechanism.",
     )
-    kafka_username: str = setting("", text(), "The user that Kafka knows this process as.")
+    kafka_username: str = setting("", text(), "The SASL user.")
     kafka_password: str = setting("", text(), "The password of KAFKA_USERNAME.", secret=nothing)
     kafka_ca_file: str = setting(
         "",
         text(CERTIFICATES, certificates),
-        "Who vouches for Kafka's servers; those whom the system trusts, unless set.",
+        "The CA certificate of Kafka's brokers. Unset: the system's CA certificates.",
     )
     kafka_certificate_file: str = setting(
         "",
         text(CERTIFICATES, certificates),
-        "The certificate of this process, where Kafka wants to see one.",
+        "The client certificate, if Kafka requires one.",
     )
     kafka_key_file: str = setting(
-        "", text(FILE, file), "The key of KAFKA_CERTIFICATE_FILE, in PEM and not encrypted."
+        "", text(FILE, file), "The private key of KAFKA_CERTIFICATE_FILE, as unencrypted PEM."
     )
     api_host: str = setting("127.0.0.1", text(HOST, host), "The address that the API listens on.")
     api_port: int = setting(8000, whole(1, 65535), "The port that the API listens on.")
-    api_workers: int = setting(2, whole(1, 64), "Processes of the API.")
+    api_workers: int = setting(2, whole(1, 64), "The number of API processes.")
     api_threads: int = setting(
         8,
         whole(1, 256),
-        "Connections of each process of the API to each database; with `run` its threads, too.",
+        "The number of connections of each API process to each database. With `run`, also its threads.",
     )
     api_connections_max: int = setting(
         1000,
         whole(16, 65536),
-        "Client connections of each process of the API. One more closes those that have been slow longest.",
+        "The largest number of client connections of each API process. Beyond it, the slowest are closed.",
     )
     api_queue_max: int = setting(
         512,
         whole(1, 65536),
-        "Orders that may wait for their commit in each process of the API. One more is answered 503 at once.",
+        "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
     )
-    state_dir: str = setting("var/run", text(), "The folder of the embedded databases and log.")
-    log_level: str = setting("info", one_of("debug", "info", "warning", "error"), "The least that is logged.")
+    state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
+    log_level: str = setting(
+        "info", one_of("debug", "info", "warning", "error"), "The lowest level that is logged."
+    )
     catalog_check_price: bool = setting(
-        False, switch(), "Reject an order whose unit price is not the catalog's."
+        False, switch(), "Reject orders whose unit price differs from the catalog's."
     )
     events_via: str = setting(
         "relay",
         one_of("relay", "cdc"),
-        "What carries the orders' outbox to the broker: orders-relay, or Debezium.",
+        "What sends the orders' outbox to the broker: the orders-relay, or Debezium (change data capture).",
     )
     outbox_keep_days: int = setting(
-        14, whole(1, 3650), "How long the outbox keeps what was published; longer than the topics do. Days."
+        14,
+        whole(1, 3650),
+        "Days for which published events stay in the outbox. Must be longer than the topics' retention.",
     )
     dead_letters_max_bytes: int = setting(
         104_857_600,
         whole(1_048_576, 1_099_511_627_776),
-        "What the dead letters that wait may take of each database, before its consumers stop. Bytes.",
+        "Bytes that the dead letters of a database may take before its consumers stop.",
     )
     relay_lease_seconds: int = setting(
-        5, whole(1, 300), "How long a relay that died keeps its lanes from another. Seconds."
+        5, whole(1, 300), "Seconds after which another relay takes over the lanes of a relay that died."
     )
     catalog_topic: str = setting(
         "example-catalog-topic", text(TOPIC, topic), "The topic of the orders' events."
@@ -137,26 +147,32 @@ class Settings:
         "example-stock-topic", text(TOPIC, topic), "The topic of the catalog's answers."
     )
     orders_sink_topic: str = setting(
-        "", text(TOPIC, topic), "The topic for the sink of the `orders` table; none unless set."
+        "",
+        text(TOPIC, topic),
+        "The topic for the sink connector of the `orders` table. Unset: no such events.",
     )
     connect_url: str = setting(
-        "http://127.0.0.1:8083", text(HTTP_URL, http_url), "Where Kafka Connect answers."
+        "http://127.0.0.1:8083", text(HTTP_URL, http_url), "The URL of Kafka Connect's REST interface."
     )
     stock_group: str = setting("catalog-stock", text(), "The consumer group that reserves stock.")
     status_group: str = setting(
-        "orders-status", text(), "The consumer group that confirms orders; one for each orders database."
+        "orders-status",
+        text(),
+        "The consumer group that confirms orders. Each orders database needs its own.",
     )
     consumer_instance: str = setting(
-        "", text(TOPIC, topic), "This consumer's lasting name in its group; none unless set."
+        "",
+        text(TOPIC, topic),
+        "This consumer's static name in its group (group.instance.id). Unset: dynamic membership.",
     )
-    topic_partitions: int = setting(6, whole(1, 1000), "Partitions of a topic when it is created.")
-    topic_replication: int = setting(1, whole(1, 10), "Replicas of a topic when it is created.")
+    topic_partitions: int = setting(6, whole(1, 1000), "The number of partitions of a new topic.")
+    topic_replication: int = setting(1, whole(1, 10), "The number of replicas of a new topic.")
     topic_min_insync_replicas: int = setting(
-        1, whole(1, 10), "Replicas that must have a record before it is acknowledged."
+        1, whole(1, 10), "The number of replicas that must store a record before it is acknowledged."
     )
-    topic_retention_days: int = setting(7, whole(1, 3650), "How long a topic keeps a record. Days.")
+    topic_retention_days: int = setting(7, whole(1, 3650), "Days for which a topic keeps its records.")
     topic_max_message_bytes: int = setting(
-        1_048_576, whole(1024, 104_857_600), "The largest batch that a topic takes. Bytes."
+        1_048_576, whole(1024, 104_857_600), "The size of the largest batch that a topic accepts, in bytes."
     )
 
     @classmethod

@@ -27,7 +27,7 @@ def show() -> None:
 
 
 def is_set(name: str) -> bool:
-    """Whether the environment sets it, or names its file."""
+    """Whether the environment sets this setting, or names a file with its value."""
     is_secret = FIELDS[name.lower()].metadata["secret"]
     return bool(os.environ.get(name) or (is_secret and os.environ.get(f"{name}_FILE")))
 
@@ -35,16 +35,17 @@ def is_set(name: str) -> bool:
 PAGE = """\
 # Settings
 
-All come from the environment, are read once when a process starts, and are checked before it does anything
-else. A process ends with exit code 2, and a message that names each, when settings that it uses are wrong,
-alone or together. A setting that it does not use never stops it: `orders-relay` runs with a wrong `API_PORT`.
+All settings are environment variables. A process reads them once, when it starts, and checks them before it
+does anything else. If settings that it uses are invalid, alone or together, it ends with exit code 2 and a
+message that names each of them. A setting that a process does not use never stops it: `orders-relay` runs
+with an invalid `API_PORT`.
 
-A variable that is empty is not set, and blanks around a value do not count. A variable that looks like a
-setting and is none (`API_PRT`) is named when a process starts, with the setting that was probably meant.
-`orders-service config show` prints the settings in force. A secret may stand in a file that `…_FILE` names.
-No secret, and nothing between `//` and `@`, is ever printed.
+An empty variable counts as unset, and blanks around a value are removed. A variable that looks like a
+setting but is none (`API_PRT`) is reported when a process starts, with the setting that was probably meant.
+`orders-service config show` prints all settings and their values. A secret can be read from a file, whose
+path is in `…_FILE`. No secret, and nothing between `//` and `@`, is ever printed.
 
-Written by `orders-service config describe > docs/settings.md`.
+This page is written by `orders-service config describe > docs/settings.md`.
 
 | setting | what it is | default | allowed |
 |---|---|---|---|

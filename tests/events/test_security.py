@@ -220,7 +220,7 @@ def test_a_wrong_password_is_told(server: SecureServer, authority: Authority) ->
     said = told(secure(server, authority, password="s3cret"))
 
     assert "SASL_SSL with SCRAM-SHA-512 as orders: " in said
-    assert "does not know this user and password" in said
+    assert "rejects this user and password" in said
     assert "s3cret" not in said
 
 
@@ -245,7 +245,7 @@ def test_a_way_that_kafka_does_not_speak_is_told(server: SecureServer) -> None:
 
     assert said == (
         f"no answer from Kafka at {server.door('SASL_SSL')} over PLAINTEXT: "
-        "it hangs, wants to know who we are, or speaks otherwise"
+        "it hangs, requires authentication, or expects another security protocol"
     )
 
 
@@ -254,7 +254,7 @@ def test_a_missing_certificate_is_told(server: SecureServer, authority: Authorit
 
     said = told(KafkaBroker(server.door("SSL"), security=without))
 
-    assert "over SSL: it hangs, wants to know who we are" in said
+    assert "over SSL: it hangs, requires authentication" in said
 
 
 def test_certificates_that_are_gone_are_told(server: SecureServer, authority: Authority) -> None:

@@ -123,10 +123,10 @@ def connect(kind: Callable[..., Any], servers: Servers, **settings: object) -> A
 
 
 def _unanswered(servers: Servers) -> str:
-    """Why a server may take connections and say nothing; what it does say, the library may lose."""
-    user = "does not know this user and password" if servers.security.user() else "wants to know who we are"
+    """The message for a broker that accepts connections and then says nothing that the library passes on."""
+    user = "rejects this user and password" if servers.security.user() else "requires authentication"
     way = f"{servers.where} over {servers.security}"
-    return f"no answer from Kafka at {way}: it hangs, {user}, or speaks otherwise"
+    return f"no answer from Kafka at {way}: it hangs, {user}, or expects another security protocol"
 
 
 def _probe(servers: str, tls: ssl.SSLContext | None) -> None:
