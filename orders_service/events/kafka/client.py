@@ -1,4 +1,4 @@
-"""A client of kafka-python: how it finds its servers, how long anything may take, how it ends."""
+"""Makes and closes kafka-python's clients: connection check, TLS and SASL, every time-out."""
 
 import socket
 import ssl
@@ -13,31 +13,32 @@ from kafka.net.compat import KafkaNetClient
 
 from orders_service.events.broker import BrokerError
 
-PROBE_SECONDS = 1.0  # For a server to take a connection.
-TLS_SECONDS = 5.0  # For the same, until each knows the other.
-BOOTSTRAP_SECONDS = 2.0  # For a new client to learn what the cluster is.
-RECONNECT_SECONDS = 1.0  # At most, between two attempts of a client at a server.
+PROBE_SECONDS = 1.0  # For a server to accept a connection.
+TLS_SECONDS = 5.0  # For the TLS handshake of that connection.
+BOOTSTRAP_SECONDS = 2.0  # For a new client to get the cluster's metadata.
+RECONNECT_SECONDS = 1.0  # The longest pause between two attempts to connect to a server.
 METADATA_SECONDS = 1.0  # For a producer to learn a topic's partitions.
-METADATA_AGE_SECONDS = 30.0  # Until a client learns that a topic has more of them.
+METADATA_AGE_SECONDS = 30.0  # Until a client learns that a topic has more partitions.
 REQUEST_SECONDS = 5.0  # For the answer to a request.
-DELIVERY_SECONDS = 8.0  # For a record, with all its retries.
-GIVE_UP_SECONDS = 10.0  # The same where the library forgets it: without a producer id it lets none expire.
+DELIVERY_SECONDS = 8.0  # For the delivery of a record, with all its retries.
+GIVE_UP_SECONDS = 10.0  # Our own limit for a delivery: without a producer id the library has none.
 COMMIT_SECONDS = 5.0
-# How long a broker holds a request that it has no records for. The library asks it nothing else meanwhile,
-# not even for a partition that has plenty.
+# How long a broker holds a fetch request that it has no records for. Meanwhile the library sends it no other
+# fetch request, not even for a partition with many records.
 FETCH_SECONDS = 0.05
 SESSION_SECONDS = 15.0  # Until the partitions of a member that was killed go to others.
 HEARTBEAT_SECONDS = 1.0  # Until a member learns that another joins or leaves.
 JOIN_SECONDS = 5.0  # How long a poll may last while the group is being joined.
-JOIN_POLL_SECONDS = 1.0  # Shorter ones have left the library waiting for ever.
-STALL_SECONDS = 60.0  # If it waits for ever all the same. Longer than a session: nobody else is waited for.
+JOIN_POLL_SECONDS = 1.0  # With shorter polls the library has waited for ever.
+# A join that takes longer has stalled. Longer than a session time-out, which ends the wait for a dead member.
+STALL_SECONDS = 60.0
 ADMIN_SECONDS = 15.0
 CLOSE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class Security:
-    """How Kafka's servers and a client know each other. Files are in PEM."""
+    """TLS and SASL settings of a client. Files are in PEM."""
 
     protocol: str = "PLAINTEXT"
     mechanism: str = "SCRAM-SHA-512"
@@ -53,7 +54,7 @@ class Security:
         )
 
     def tls(self) -> ssl.SSLContext | None:
-        """What a connection is wrapped in; None if in nothing."""
+        """The TLS context of the connections; None without TLS."""
         if not self.protocol.endswith("SSL"):
             return None
         context = ssl.create_default_context(cafile=self.ca_file or None)
@@ -62,7 +63,7 @@ class Security:
         return context
 
     def user(self) -> dict[str, str]:
-        """Who the client says that it is, in the library's words."""
+        """The SASL mechanism, user and password, as settings of the library; empty without SASL."""
         if not self._has_user:
             return {}
         return {
@@ -81,14 +82,14 @@ PLAINTEXT = Security()
 
 @dataclass(frozen=True)
 class Servers:
-    """A cluster's servers, host:port,…, and how a client gets in."""
+    """A cluster's bootstrap servers, `host:port,…`, and its security settings."""
 
     where: str
     security: Security
 
 
 def connect(kind: Callable[..., Any], servers: Servers, **settings: object) -> Any:
-    """A client of that *kind*; of one that could not be made, nothing stays."""
+    """Make a client of class *kind*. If that fails, its connections and threads are closed."""
     security = servers.security
     try:
         tls = security.tls()
@@ -130,7 +131,7 @@ def _unanswered(servers: Servers) -> str:
 
 
 def _probe(servers: str, tls: ssl.SSLContext | None) -> None:
-    """Fail at once if nobody listens: a client would try again and again, for as long as it is let."""
+    """Fail at once if no server accepts a connection: a client would retry until its time-out."""
     problems = []
     for server in servers.split(","):
         host, _, port = server.strip().rpartition(":")
@@ -147,13 +148,16 @@ def _probe(servers: str, tls: ssl.SSLContext | None) -> None:
 
 def _try(host: str, port: int, tls: ssl.SSLContext | None) -> None:
     with socket.create_connection((host, port), timeout=PROBE_SECONDS) as connection:
-        if tls:  # The library would wait for ever for the other side's part.
+        if tls:  # The library would wait for ever for the server's part of the handshake.
             connection.settimeout(TLS_SECONDS)
             tls.wrap_socket(connection, server_hostname=host).close()
 
 
 def end(close: Callable[[], object]) -> None:
-    """Close a client, and wait for it only so long: none keeps to a time, and its errors help nobody."""
+    """Close a client, and wait for at most `CLOSE_SECONDS`.
+
+    The clients' own `close` does not keep to a time-out, and its errors help nobody.
+    """
 
     def quietly() -> None:
         with suppress(Exception):
@@ -166,7 +170,7 @@ def end(close: Callable[[], object]) -> None:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """What the library raises becomes a `BrokerError`, with the library's own as its cause."""
+    """Raise a `BrokerError` for each error of the library, which becomes its cause."""
     try:
         yield
     except KafkaError as error:
@@ -174,5 +178,5 @@ def translated() -> Iterator[None]:
 
 
 def ms(seconds: float) -> int:
-    """Milliseconds, as the library wants them."""
+    """Seconds in milliseconds, the unit of the library."""
     return int(seconds * 1000)

@@ -1,4 +1,4 @@
-"""What is sent, and what became of it."""
+"""The Kafka producer: sends records, and reports the delivery of each."""
 
 import threading
 import time
@@ -30,14 +30,14 @@ from orders_service.events.kafka.client import (
 )
 
 BATCH_BYTES = 65_536
-ALONE_SECONDS = 5.0  # After so long of sending one by one the rest waits for another time.
-# What blames the record. Anything else is infrastructure: time-outs, rights, replicas, topics.
+ALONE_SECONDS = 5.0  # The limit of a `send` that sends one by one. The rest of its records fail for now.
+# The errors that blame the record. Any other is infrastructure: time-outs, permissions, replicas, topics.
 RECORD_ERRORS = (InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
 
 
 @dataclass
 class Sent(Delivery):
-    """A delivery on its way. Its outcome comes with *future*, by the monotonic time *until* or never."""
+    """A delivery in flight. *future* has its outcome; it fails if none came by the monotonic time *until*."""
 
     topic: str = ""
     future: Any = None
@@ -46,7 +46,7 @@ class Sent(Delivery):
 
 
 class Probe:
-    """Asks for a topic's partitions on a thread and a client of its own, so that nobody waits for it."""
+    """Looks for a topic's partitions, with a thread and a client of its own, so that nothing waits for it."""
 
     def __init__(self, producer: "KafkaProducer", topic: str) -> None:
         self.error: BrokerError | None = None
@@ -54,7 +54,7 @@ class Probe:
         self._thread.start()
 
     def over(self, seconds: float) -> bool:
-        """Whether it has an answer, within *seconds*."""
+        """Wait for the answer, for *seconds* at most. True if it has come."""
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
@@ -69,16 +69,16 @@ class Probe:
 
 @dataclass
 class Asked(Sent):
-    """A delivery that waits for a *probe*: its topic was missing the last time."""
+    """A delivery that waits for a *probe*, because its topic was missing the last time."""
 
     record: Outgoing | None = None
     probe: Probe | None = None
 
 
 class KafkaProducer:
-    """An idempotent producer. Its client is replaced after any failure in which that had a part.
+    """An idempotent producer. It replaces its client after any failure of a record that the client had taken.
 
-    For the client such a failure can be the end: it then fails all other records, with the first one's error.
+    Such a failure can make the client unusable: it then fails all other records with the first one's error.
     """
 
     def __init__(self, servers: Servers, max_request_bytes: int) -> None:
@@ -91,12 +91,13 @@ class KafkaProducer:
     def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
         topics = {record.topic for record in records}
         if not self._missing.isdisjoint(topics):
-            # Only the first time does a missing topic hold up the others, for a second.
+            # A missing topic delays the others only the first time, for a second. From then on it is probed.
             probe = Probe(KafkaProducer(self._servers, self._max_request_bytes), records[0].topic)
             return [Asked(topic=record.topic, record=record, probe=probe) for record in records]
         if self._suspect.isdisjoint(topics):
             return self._hand_over(records)
-        # The broker refused a record, and the client blamed all that were on their way. So one by one.
+        # The broker refused a record, and the client failed all that were in flight. So send one by one, to
+        # find the one to blame.
         deliveries: list[Delivery] = []
         enough = time.monotonic() + ALONE_SECONDS
         for record in records:
@@ -129,11 +130,11 @@ class KafkaProducer:
             end(lambda: _close_producer(client))
 
     def know(self, topic: str) -> None:
-        """Learn the partitions of *topic*; raises `TopicMissing` or another `BrokerError`."""
+        """Fetch the partitions of *topic*; raises `TopicMissing` or another `BrokerError`."""
         self._knowing(topic)
 
     def _answer(self, asked: Sequence[Asked], deadline: float) -> bool:
-        """Send what waits for a probe, or fail it. False if the probe has no answer yet."""
+        """Send the records that wait for a probe, or fail them. False if the probe has no answer yet."""
         for probe in {delivery.probe for delivery in asked if delivery.probe}:
             if not probe.over(deadline - time.monotonic()):
                 return False
@@ -156,12 +157,12 @@ class KafkaProducer:
             for record in records:
                 deliveries.append(_send(client, record, alone=alone))
         except BrokerError as error:
-            self.close()  # Its sender may have ended: then it takes nothing, for as long as it lives.
+            self.close()  # The client's sender thread may have ended: such a client never sends again.
             deliveries += [Delivery(error=error) for _ in records[len(deliveries) :]]
         return deliveries
 
     def _knowing(self, topic: str) -> Any:
-        """The client, once it knows the partitions of *topic*."""
+        """The client, after it has learnt the partitions of *topic*. Raises `BrokerError`."""
         if self._client is None:
             self._client = connect(
                 kafka.KafkaProducer,
@@ -178,7 +179,7 @@ class KafkaProducer:
             self._client.partitions_for(topic)
         except (KafkaError, ValueError) as error:
             silence = self._client.metrics()["producer-metrics"]["metadata-age"]
-            self.close()  # It would ask for this topic ten times a second, for as long as it lives.
+            self.close()  # It would request this topic's metadata ten times a second, until it is closed.
             if isinstance(error, KafkaTimeoutError) and silence < METADATA_SECONDS:
                 self._missing.add(topic)
                 raise TopicMissing(topic) from error
@@ -187,7 +188,7 @@ class KafkaProducer:
 
     def _settle(self, sent: Sent, deadline: float) -> None:
         patience = min(deadline, sent.until) - time.monotonic()
-        with suppress(Exception):  # Whatever it is, it is the record's outcome, and read below.
+        with suppress(Exception):  # The error is the record's outcome, and is read from the future below.
             sent.future.get(timeout=max(0.0, patience))
         if sent.future.succeeded():
             sent.acknowledged = True
@@ -216,7 +217,7 @@ def _send(client: Any, record: Outgoing, *, alone: bool) -> Delivery:
 
 
 def _close_producer(client: Any) -> None:
-    """Close it whatever is on its way. Its own `close` gives up then, and leaves its thread behind."""
+    """Close a client, even with records in flight: its own `close` would give up and leave its thread."""
     client._sender.force_close()
     client._sender.join()
     client.close(timeout=CLOSE_SECONDS)
