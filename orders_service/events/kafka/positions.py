@@ -1,4 +1,4 @@
-"""Where a member of a group reads: its offset in each partition, and the topic that the offset belongs to."""
+"""The positions of a group member: its offset in each partition, and the topic that the offset belongs to."""
 
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -18,10 +18,10 @@ from orders_service.events.broker import Record
 from orders_service.events.errors import EventsGone
 from orders_service.events.kafka.client import COMMIT_SECONDS, REQUEST_SECONDS, ms, translated
 
-# A partition that the group never read; one whose log no longer has the next offset.
+# The group has no offset in a partition, or the log no longer has the next offset.
 POSITION_ERRORS = (NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError)
 NO_TOPIC = UUID(int=0)
-GAPS_SECONDS = 5.0  # Between two looks for offsets that were passed over, while records come.
+GAPS_SECONDS = 5.0  # Between two commits of offsets that were passed over, while records come.
 
 log = structlog.get_logger()
 
@@ -42,23 +42,23 @@ class Positions:
         self._topics: dict[TopicPartition, str] = {}  # The id of the topic that is read; "" if unknown.
         self._committed: dict[TopicPartition, int] = {}
         self._gaps_due = time.monotonic()
-        self._open: dict[TopicPartition, int] = {}  # The offset behind records not acknowledged yet.
+        self._open: dict[TopicPartition, int] = {}  # The offset behind the records in work.
 
     @property
     def generation(self) -> tuple[str, int]:
-        """Changes when a partition may have been read by another member in between."""
+        """A value that changes if another member may have read a partition in between."""
         return self._generation
 
     def checked(self, records: Sequence[Record], generation: tuple[str, int]) -> list[Record]:
-        """Those of *records* that belong to the topics that are read.
+        """The *records* without those of a topic that was deleted and created again: these are read anew.
 
-        It also commits the offsets that were passed over: aborted records and the ends of transactions,
-        which no consumer sees. Otherwise the log could drop them, and the group would seem to have missed
-        events. While other partitions have records it does so every `GAPS_SECONDS`.
+        It also commits the offsets that were passed over: aborted records and transaction markers, which no
+        consumer receives. Otherwise, once the log deletes them, the group would seem to have missed events.
+        While records come it does so every `GAPS_SECONDS`.
         """
         assigned = self._consumer.assignment()
         if generation != self._generation or assigned != self._topics.keys():
-            self._refresh()  # Its metadata may be older than what another member committed.
+            self._refresh()  # The metadata may be older than an offset that another member committed.
             self._adopt(assigned)
             self._generation = generation
         if changed := self._changed():
@@ -70,7 +70,7 @@ class Positions:
         return kept
 
     def hand_out(self, records: Iterable[Record]) -> None:
-        """Commit nothing behind *records* before they are acknowledged."""
+        """Note that *records* are in work: no offset behind them is committed until they are acknowledged."""
         for record in records:
             self._open[place_of(record)] = record.offset + 1
 
@@ -93,7 +93,7 @@ class Positions:
                 self._consumer.seek(place_of(record), record.offset)
 
     def correct(self, lost: KafkaError) -> None:
-        """Read on from where a partition begins: it is new to the group, or its log was cut off.
+        """Continue at the start of a partition that is new to the group, or whose log was truncated.
 
         Raises `EventsGone` if records that the group had not read were deleted.
         """
@@ -109,7 +109,7 @@ class Positions:
                     "the group has no offset, and the log has lost its beginning", place, begin
                 )
             if not isinstance(lost, NoOffsetForPartitionError):
-                # Committed at once: the old offset may lie in what comes later, and that would be skipped.
+                # Committed at once: the log may grow past the old offset, and a restart would skip records.
                 self._topics[place] = self._present(place.topic)
                 with translated():
                     self._commit({place: begin})
@@ -158,7 +158,7 @@ class Positions:
             self._consumer.seek(place, begin)
 
     def _accept_gap(self, place: TopicPartition, position: int, begin: int) -> None:
-        """Log the records that are gone if that is allowed, else raise `EventsGone`."""
+        """Log a warning if *skip_gap* allows the gap, else raise `EventsGone`."""
         if not self._skip_gap:
             raise EventsGone(place.topic, place.partition, self._group, position, begin)
         self._log_new_start("records that are gone were skipped", place, begin)
@@ -199,12 +199,12 @@ class Positions:
         return begins
 
     def _present(self, topic: str) -> str:
-        """The id that a topic has now; "" if this client does not know it, or Kafka is older than 2.8."""
+        """The present id of a topic; "" if this client does not know it, or Kafka is older than 2.8."""
         found = self._consumer._cluster.topic_id(topic)
         return "" if found in (None, NO_TOPIC) else str(found)
 
     def _refresh(self) -> None:
-        """Ask for the cluster's metadata now."""
+        """Request the cluster's metadata, and wait for it."""
         network, manager = self._consumer._net, self._consumer._manager
         with translated():
             network.run(manager.wait_for, self._consumer._cluster.request_update(), ms(REQUEST_SECONDS))

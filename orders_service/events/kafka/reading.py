@@ -1,4 +1,4 @@
-"""How records are polled, and a reader without a group."""
+"""Polls records from Kafka, for a subscription, or for a reader without a consumer group."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ BATCH = 500
 
 
 class KafkaReader:
-    """Reads every partition from its present start or end."""
+    """Reads every partition from its present start or end, without a consumer group."""
 
     def __init__(self, servers: Servers, topics: Sequence[str], *, from_start: bool) -> None:
         self._consumer = consumer(servers, group_id=None, auto_offset_reset="earliest")
@@ -45,7 +45,7 @@ class KafkaReader:
 
 
 def consumer(servers: Servers, **settings: object) -> Any:
-    """A client that returns no record of a transaction that is open or was aborted."""
+    """A `KafkaConsumer` that returns no records of open or aborted transactions."""
     return connect(
         kafka.KafkaConsumer,
         servers,
@@ -59,7 +59,7 @@ def consumer(servers: Servers, **settings: object) -> Any:
 
 
 def partitions(client: Any, topics: Iterable[str]) -> list[TopicPartition]:
-    """Every partition of *topics*, all of which must exist."""
+    """Every partition of *topics*; raises `TopicMissing`."""
     places = []
     with translated():
         for topic in topics:
@@ -71,7 +71,7 @@ def partitions(client: Any, topics: Iterable[str]) -> list[TopicPartition]:
 
 
 def poll(client: Any, seconds: float) -> list[Record]:
-    """The next records; none after *seconds* without."""
+    """The next records. Empty if none comes within *seconds*."""
     with translated():
         batches = client.poll(timeout_ms=ms(seconds))
     return [

@@ -1,4 +1,4 @@
-"""A member of a consumer group."""
+"""The subscription: a member of a Kafka consumer group."""
 
 import time
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ from orders_service.events.kafka.client import (
 )
 from orders_service.events.kafka.positions import POSITION_ERRORS, Positions
 
-# A batch that the library cannot take apart: its codec, its checksum, a header name that is not UTF-8.
+# A batch that the library cannot read: its codec, its checksum, a header name that is not UTF-8.
 UNREADABLE = (CorruptRecordError, UnsupportedCodecError)
 
 log = structlog.get_logger()
 
 
 class KafkaSubscription:
-    """A member of a consumer group. It joins with the first poll, and again after an error that stays."""
+    """A member of a consumer group. It joins in the first poll, and again after a fatal error."""
 
     def __init__(
         self, servers: Servers, group: str, topics: Sequence[str], *, instance: str | None, skip_gap: bool
@@ -50,7 +50,7 @@ class KafkaSubscription:
         self._instance = instance
         self._skip_gap = skip_gap
         self._consumer: Any = None
-        self._positions: Positions | None = None  # Of the present consumer.
+        self._positions: Positions | None = None  # Those of `_consumer`.
         self._outside_since: float | None = None
 
     @property
@@ -62,8 +62,8 @@ class KafkaSubscription:
             self._consumer = self._join()
             self._positions = Positions(self._consumer, self._group, skip_gap=self._skip_gap)
             self._outside_since = time.monotonic()
-        # The library throws a join away that is completed between two polls, and begins it again, which makes
-        # the others join again, too. So while the group is being joined, hardly any time is left between two.
+        # The library discards a join that completes between two polls, and starts it again, which makes the
+        # other members rejoin, too. So while the group is being joined, one poll follows another at once.
         patience = time.monotonic() + JOIN_SECONDS
         records = self._poll(seconds if self._outside_since is None else max(seconds, JOIN_POLL_SECONDS))
         while not records and self._outside_since and time.monotonic() < patience:
@@ -110,7 +110,7 @@ class KafkaSubscription:
         try:
             records = reading.poll(self._consumer, seconds)
             group = self._consumer.group_metadata()
-            # A member whose name another process has taken stays "stable", without a heartbeat.
+            # A member whose instance name another process has taken stays "stable", but sends no heartbeat.
             inside = group.state == MemberState.STABLE and self._consumer._coordinator._heartbeat_enabled
             if inside:
                 records = self._checked(self._positions, records, (group.member_id, group.generation_id))
@@ -130,8 +130,9 @@ class KafkaSubscription:
         if inside:
             self._outside_since = None
             return records
-        # A leader that joined for new metadata has no reason to join any more. If that ended between two
-        # polls, the library never looks at it, and stays outside without a heartbeat. Give it a reason.
+        # A leader that rejoins because of new metadata drops that reason when it assigns the partitions. If
+        # the join ends between two polls, the library never reads its result, and stays outside the group
+        # without a heartbeat. So request another rejoin.
         self._consumer._coordinator.request_rejoin()
         if self._outside_since is None:
             self._outside_since = time.monotonic()
@@ -143,9 +144,9 @@ class KafkaSubscription:
     def _checked(
         self, positions: Positions, records: list[Record], generation: tuple[str, int]
     ) -> list[Record]:
-        """Those of *records* that belong to the topics that are read; see `Positions.checked`."""
+        """The *records* without those of topics that were created again; see `Positions.checked`."""
         if not self._consumer.assignment():
-            reading.partitions(self._consumer, self._topics)  # Has a topic been deleted?
+            reading.partitions(self._consumer, self._topics)  # Raises if a topic was deleted.
         try:
             return positions.checked(records, generation)
         except BaseException:
@@ -153,9 +154,9 @@ class KafkaSubscription:
             raise
 
     def _name_unreadable(self, problem: KafkaError) -> None:
-        """Raise `BeyondReading` with the place where the library gave up.
+        """Raise `BeyondReading` with the offset where the library gave up.
 
-        No dead letter: the library reads a batch whole, so past one bad record are good ones it cannot see.
+        This is not a dead letter: the library reads a batch as a whole, so one bad record hides good ones.
         """
         if at := self._consumer._fetcher._next_partition_records:
             topic, partition = at.topic_partition
