@@ -1,1 +1,1 @@
-"""(5) The real broker, through kafka-python. The one folder that knows that library."""
+"""(5) The Kafka broker. Only this folder uses kafka-python."""

@@ -1,4 +1,4 @@
-"""A Kafka cluster: its clients, and what an administrator asks of its topics and groups."""
+"""A Kafka cluster: makes its clients, and describes its topics, groups and transactions."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,15 +34,15 @@ from orders_service.events.kafka.producer import KafkaProducer
 from orders_service.events.kafka.reading import KafkaReader
 from orders_service.events.kafka.subscription import KafkaSubscription
 
-# What our topics rely on, whatever the cluster's defaults are.
+# The settings that our topics depend on, whatever the cluster's defaults are.
 FIXED_SETTINGS = {
     # Compaction would keep only the newest order of each product.
     "cleanup.policy": "delete",
-    # The broker then unpacks what any producer sends: the library reads only gzip.
+    # The library reads only gzip, so the broker decompresses the batches of any producer.
     "compression.type": "uncompressed",
-    # A producer's wrong clock can then neither make the broker refuse a record nor delete it too soon.
+    # By the producer's time, a wrong clock could get a record refused, or deleted too soon.
     "message.timestamp.type": "LogAppendTime",
-    # By size, records could be deleted before anybody has read them.
+    # A limit by size could delete records before a consumer has read them.
     "retention.bytes": "-1",
     # A replica that lags must not become the leader: acknowledged events would be lost.
     "unclean.leader.election.enable": "false",
@@ -58,7 +58,7 @@ SETTINGS = (
 
 
 class KafkaBroker:
-    """A Kafka cluster. Whoever it hands out has a connection of its own, made with the first use."""
+    """A Kafka cluster. Each client that it makes has connections of its own."""
 
     def __init__(
         self,
@@ -69,9 +69,10 @@ class KafkaBroker:
         instance: str | None = None,
         skip_gap: bool = False,
     ) -> None:
-        """*instance* names this process in its groups for good: restarted soon, it has its partitions still.
+        """*instance* makes this process a static member of its groups: after a quick restart it keeps its
+        partitions.
 
-        With *skip_gap* a subscription goes on where the log begins, though events before that are gone.
+        With *skip_gap* a subscription continues where the log begins, even if unread events are gone.
         """
         self._servers = Servers(bootstrap_servers, security)
         self._max_request_bytes = max_request_bytes
@@ -137,8 +138,9 @@ class KafkaBroker:
             committed = admin.list_group_offsets({group: places})[group]
             members = admin.describe_groups([group])[group]["members"]
         begin = {place: first[place].offset for place in places}
-        # -1: the group has committed nothing there. Behind the end, or of a topic that was deleted: that was
-        # in another log. In all these cases it will begin with what there is.
+        # An offset of -1 means that the group has committed nothing there. An offset past the end, or of a
+        # topic that was deleted, belongs to an older log. In all these cases the group starts at the
+        # beginning of the log.
         known = {
             place: 0 <= committed[place].offset <= last[place].offset
             and topic_in(committed[place]) in ("", described[place.topic]["topic_id"])
@@ -180,7 +182,7 @@ class KafkaBroker:
         ]
 
     def group_memory_days(self) -> float | None:
-        """For how long the cluster keeps the offsets of a group without members; None if it does not say."""
+        """How many days the cluster keeps the offsets of a group without members; None if not known."""
         with self._admin() as admin:
             broker = admin.describe_cluster()["brokers"][0]["broker_id"]
             asked = ConfigResource("BROKER", str(broker), configs=["offsets.retention.minutes"])
@@ -200,7 +202,7 @@ class KafkaBroker:
 
 
 def _described(admin: Any, topics: Sequence[str]) -> dict[str, Any]:
-    """What the cluster says of *topics*; raises `TopicMissing`."""
+    """The cluster's descriptions of *topics*, by name; raises `TopicMissing`."""
     every = {topic["name"]: topic for topic in admin.describe_topics()}
     if missing := [topic for topic in topics if topic not in every]:
         raise TopicMissing(missing[0])
@@ -216,14 +218,14 @@ def _partitions(described: dict[str, Any]) -> list[TopicPartition]:
 
 
 def _last_stable(admin: Any, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-    """Each partition's first offset of an open transaction, else its end."""
+    """Each partition's last stable offset: where its first open transaction begins, else its end."""
     latest = dict.fromkeys(places, OffsetSpec.LATEST)
     found = admin.list_partition_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED)
     return {place: offset.offset for place, offset in found.items()}
 
 
 def _transactional_ids(admin: Any, producer_ids: set[int]) -> dict[int, str]:
-    """The names of producers as their coordinators know them, as far as we may ask."""
+    """The transactional ids of the producers; empty if the cluster does not list them for us."""
     if not producer_ids:
         return {}
     with suppress(KafkaError):
