@@ -1,4 +1,4 @@
-"""(7) Stock is reserved or refused, and the answer recorded.
+"""(7) The catalog: reserves stock for an order or rejects it, and records the answer.
 
-It plays the catalog team's service: own database, own user, own processes.
+It plays the catalog team's service: it has its own database, user and processes.
 """

@@ -1,9 +1,9 @@
-"""Why the catalog refuses.
+"""The errors of the catalog.
 
     CatalogError
     ├── ProductNotFound     no product of this id
-    ├── ProductKnown        there is one, with a name and a price
-    └── SupplyDiffers       another number of pieces came under this note
+    ├── ProductKnown        the product exists already, with a name and a price
+    └── SupplyDiffers       another number of pieces was supplied under this note
 
     RecordError
     └── ReleaseDue          a cancellation that still has pieces to give back
@@ -27,7 +27,7 @@ class ProductNotFound(CatalogError):
 
 
 class ProductKnown(CatalogError):
-    """The product that is to be new is there, with a name and a price."""
+    """The product cannot be added: it exists already, with a name and a price."""
 
 
 class SupplyDiffers(CatalogError):
@@ -39,6 +39,6 @@ class SupplyDiffers(CatalogError):
 
 
 class ReleaseDue(RecordError):
-    """A cancellation that was discarded would leave the order's pieces set aside for ever."""
+    """The cancellation cannot be discarded: the order's pieces would stay reserved for ever."""
 
     reason = "release-due"

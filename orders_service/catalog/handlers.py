@@ -1,4 +1,4 @@
-"""(7) An order's event reserves stock or releases it."""
+"""(7) The catalog's handlers: an order's event reserves stock or releases it."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,10 @@ def on_order_events(
     check_price: bool = False,
     clock: Clock = utc_now,
 ) -> Sequence[Refused]:
-    """Decide about each order, in the log's order, and record the answers; return those in conflict."""
+    """Reserve or release stock for each event, in the log's order, and record the answers.
+
+    Returns the events that contradict what was recorded for their order.
+    """
     mine = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
     ledger = Ledger(session, [event for event, _ in mine], check_price=check_price)
     answers: list[Event] = []
@@ -43,9 +46,9 @@ def on_order_events(
 def on_order_discarded(
     session: Session, received: Sequence[Received], *, outbox: Outbox, clock: Clock = utc_now
 ) -> Sequence[Refused]:
-    """Answer placed orders whose events are given up on: *rejected, discarded*.
+    """Reject placed orders whose events an operator discards, with the reason *discarded*.
 
-    Returns the cancellations that still have something to do: they can only be replayed.
+    Returns the cancellations that still have pieces to release: they can only be replayed.
     """
     mine = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
     ledger = Ledger(session, [event for event, _ in mine], check_price=False)

@@ -1,4 +1,4 @@
-"""What is sold, what was set aside for whom, and where the pieces came from."""
+"""The catalog's tables: products, reservations and supplies."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ class CatalogBase(DeclarativeBase):
 
 
 class Product(CatalogBase):
-    """Something sold by the piece. Its stock is what is not set aside; it is never negative."""
+    """Something sold by the piece. Its stock is what is not reserved; it is never negative."""
 
     __tablename__ = "catalog"
     __table_args__ = (CheckConstraint("stock >= 0", name="stock"),)
@@ -30,7 +30,7 @@ class Product(CatalogBase):
 
 
 class State(StrEnum):
-    """What became of an order in the catalog. VOID: it was cancelled before it was placed."""
+    """The state of an order in the catalog. VOID: it was cancelled before it was placed."""
 
     RESERVED = "RESERVED"
     REJECTED = "REJECTED"
@@ -39,7 +39,7 @@ class State(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why no piece was set aside."""
+    """Why no piece was reserved."""
 
     UNKNOWN_PRODUCT = "unknown-product"
     INSUFFICIENT_STOCK = "insufficient-stock"
@@ -64,7 +64,7 @@ class Reservation(CatalogBase):
 
 
 class Supply(CatalogBase):
-    """Pieces that came in; only ever added to. Per product: stock + Σ reserved = Σ supplied."""
+    """A delivery of pieces. Rows are only ever added. Per product: stock + Σ reserved = Σ supplied."""
 
     __tablename__ = "supplies"
     __table_args__ = (Index(None, "product_id"),)

@@ -1,4 +1,4 @@
-"""Reserve and release: the one decision about each order."""
+"""Reserves and releases stock: makes the one decision about each order."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from orders_service.events.contract import Event, InvalidOrder, OrderEvent, Stoc
 from orders_service.events.errors import Conflicting
 from orders_service.many_rows import ManyRows
 
-# Made once, and executed without the ORM: that takes as long again as the rest.
+# These statements are built once, and executed without the ORM, which would double the time.
 ROWS: ManyRows["Decision"] = ManyRows(
     Reservation.__table__,
     {name: attrgetter(name) for name in ("order_id", "product_id", "qty", "state", "reason")},
     shared=("created_at", "updated_at"),
 )
 PIECES = update(Product).where(Product.id == bindparam("row_id")).values(stock=bindparam("pieces"))
-# Locked in order of product: two batches for the same two products would otherwise wait for each other.
+# Rows are locked in order of product: two batches with the same two products would otherwise deadlock.
 LOCK = (
     select(Product.product_id, Product.id, Product.stock, Product.unit_price)
     .where(Product.product_id.in_(bindparam("ids", expanding=True)))
@@ -37,7 +37,7 @@ DECIDED = select(
 
 @dataclass
 class Decision:
-    """What was decided about an order, in memory."""
+    """The decision about an order, in memory."""
 
     order_id: str
     product_id: str
@@ -56,14 +56,14 @@ class Stock:
 
 
 class Ledger:
-    """Decides about orders one after the other, on locked products; `write` puts all of it down at once.
+    """Decides about orders one after the other, on locked products; `write` stores all decisions at once.
 
-    Every rule lives here. Any order may be placed and cancelled any number of times, in any order.
+    Every rule is here. The events of an order may come any number of times, in any sequence.
     """
 
     def __init__(self, session: Session, events: Collection[OrderEvent], *, check_price: bool) -> None:
         self._check_price = check_price
-        # Lock first, read second: whoever else decides about these products has then finished.
+        # Lock first, read second: other transactions that decide about these products have then ended.
         self._products = _lock(session, {event.product_id for event in events})
         self._decisions = _decided(session, {event.order_id for event in events})
         self._opening = {product_id: stock.pieces for product_id, stock in self._products.items()}
@@ -71,13 +71,16 @@ class Ledger:
         self._released: list[str] = []
 
     def place(self, event: OrderEvent) -> Event | None:
-        """Set the pieces aside, or refuse. Placed again, the answer is the same; void or released, none."""
+        """Reserve the pieces, or reject the order, and return the answer.
+
+        An order that is placed again gets the same answer; one that is void or released gets none.
+        """
         decision = self._decisions.get(event.order_id) or self._decide(event)
         _assert_same(event, decision)
         return _answer(event, decision)
 
     def cancel(self, event: OrderEvent) -> None:
-        """Give the pieces back, once. An order that was not placed yet becomes void."""
+        """Release the pieces, once. An order that was not placed yet becomes void."""
         decision = self._decisions.get(event.order_id)
         if decision is None:
             self._make(event, State.VOID)
@@ -90,13 +93,13 @@ class Ledger:
                 self._released.append(event.order_id)
 
     def discard(self, event: OrderEvent) -> Event | None:
-        """Refuse an order whose event is given up on, unless it was decided before."""
+        """Reject an order whose event is discarded, unless it was decided before."""
         if event.order_id in self._decisions:
             return None
         return _answer(event, self._make(event, State.REJECTED, Reason.DISCARDED))
 
     def is_due(self, event: OrderEvent) -> bool:
-        """Whether a cancellation has pieces to give back, or to keep from being set aside later."""
+        """Whether a cancellation has pieces to release, or to keep from being reserved later."""
         decision = self._decisions.get(event.order_id)
         return decision is None or (
             decision.state == State.RESERVED
@@ -104,7 +107,7 @@ class Ledger:
         )
 
     def write(self, session: Session, now: datetime) -> None:
-        """Write down what was decided: one statement for each table, one for each product that changed."""
+        """Store the decisions: one statement for each table, and one for each product that changed."""
         if self._released:
             session.execute(
                 update(Reservation)
@@ -168,10 +171,10 @@ def supply(
     name: str | None = None,
     unit_price: int | None = None,
 ) -> bool:
-    """Add pieces to the stock and to the supplies, once for each *note*; False if they are there already.
+    """Add *qty* pieces to the stock and to the supplies, once for each *note*. False if that was done before.
 
-    A product is new with its *name* and *unit_price*. Raises `ProductNotFound` without them, `ProductKnown`
-    with them for one that is there, and `SupplyDiffers` for other pieces under the same note.
+    A new product needs *name* and *unit_price*. Raises `ProductNotFound` if they are missing, `ProductKnown`
+    if they are given for an existing product, and `SupplyDiffers` if this note has another *qty*.
     """
     stock = _lock(session, [product_id]).get(product_id)
     known = select(Supply.qty).where(Supply.product_id == product_id, Supply.note == note)
@@ -194,9 +197,9 @@ def supply(
 
 
 def imbalances(session: Session, limit: int) -> Sequence[Row[str, int, int, int]]:
-    """Products of which stock + Σ reserved is not Σ supplied, with the three; *limit* of them at most.
+    """Products whose stock + Σ reserved is not Σ supplied, with these three numbers; at most *limit* of them.
 
-    One statement, so that no order comes between.
+    It is one statement, so that no order is decided in between.
     """
     reserved = (
         select(func.coalesce(func.sum(Reservation.qty), 0))
