@@ -15,7 +15,7 @@ from orders_service.api.body import SLOW_BODY
 from orders_service.api.connections import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
 from orders_service.api.problems import PROBLEM_TYPE, problem_body
 
-# An answer has the server's version, not a later one that the client may have named (RFC 9110, 6.2).
+# An answer states the server's HTTP version, even if the client's request states a later one (RFC 9110, 6.2).
 HTTP_1_1 = (1, 1)
 FIELDS_MAX = 50
 FIELD_BYTES = 2048
@@ -28,7 +28,7 @@ KNOWN: list[tuple[type[Exception], HTTPStatus, str]] = [
     (LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
     (LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG, f"A request line may have {LINE_BYTES} bytes."),
     (ExpectationFailed, HTTPStatus.EXPECTATION_FAILED, "Only `Expect: 100-continue` is known."),
-    # RFC 9112 suggests 501. But it is the client's to mend, and a 5xx would be counted as a fault of ours.
+    # RFC 9112 suggests 501. But the client must correct this, and a 5xx would count as the service's fault.
     (UnsupportedTransferCoding, HTTPStatus.BAD_REQUEST, "Only `Transfer-Encoding: chunked` is known."),
     (RequestTimeout, HTTPStatus.REQUEST_TIMEOUT, SLOW_BODY),
     (RequestEntityTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
@@ -37,7 +37,7 @@ KNOWN: list[tuple[type[Exception], HTTPStatus, str]] = [
 
 
 def refusal_of(error: BaseException) -> bytes | None:
-    """The whole answer to a client that caused *error*; None if the fault is not the client's."""
+    """The complete answer to a client that caused *error*; None if the fault is not the client's."""
     for kind, status, detail in KNOWN:
         if isinstance(error, kind):
             return answer(status, detail)
@@ -45,7 +45,7 @@ def refusal_of(error: BaseException) -> bytes | None:
 
 
 def answer(status: HTTPStatus, detail: str) -> bytes:
-    """A whole HTTP/1.1 answer with problem details, after which the connection is closed."""
+    """A complete HTTP/1.1 answer with problem details and `Connection: close`."""
     slug = status.phrase.lower().replace(" ", "-")
     body = problem_body(status, slug, status.phrase, detail)
     head = (
