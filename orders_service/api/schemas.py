@@ -1,4 +1,4 @@
-"""What clients send and get: the course's JSON, with a status added."""
+"""The JSON of requests and responses: the course's, with a status added."""
 
 import re
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ PRODUCT_ID_MAX = 120
 USER_ID_MAX = 255
 QTY_MAX = 10_000
 UNIT_PRICE_MAX = 100_000_000
-PAGE_MAX = 1000  # Also the size of a page that names no limit.
-FIELDS_MAX = 50  # Of a body that is looked at field by field.
+PAGE_MAX = 1000  # Also the default of `limit`.
+FIELDS_MAX = 50  # A body with more fields is refused without a check of each field.
 TOTAL_PRICE_MAX = 2**31 - 1  # The course's Java and the sink's schema are 32-bit.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Control characters, unpaired surrogates.
 DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
 
 
 class Whole(fields.Field[int]):
-    """A JSON integer in bounds: not `"2"`, `true`, `1.0` or `null`."""
+    """A JSON integer from *least* to *most*: not `"2"`, `true`, `1.0` or `null`."""
 
     default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
 
@@ -40,7 +40,7 @@ class Whole(fields.Field[int]):
 
 
 class Name(fields.Field[str]):
-    """A JSON text that can be a key: some printable characters, not only blanks."""
+    """A JSON string that can be a key: 1 to *most* printable characters, not only blanks."""
 
     default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
 
@@ -59,7 +59,7 @@ class Name(fields.Field[str]):
 
 
 class OrderRequest(Schema):
-    """The body of a placed order. Other fields are refused: they would be promises that nobody keeps."""
+    """The body of `POST …/orders`. Other fields are refused, because they would have no effect."""
 
     error_messages = {"unknown": "is not a field of an order"}  # noqa: RUF012
 
@@ -69,7 +69,7 @@ class OrderRequest(Schema):
 
     @validates_schema
     def total_fits(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse what a 32-bit total cannot hold."""
+        """Refuse an order whose total price does not fit in 32 bits."""
         if data["qty"] * data["unitPrice"] > TOTAL_PRICE_MAX:
             raise ValidationError(f"times unitPrice must be at most {TOTAL_PRICE_MAX}", "qty")
 
@@ -79,7 +79,7 @@ USER_ID = Name(USER_ID_MAX)
 
 
 def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The checked fields of an order; raises `InvalidFields` with those that are wrong."""
+    """The validated fields of an order; raises `InvalidFields` for those that are wrong."""
     if len(members) > FIELDS_MAX:
         unknown = [name for name in members if name not in ORDER_REQUEST.fields]
         raise InvalidFields(dict.fromkeys(unknown, OrderRequest.error_messages["unknown"]))
@@ -91,7 +91,7 @@ def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_user_id(user_id: str) -> str:
-    """The checked user of a path; raises `InvalidFields`."""
+    """The validated user id of a path; raises `InvalidFields`."""
     try:
         return USER_ID.deserialize(user_id) or ""
     except ValidationError as error:
@@ -99,7 +99,7 @@ def load_user_id(user_id: str) -> str:
 
 
 def load_limit(limit: str | None) -> int:
-    """The checked size of a page; raises `InvalidFields`."""
+    """The validated page size; raises `InvalidFields`."""
     if limit is None:
         return PAGE_MAX
     if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= PAGE_MAX:
@@ -109,7 +109,7 @@ def load_limit(limit: str | None) -> int:
 
 
 def placed(order: Placement) -> dict[str, Any]:
-    """The order as it was placed, whatever became of it since."""
+    """The order as it was placed: PENDING, even if its status has changed since."""
     return {
         "productId": order.product_id,
         "qty": order.qty,
@@ -146,5 +146,5 @@ def product(product: Product | Row[Any]) -> dict[str, Any]:
 
 
 def instant(value: datetime) -> str:
-    """As Spring writes it: `2026-11-24T07:06:15.292+00:00`."""
+    """A timestamp in Spring's format: `2026-11-24T07:06:15.292+00:00`."""
     return value.isoformat(timespec="milliseconds")
