@@ -25,15 +25,15 @@ from orders_service.api.worker import GreenletWorker
 from orders_service.port import assert_free
 from orders_service.settings import Settings, of_process
 
-STALL_SECONDS = 30  # A worker process that shows no sign of life for so long is replaced.
-DRAIN_SECONDS = 8  # How long a request may take to end after SIGTERM.
+STALL_SECONDS = 30  # A worker process without a heartbeat for so long is replaced.
+DRAIN_SECONDS = 8  # After SIGTERM, a request in flight may take so long.
 SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
 
 log = structlog.get_logger()
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn, told what to do by our settings instead of a file. *hooks* are gunicorn's own."""
+    """gunicorn, configured by our settings instead of a file. *hooks* are gunicorn's server hooks."""
 
     def __init__(
         self, settings: Settings, hooks: Mapping[str, Callable[..., None]], *, greenlets: bool
@@ -47,7 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         settings = self._settings
         shared_memory = Path("/dev/shm")
         options: dict[str, Any] = {
-            "bind": f"[{settings.api_host}]:{settings.api_port}",  # Brackets, for an IPv6 address has colons.
+            "bind": f"[{settings.api_host}]:{settings.api_port}",  # An IPv6 address has colons.
             "worker_class": GreenletWorker if self._greenlets else RunWorker,
             "workers": settings.api_workers,
             "threads": settings.api_threads,
@@ -61,13 +61,13 @@ class Server(BaseApplication):  # type: ignore[misc]
             "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
             "logger_class": ServerLog,
             "proc_name": "orders-service api",
-            # Nothing that a proxy may say of its client is read here. So it is looked for in no request.
+            # The service uses no forwarding headers of a proxy, so gunicorn need not look for them.
             "forwarded_allow_ips": "*",
             "secure_scheme_headers": {},
             "forwarder_headers": "",
-            "sendfile": False,  # It would bypass `Connection`, and send a body before its head.
-            "control_socket_disable": True,  # It would lie in the home folder, which a container has not.
-            # A worker shows signs of life by touching a file, which on a slow disk could stall it.
+            "sendfile": False,  # It would bypass `Connection` and send a body before its head.
+            "control_socket_disable": True,  # It needs a home folder, which a container does not have.
+            # A worker's heartbeat touches a file, which could block the worker on a slow disk.
             "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
         }
         for name, value in (options | dict(self._hooks)).items():
@@ -79,31 +79,31 @@ class Server(BaseApplication):  # type: ignore[misc]
         else:
             app = create_app(self._settings)
         app.register_error_handler(ParseException, _on_broken_chunks)
-        # gunicorn asks dozens of them for each request, and each would be looked up by `Config.__getattr__`.
+        # gunicorn reads dozens of settings per request. As attributes they bypass `Config.__getattr__`.
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         gc.collect()
-        gc.freeze()  # What is loaded stays; the collector need not look at it again and again.
+        gc.freeze()  # The loaded objects stay, so the garbage collector need not scan them again.
         return app
 
 
 def _on_broken_chunks(error: Exception) -> Response:
-    """Answer a body in chunks that the server found broken when it was asked for it."""
+    """Answer a request whose chunked body is invalid: gunicorn finds this while the view reads the body."""
     return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
 
 
 def _thaw(_: object, __: object) -> None:
-    """What was frozen is taken apart in order: else a log's handler outlives its lock, and complains."""
+    """Undo `gc.freeze` at the end: otherwise a log handler outlives its lock, and reports an error."""
     gc.unfreeze()
 
 
 def serve(settings: Settings, *, greenlets: bool, **hooks: Callable[..., None]) -> None:
-    """Serve until told to stop. Does not return. With *greenlets* a process has no real threads."""
+    """Serve HTTP until a signal stops it; does not return. With *greenlets*, there are no real threads."""
     _allow_files(settings.api_connections_max + SPARE_FILES)
     Server(settings, hooks, greenlets=greenlets).run()
 
 
 def _allow_files(count: int) -> None:
-    """Raise this process's limit of open files: each client connection is one."""
+    """Raise this process's limit of open files (RLIMIT_NOFILE): each connection needs a file descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = count if hard == resource.RLIM_INFINITY else min(count, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

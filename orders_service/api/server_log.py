@@ -1,4 +1,4 @@
-"""gunicorn's log, as lines of ours."""
+"""gunicorn's log, in the format of our own."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from gunicorn.glogging import Logger
 
 
 class ServerLog(Logger):  # type: ignore[misc]
-    """Hands gunicorn's lines to the handler of `logs`: the same format, and safe to print.
+    """Passes gunicorn's log lines to the handler of `logs`: the same format, and safe to print.
 
-    They hold what a stranger sent: `Invalid request from ip=…: …`.
+    The lines may quote what a client sent: `Invalid request from ip=…: …`.
     """
 
     def setup(self, cfg: Any) -> None:
-        """Called again when the configuration is read again."""
+        """Remove gunicorn's handler. gunicorn calls this again when it reloads its configuration."""
         super().setup(cfg)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
