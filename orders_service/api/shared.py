@@ -7,14 +7,14 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-FRESH_SECONDS = 1.0  # An answer is given to everybody for so long.
+FRESH_SECONDS = 1.0  # All callers get the same answer for so long.
 
 
 class Shared(Generic[T]):
-    """A question that may take long or hang. It is asked by one thread at a time.
+    """The cached result of *ask*, a function that may be slow or hang. One thread at a time calls it.
 
-    *late* is the answer while nobody knows a better one: the question was asked *patience* seconds ago and
-    still has no answer. It is not asked again before it has one.
+    If *ask* does not return within *patience* seconds, callers get the result of *late*. *ask* is not called
+    again before it has returned.
     """
 
     def __init__(self, ask: Callable[[], T], *, late: Callable[[], T], patience: float) -> None:
@@ -22,15 +22,13 @@ class Shared(Generic[T]):
         self._late = late
         self._patience = patience
         self._mutex = threading.Lock()
-        self._answered: threading.Event | None = (
-            None  # Set when the question that is being asked is answered.
-        )
+        self._answered: threading.Event | None = None  # Set when the running call has returned.
         self._asked_at = 0.0
         self._answer: T | None = None
         self._known_until = 0.0
 
     def answer(self) -> T:
-        """The answer of the last second, or a new one."""
+        """The answer of the last second or a new one."""
         with self._mutex:
             if self._is_fresh:
                 assert self._answer is not None
@@ -44,7 +42,7 @@ class Shared(Generic[T]):
         return answer if answered.is_set() and answer is not None else self._late()
 
     def begin(self) -> None:
-        """Ask, if the answer is old, and do not wait."""
+        """Start a call if the answer is old, and do not wait for it."""
         with self._mutex:
             if not self._is_fresh:
                 self._begin()
@@ -59,7 +57,7 @@ class Shared(Generic[T]):
         self._answered, self._asked_at = threading.Event(), time.monotonic()
         try:
             threading.Thread(target=self._run, args=(self._answered,), daemon=True).start()
-        except RuntimeError:  # No thread can be started now. The next one who asks tries again.
+        except RuntimeError:  # No thread can be started now. The next caller tries again.
             self._answered = None
 
     def _run(self, answered: threading.Event) -> None:
