@@ -1,4 +1,4 @@
-"""gunicorn's worker with greenlets: a process of the API that serves hundreds of connections side by side."""
+"""gunicorn's worker with greenlets: an API process that serves hundreds of connections at the same time."""
 
 import signal
 import time
@@ -19,16 +19,16 @@ from orders_service.api.connections import STOP_SECONDS, UNREAD_BYTES, Connectio
 from orders_service.api.greenlets import Until
 from orders_service.api.refusals import HTTP_1_1, answer, refusal_of
 
-# An evicted connection needs a moment to end; meanwhile its successor is accepted.
+# Room for new connections while evicted ones close.
 SPARE_CONNECTIONS = 100
 STOPPING = (signal.SIGQUIT, signal.SIGTERM)
 
 
 class GreenletWorker(GeventWorker):  # type: ignore[misc]
-    """Serves HTTP/1.1 within the bounds of `connections`, and refuses with problem details.
+    """Serves HTTP/1.1 within the limits of `connections`, and refuses with problem details.
 
-    gunicorn's own loop waits for a client for as long as that likes. This one replaces it, and uses
-    gunicorn's parser, its response and its `handle_request`.
+    gunicorn's own loop has no time-outs for a slow client. This one replaces it, and uses gunicorn's parser,
+    its response and its `handle_request`.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -38,32 +38,32 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self._stopping_since: float | None = None
 
     def init_process(self) -> None:
-        """Keep a signal to stop until this process has handlers of its own.
+        """Block the signals to stop until this process has its own signal handlers.
 
-        Until then it has those of the main process, which would only note it in a queue that nobody reads.
+        Before that it has those of the main process, which only put a signal in a queue that nobody reads.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         super().init_process()
 
     def init_signals(self) -> None:
-        """Leave Ctrl-C, which a terminal sends to every process, to the main process."""
+        """Ignore SIGINT: a terminal sends it to every process on Ctrl-C, but it is for the main process."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """Stop as on SIGTERM, but close idle connections at once. gunicorn's own cuts requests short."""
+        """Stop as on SIGTERM, but close idle connections at once. gunicorn's handler would abort requests."""
         self._stopping_since = -STOP_SECONDS
         self.handle_exit(sig, frame)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Stop: answer what is on its way, then close idle connections."""
+        """Stop: answer requests in flight, and after STOP_SECONDS close idle connections."""
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
         super().handle_exit(sig, frame)
 
     def notify(self) -> None:
-        """Called once a second. Ends every wait whose deadline has passed."""
+        """End every wait whose deadline has passed. gunicorn calls this once a second."""
         super().notify()
         Until.end_overdue()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
@@ -80,7 +80,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         try:
             self._converse(connection, listener.getsockname(), address)
         except (OSError, NoMoreData, StopIteration, HangUp, GreenletExit):
-            pass  # The client has closed or was too slow, or this process ends. Nobody can be answered.
+            pass  # The client has closed or was too slow, or this process ends: no answer is possible.
         except BaseException as error:
             self._refuse(connection, error)
         finally:
@@ -94,9 +94,9 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
             request.version = min(request.version, HTTP_1_1)
             request.proxy_protocol_info = {}
             if getattr(request.body.reader, "length", 0) > BODY_MAX:
-                request.force_close()  # Nobody will read so much, so the answer says that it is the last.
+                request.force_close()  # The body will not be read: answer with `Connection: close`.
             try:
-                # Not GeventWorker's: it goes on after a greenlet that was killed in the middle of an answer.
+                # GeventWorker's method would swallow GreenletExit, and go on after half an answer.
                 AsyncWorker.handle_request(self, here, request, connection, address)
                 last = False
             except StopIteration:  # The answer said `Connection: close`.
@@ -107,14 +107,14 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
             connection.expect_request()
 
     def _refuse(self, connection: Connection, error: BaseException) -> None:
-        """Answer a request that cannot be read or, by a fault of ours, cannot be answered."""
+        """Answer a request that is invalid, or that failed by a fault of the service (500)."""
         if connection.has_answered:
             return
         refusal = refusal_of(error)
         if refusal is None:
             self.log.error("Cannot answer a request.", exc_info=error)
             refusal = answer(HTTPStatus.INTERNAL_SERVER_ERROR, "The fault is ours; it was logged.")
-        with suppress(OSError, HangUp, HTTPException):  # The client has closed, or does not read.
+        with suppress(OSError, HangUp, HTTPException):  # The client has closed or does not read.
             connection.expect_rest()
             connection.send(refusal)
             connection.linger()
