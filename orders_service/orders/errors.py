@@ -1,14 +1,14 @@
-"""Why an order is refused.
+"""The refusals of the orders package.
 
 OrderError
 ├── OrderNotFound       unknown, or another customer's
 ├── OrderRejected       a rejected order cannot be cancelled
-└── KeyReused           an idempotency key stands for another order already
+└── KeyReused           the idempotency key already belongs to another order
 """
 
 
 class OrderError(Exception):
-    """A rule of the orders said no."""
+    """A rule refuses what a customer wants to do with the order *order_id*."""
 
     def __init__(self, order_id: str) -> None:
         super().__init__(order_id)

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 def on_stock_answered(
     session: Session, received: Sequence[Received], *, clock: Clock = utc_now
 ) -> Sequence[Refused]:
-    """Apply the catalog's answers. One that no longer fits, or is for no order of ours, changes nothing."""
+    """Apply the catalog's answers. An answer changes nothing if its order is unknown or no longer PENDING."""
     now = clock()
     reserved: set[str] = set()
     rejected: dict[str, set[str]] = defaultdict(set)

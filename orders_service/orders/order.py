@@ -1,4 +1,4 @@
-"""What a customer asked for."""
+"""The table `orders`, and the status of an order."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,13 +10,13 @@ from orders_service.database import NAMES, UtcDateTime, exact, row_number
 
 
 class OrdersBase(DeclarativeBase):
-    """Metadata of the orders' own tables."""
+    """The base class of the orders' own tables, with their metadata."""
 
     metadata = MetaData(naming_convention=NAMES)
 
 
 class Status(StrEnum):
-    """PENDING → CONFIRMED or REJECTED; PENDING or CONFIRMED → CANCELLED."""
+    """The status of an order: PENDING → CONFIRMED or REJECTED; PENDING or CONFIRMED → CANCELLED."""
 
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 
 class Order(OrdersBase):
-    """What a customer asked for. Its status changes only through `service.move`."""
+    """An order of a customer. Its status changes only through `service.move`."""
 
     __tablename__ = "orders"
     __table_args__ = (Index(None, "user_id", "id"), Index(None, "status", "id"))

@@ -32,7 +32,7 @@ KEYS = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """What a customer wants, with the id that the order will have. *keyed*: the id came from a key."""
+    """A request for an order, with the order's id. *keyed*: the id comes from an idempotency key."""
 
     order_id: str
     user_id: str
@@ -49,17 +49,17 @@ class Placement:
 
 @dataclass(frozen=True)
 class Placed:
-    """An order as it was placed, and whether an earlier request placed it."""
+    """An order as it was placed. *replayed*: an earlier request placed it."""
 
     order: Placement
     replayed: bool
 
 
 def order_id(user_id: str, key: str | None) -> str:
-    """The id of an order: a fresh one or, with an idempotency key, always the same for this user and key."""
+    """The id of a new order: random or, with an idempotency key, always the same for this user and key."""
     if key is None:
         return str(uuid4())
-    # Nested, so that no two pairs of user and key make one text.
+    # Nested: a text joined from user and key could be the same for two different pairs.
     return str(uuid5(uuid5(KEYS, user_id), key))
 
 
@@ -71,10 +71,11 @@ def place(
     clock: Clock,
     look_up_all: bool = False,
 ) -> list[Placed | KeyReused]:
-    """Record each order with its event, in one go for all; one answer for each placement.
+    """Record all the orders and their events together; return one answer for each placement.
 
-    A keyed order that exists is answered as it was placed. A twin that is committed meanwhile raises the
-    database's IntegrityError: roll back and call again. *look_up_all*: the last attempt's outcome is unknown.
+    A keyed order that exists is answered as it was placed. If another transaction commits an order with the
+    same id meanwhile, IntegrityError is raised: roll back and call again. *look_up_all* also looks for orders
+    without a key, because it is unknown whether the last attempt was committed.
     """
     ids = [p.order_id for p in placements if p.keyed or look_up_all]
     known: dict[str, Row[Any] | Placement] = {order.order_id: order for order in _by_id(connection, ids)}
@@ -106,7 +107,7 @@ def cancel(
     clock: Clock,
     traceparent: str | None = None,
 ) -> Order:
-    """Give the order up, once: cancelling it again changes nothing and is no error."""
+    """Cancel the order and record the event. Cancelling it again changes nothing and is no error."""
     order = get(session, user_id, order_id)
     if order.status == Status.CANCELLED:
         return order
@@ -122,7 +123,10 @@ def cancel(
 
 
 def resend(session: Session, *, placed_before: datetime, outbox: Outbox) -> int:
-    """Record the placing of orders once more that are still pending; how many. Commits each chunk."""
+    """Record `order.placed` again for orders still PENDING, so that the catalog repeats its answers.
+
+    Returns the number of orders. Commits each chunk.
+    """
     last, count = -1, 0
     while orders := session.scalars(
         select(Order)
@@ -137,12 +141,12 @@ def resend(session: Session, *, placed_before: datetime, outbox: Outbox) -> int:
 
 
 def confirm(session: Session, order_ids: Collection[str], *, now: datetime) -> int:
-    """Confirm those that are still pending; how many that were."""
+    """Confirm those orders that are still PENDING; return how many were."""
     return move(session, order_ids, Status.CONFIRMED, allowed=(Status.PENDING,), now=now)
 
 
 def reject(session: Session, order_ids: Collection[str], reason: str, *, now: datetime) -> int:
-    """Reject those that are still pending; how many that were."""
+    """Reject those orders that are still PENDING; return how many were."""
     return move(session, order_ids, Status.REJECTED, allowed=(Status.PENDING,), now=now, reason=reason)
 
 
@@ -155,9 +159,10 @@ def move(
     now: datetime,
     reason: str | None = None,
 ) -> int:
-    """Change the status of those orders whose status allows it, in one statement; how many changed.
+    """Set *status* on those orders whose status is *allowed*, in one UPDATE; return how many changed.
 
-    Reading first and writing after would lose: a cancelled order would end confirmed, its pieces given back.
+    With a SELECT before the UPDATE, updates could be lost: an order could be cancelled in between and end
+    CONFIRMED, although its stock was released.
     """
     return changed(
         session,
@@ -176,12 +181,12 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
 
 
 def listed(user_id: str) -> Select[Any]:
-    """The customer's orders. Their `id` is the order in which they were placed."""
+    """A query for the customer's orders. A higher `id` was placed later."""
     return select(Order.__table__).where(Order.user_id == user_id)
 
 
 def oldest_pending(session: Session) -> Order | None:
-    """The order that has waited longest for its answer."""
+    """The oldest order that is still PENDING, or None."""
     return session.scalar(select(Order).where(Order.status == Status.PENDING).order_by(Order.id).limit(1))
 
 
@@ -201,7 +206,7 @@ def _asks_the_same(placement: Placement, order: Row[Any] | Placement) -> bool:
 
 
 def _events(placement: Placement, topics: Topics) -> Iterator[Event]:
-    """What is recorded when the order is placed."""
+    """The events to record when the order is placed."""
     yield OrderPlaced(**_facts(placement), traceparent=placement.traceparent)
     if topics.sink:
         yield OrderRow(**_facts(placement), traceparent=placement.traceparent)
