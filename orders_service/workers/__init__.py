@@ -1,1 +1,1 @@
-"""One file = one process. Each only assembles a step; `loop.py` turns it."""
+"""The worker processes, one file each. A file only builds the worker; `loop.py` calls its step."""

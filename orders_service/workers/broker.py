@@ -1,4 +1,4 @@
-"""The broker of a process, from its settings."""
+"""Builds the broker client of a process from its settings."""
 
 from pathlib import Path
 
@@ -9,13 +9,14 @@ from orders_service.events.kafka.client import Security
 from orders_service.settings import Settings
 
 BROKER_FILE = "broker.db"
-REQUEST_BYTES = 4096  # What a request has beside its largest batch. The topic decides what is too large.
+REQUEST_BYTES = 4096  # Space in a request beside its largest batch. The limit for a batch is the topic's.
 
 
 def broker(settings: Settings, *, skip_gap: bool = False, create: bool = False) -> Broker:
-    """The broker that BROKER names. It connects when it is used. *skip_gap*: see `KafkaBroker`.
+    """The broker that the setting BROKER names. Kafka is connected at the first use.
 
-    The file of the embedded broker is made with *create*; without, one that is missing raises `BrokerError`.
+    *skip_gap*: see `KafkaBroker`. With *create*, a missing file of the embedded broker is created; otherwise
+    `BrokerError` is raised.
     """
     if settings.broker == "kafka":
         return KafkaBroker(
@@ -32,7 +33,7 @@ def broker(settings: Settings, *, skip_gap: bool = False, create: bool = False) 
 
 
 def topic_spec(settings: Settings) -> TopicSpec:
-    """How topics are created."""
+    """The settings for new topics: partitions, replication, retention and sizes."""
     return TopicSpec(
         partitions=settings.topic_partitions,
         replication=settings.topic_replication,

@@ -1,4 +1,4 @@
-"""The process that carries the catalog's outbox to the broker."""
+"""The process that sends the events of the catalog's outbox to the broker."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from orders_service.workers.purging import Purging
 
 
 def build(settings: Settings) -> Worker:
-    """The relay of the catalog database, which it purges too."""
+    """The relay of the catalog database. It also purges the outbox."""
     engine = wiring.relay_engine(settings.catalog_database_url)
     relay = Relay(
         engine,

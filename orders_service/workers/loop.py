@@ -1,4 +1,7 @@
-"""Again, or rest, or stop: the one place that knows signals and pauses, and that catches broadly."""
+"""The loop of every worker: it calls the step, pauses when there is no work, and backs off after errors.
+
+Of the workers' code, only this module handles signals and catches every exception.
+"""
 
 import faulthandler
 import os
@@ -16,27 +19,27 @@ from orders_service.events.broker import BrokerError
 from orders_service.events.errors import Stopped
 from orders_service.events.rest import rest
 
-REST_SECONDS = (0.001, 0.03)  # After recent work, and at most.
-REST_PART = 0.01  # Of the time that there has been nothing to do.
-BACK_OFF_SECONDS = (0.1, 10.0)  # After a first failure, and at most.
-WATCHDOG_SECONDS = 120  # Longer than every wait in a step together.
+REST_SECONDS = (0.001, 0.03)  # The shortest pause, right after work, and the longest.
+REST_PART = 0.01  # A pause is this part of the time since the last work.
+BACK_OFF_SECONDS = (0.1, 10.0)  # The back-off after the first failure, and the longest.
+WATCHDOG_SECONDS = 120  # Longer than the sum of all waits in a step.
 WATCHDOG_EXIT = 4
 
 log = structlog.get_logger()
 
 
 class Worker(Protocol):
-    """Something with a step to turn."""
+    """An object with a step, which the loop calls again and again."""
 
     def step(self) -> bool:
         """Do one batch in one transaction; True to be called again at once."""
 
     def close(self) -> None:
-        """Let go of everything held."""
+        """Release all resources, such as connections and leases."""
 
 
 class Watchdog:
-    """Ends the process when a step does not: no call of a client library may hang unseen."""
+    """Ends the process when a step hangs, for example in a call of a client library."""
 
     def __init__(self, name: str, seconds: int = WATCHDOG_SECONDS) -> None:
         self._name = name
@@ -44,11 +47,11 @@ class Watchdog:
         self._quiet = 0
 
     def beat(self) -> None:
-        """A step has ended."""
+        """Start the count again: a new step begins."""
         self._quiet = 0
 
     def watch(self, stop: threading.Event) -> None:
-        """Count the seconds without a beat. A process that was paused counts none."""
+        """Count the seconds without a beat. Time in which the whole process is paused does not count."""
         while not stop.wait(1):
             self._quiet += 1
             if self._quiet > self._seconds:
@@ -58,9 +61,9 @@ class Watchdog:
 
 
 def turn(worker: Worker, name: str, stop: threading.Event) -> None:
-    """Turn *worker* until *stop*; what a step raises is logged and tried again, ever less often.
+    """Call *worker*'s step until *stop* is set. After an error, log it, back off and call the step again.
 
-    A `Stopped` is not: it ends this thread, and so the process of a single worker, with its exit code.
+    `Stopped` is not retried: it ends this thread, and so the process of a single worker, with its exit code.
     """
     watchdog, ended = Watchdog(name), threading.Event()
     threading.Thread(target=watchdog.watch, args=(ended,), name=f"{name}-watchdog", daemon=True).start()
@@ -87,7 +90,7 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
         except Exception as error:
             failures += 1
             back_off = rest(failures, shortest=BACK_OFF_SECONDS[0], longest=BACK_OFF_SECONDS[1])
-            # A connection that was lost is mostly back with the next step, within a second.
+            # After a lost connection, the next step mostly connects again within a second: no warning yet.
             lost = failures == 1 and is_connection_lost(error)
             (log.info if lost else log.warning)(
                 "step failed, it is tried again",
@@ -116,7 +119,7 @@ def is_connection_lost(error: Exception) -> bool:
 
 
 def _close(worker: Worker, name: str) -> None:
-    """Close it. What it cannot give back now (a lease, say) runs out by itself."""
+    """Close *worker*. If it cannot release something now, such as a lease, that expires by itself."""
     try:
         worker.close()
     except Exception as error:
@@ -124,7 +127,7 @@ def _close(worker: Worker, name: str) -> None:
 
 
 def run(worker: Worker, name: str) -> None:
-    """Be the process of *worker*: a first signal lets it finish its step, a second ends it at once."""
+    """Run *worker* as this process: the first signal lets it finish its step, the second ends it at once."""
     stop = threading.Event()
 
     def on_signal(number: int, _: FrameType | None) -> None:

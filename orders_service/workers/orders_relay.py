@@ -1,4 +1,4 @@
-"""The process that carries the orders' outbox to the broker."""
+"""The process that sends the events of the orders' outbox to the broker."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from orders_service.workers.purging import Purging
 
 
 def build(settings: Settings) -> Worker:
-    """The relay of the orders database, which it purges too."""
+    """The relay of the orders database. It also purges the outbox."""
     engine = wiring.relay_engine(settings.orders_database_url)
     relay = Relay(
         engine,

@@ -11,14 +11,14 @@ from orders_service.database import Clock, in_short, utc_now
 from orders_service.events.purge import Purge
 from orders_service.workers.loop import Worker
 
-LOG_SECONDS = 60  # Rows become due all the time; the log says how many, once a minute.
-FAILED_SECONDS = 60  # After a failed purge: the worker's own work goes on.
+LOG_SECONDS = 60  # Rows become due all the time, so their number is logged once a minute.
+FAILED_SECONDS = 60  # The pause after a failed purge. The worker's own work goes on.
 
 log = structlog.get_logger()
 
 
 class Purging:
-    """Turns *worker*, and after each of its steps deletes a chunk of what is older than *keep*."""
+    """Runs *worker*, and after each of its steps deletes a chunk of published events older than *keep*."""
 
     def __init__(
         self, worker: Worker, sessions: sessionmaker[Session], *, keep: timedelta, clock: Clock = utc_now
@@ -32,7 +32,7 @@ class Purging:
         self._log_at = time.monotonic() + LOG_SECONDS
 
     def step(self) -> bool:
-        """A step of the worker, which alone says whether there may be more; then a chunk."""
+        """Run a step of the worker, then purge a chunk. True if the worker may have more to do."""
         busy = self._worker.step()
         if not self._purge.rests:
             self._purge_chunk()
@@ -41,7 +41,7 @@ class Purging:
         return busy
 
     def close(self) -> None:
-        """Let the worker go."""
+        """Close the worker."""
         if self._deleted:
             self._log()
         self._worker.close()

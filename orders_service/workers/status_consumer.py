@@ -1,4 +1,4 @@
-"""The process that confirms or rejects orders as the catalog answers."""
+"""The process that confirms or rejects orders when the catalog has answered."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ from orders_service.workers.purging import Purging
 
 
 def build(settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False) -> Worker:
-    """The consumer of the catalog's answers. Where no relay purges the orders' outbox, it does."""
+    """The consumer of the catalog's answers. If no relay purges the orders' outbox (CDC), it does."""
     sessions = wiring.sessions(settings.orders_database_url)
     consumer = Consumer(
         sessions,

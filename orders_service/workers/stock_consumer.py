@@ -1,4 +1,4 @@
-"""The process that reserves and releases stock as orders come and go."""
+"""The process that reserves stock for placed orders and releases it for cancelled ones."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ from orders_service.workers.broker import broker
 
 
 def handler(settings: Settings) -> Handler:
-    """What is done with the orders' events."""
+    """The handler of the orders' events."""
     return partial(
         on_order_events,
         outbox=wiring.catalog_outbox(settings),
