@@ -1,11 +1,12 @@
-"""The variables of a process: which are settings, which of those it uses, and which are misspelt."""
+"""Environment variables: which are settings, which settings each process uses, and which are misspelt."""
 
 import re
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-# What each process uses; one that ends in `_` stands for all that begin with it. Others use everything.
+# The settings that each process uses. A name that ends in `_` is a prefix and stands for all settings that
+# begin with it. A process that is not in the table uses every setting.
 ORDERS, CATALOG = "ORDERS_DATABASE_URL", "CATALOG_DATABASE_URL"
 TOPICS = ("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC")
 LOG = ("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE", "LOG_LEVEL", *TOPICS)
@@ -29,15 +30,20 @@ USES = {
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),
 }
 
-NEAR, VERY_NEAR = 0.8, 0.87  # How like a setting a name must be: with the same first word, and without.
-# What Kubernetes and Docker add for every Service that they know.
+# How similar a misspelt variable must be to a setting (a ratio of `difflib`): NEAR if both begin with almost
+# the same word (`API_…`), VERY_NEAR if not.
+NEAR, VERY_NEAR = 0.8, 0.87
+# Kubernetes and Docker add variables with such names for every Service or linked container.
 LINKS = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)")
-OTHERS = ("STATE_DIRECTORY",)  # systemd's.
+OTHERS = ("STATE_DIRECTORY",)  # Set by systemd.
 ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 def used(process: str, names: Collection[str], *, kafka: bool) -> set[str]:
-    """Those of *names* that *process* uses, with Kafka or without; all for one that is not in the table."""
+    """The settings among *names* that *process* uses. Without *kafka*, the prefix `KAFKA_` is left out.
+
+    A process that is not in `USES` uses all of them.
+    """
     uses = USES.get(process)
     if uses is None:
         return set(names)
@@ -51,9 +57,9 @@ def _is(name: str, use: str) -> bool:
 def given(
     variables: Mapping[str, str], names: Collection[str], secrets: Collection[str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What is set, without blanks around it, and what is wrong, by name.
+    """Return two dicts by setting name: the values that are set, and the problems found.
 
-    A secret may stand in a file that `…_FILE` names.
+    Values are stripped of white space. A secret may also be read from the file that `…_FILE` names.
     """
     values: dict[str, str] = {}
     problems: dict[str, str] = {}
@@ -76,7 +82,7 @@ def given(
 
 
 def _take(name: str, value: str, values: dict[str, str], problems: dict[str, str]) -> None:
-    # A blank may be part of a password. A line's end is not: an editor or `echo` has put it there.
+    # A space may be part of a password. A line break is not: an editor or `echo` has added it.
     text = value.strip("\r\n") if name.endswith("_PASSWORD") else value.strip()
     if not text:
         problems[name] = f"{name} must have a value, not only blanks"
@@ -87,12 +93,12 @@ def _take(name: str, value: str, values: dict[str, str], problems: dict[str, str
 
 
 def _is_text(value: str) -> bool:
-    """Whether *value* has only whole characters; Python keeps a variable's other bytes as lone surrogates."""
+    """Whether *value* was valid UTF-8: Python keeps invalid bytes of a variable as unpaired surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def origin(name: str, value: str) -> str:
-    """Who has set *name* to *value*, and what to do about it, if that can be told."""
+    """A hint for a variable that Kubernetes has set: the cause and the remedy. Empty for any other."""
     if not (ADDRESS.match(value) and name.endswith("_PORT")):
         return ""
     service = name.removesuffix("_PORT").lower().replace("_", "-")
@@ -105,7 +111,7 @@ def origin(name: str, value: str) -> str:
 def misspelt(
     variables: Mapping[str, str], names: Collection[str], secrets: Collection[str]
 ) -> list[tuple[str, str]]:
-    """The *variables* that look like one of *names* and are none, each with what to do about it."""
+    """The *variables* that look like a setting in *names* but are not one, each with advice."""
     known = {*names, *(f"{name}_FILE" for name in secrets)}
     found = []
     for variable in sorted(variables.keys() - known):
@@ -121,7 +127,7 @@ def misspelt(
 
 
 def _nearest(name: str, known: Collection[str]) -> str:
-    """The setting that *name* is meant to be; empty for a name that only looks a little like one."""
+    """The setting that *name* probably means, or an empty string if none is similar enough."""
     if name in known:
         return name
     first, *others = name.split("_")

@@ -1,4 +1,4 @@
-"""The kinds of settings: what each allows, and what may be shown of it."""
+"""The kinds of settings: which values each kind allows, and what may be shown of them."""
 
 import dataclasses
 import ssl
@@ -17,7 +17,7 @@ MARIADB_PORT = 3306
 DRIVERS = {"mariadb+pymysql": "mariadb+pymysql://", "sqlite": "sqlite:///"}
 OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_key", "unix_socket")
 
-# What is allowed, in words: `config describe` tells it before, the error after.
+# The texts that say which values are allowed. `config describe` and the error messages use the same text.
 DATABASE_URL = "a database URL"
 BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
 DATABASES = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
@@ -64,7 +64,9 @@ def servers(value: str) -> None:
 
 def host(value: str) -> None:
     try:
-        value.encode("idna")  # As every connection will; what it cannot encode is not an OSError there.
+        # Connecting encodes the host name in the same way, but there a failure is not an OSError and would
+        # not be handled.
+        value.encode("idna")
     except UnicodeError as error:
         raise ValidationError(f"must have {HOST}") from error
 
@@ -106,7 +108,7 @@ def nothing(secret: str) -> str:
 def setting(
     default: Any, field: fields.Field[Any], about: str, *, secret: Callable[[str], str] | None = None
 ) -> Any:
-    """A setting; of one that is *secret*, this says what may be shown."""
+    """A dataclass field for a setting. *secret* is a function that returns what may be shown of its value."""
     metadata = {"field": field, "about": about, "secret": secret}
     return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 

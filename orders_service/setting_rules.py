@@ -1,4 +1,4 @@
-"""Settings that cannot go together."""
+"""Rules across settings: combinations that contradict each other."""
 
 import os
 import ssl
@@ -13,9 +13,9 @@ PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
 
 
 def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Collection[str]) -> list[str]:
-    """A line for each two settings that cannot go together, if the first is *used*.
+    """One line for each pair of settings that contradict each other, if the first is among the *used* ones.
 
-    Those that are *wrong* by themselves are left out.
+    Settings in *wrong*, which are invalid by themselves, are left out.
     """
     same_database = _place(values["orders_database_url"]) == _place(values["catalog_database_url"])
     same_topic = values["stock_topic"] == values["catalog_topic"]
@@ -61,7 +61,10 @@ def _of_kafka(values: Mapping[str, Any]) -> list[tuple[bool, str, str, str, str]
 
 
 def _place(url: str) -> tuple[str | int | None, ...]:
-    """What all URLs of one database have in common."""
+    """The identity of the database that *url* names: its file, or its host, port and name.
+
+    Two URLs of the same database give the same value.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return (os.path.abspath(parsed.database or ""),)
@@ -69,7 +72,7 @@ def _place(url: str) -> tuple[str | int | None, ...]:
 
 
 def _misfit(certificate: str, key: str) -> str:
-    """Why the *key* cannot be used with its *certificate*; empty if it can."""
+    """The reason why the private *key* file does not fit its *certificate* file; empty if it fits."""
     try:
         ssl.create_default_context().load_cert_chain(certificate, key, password="")
     except (OSError, ValueError) as error:

@@ -1,4 +1,7 @@
-"""The settings of a process: the environment, read once, frozen; every problem reported in one message."""
+"""The settings of a process, read once from the environment into one frozen object.
+
+All problems are reported in one message.
+"""
 
 import dataclasses
 import os
@@ -39,7 +42,7 @@ from orders_service.setting_rules import contradictions
 
 
 class SettingsError(Exception):
-    """The environment holds settings that cannot be used; *problems* has a line for each."""
+    """Some settings in the environment are invalid. *problems* has one line for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -48,7 +51,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a process is told by its environment. Each name in capitals is the variable's."""
+    """The settings of a process. The environment variable of a field is its name in capitals."""
 
     orders_database_url: str = setting(
         "",
@@ -177,9 +180,10 @@ class Settings:
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ, *, process: str = "") -> "Settings":
-        """The settings in *variables*; raises `SettingsError` with every problem. Empty means unset.
+        """Read the settings from *variables*; raise `SettingsError` with every problem. Empty means unset.
 
-        With *process* only the problems of settings that it uses are raised. The others have their defaults.
+        With *process*, only problems of settings that this process uses are raised. An invalid setting that
+        it does not use gets its default.
         """
         given, problems = environment.given(variables, names(), secrets())
         schema = Schema.from_dict({name.upper(): field.metadata["field"] for name, field in FIELDS.items()})
@@ -202,7 +206,7 @@ class Settings:
         return settings
 
     def show(self) -> dict[str, str]:
-        """Every setting by its variable's name, passwords hidden."""
+        """Every setting by the name of its variable, with passwords hidden."""
         return {name.upper(): shown(getattr(self, name), field) for name, field in FIELDS.items()}
 
 
@@ -210,24 +214,24 @@ FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
 
 def of_process(name: str) -> Settings:
-    """The settings that the process *name* uses, from its environment. Names misspelt variables on stderr."""
+    """Read the settings of the process *name* from the environment; warn on stderr of misspelt variables."""
     for variable, advice in misspelt():
         click.echo(safe(f"! {variable} is no setting of this service and is ignored: {advice}"), err=True)
     return Settings.read(process=name)
 
 
 def misspelt() -> list[tuple[str, str]]:
-    """The variables of the environment that look like a setting and are none, and what to do about each."""
+    """The environment variables that look like a setting but are not one, each with advice."""
     return environment.misspelt(os.environ, names(), secrets())
 
 
 def names() -> list[str]:
-    """Every setting, by its variable's name."""
+    """The variable names of all settings."""
     return [name.upper() for name in FIELDS]
 
 
 def secrets() -> list[str]:
-    """Those whose value may stand in a file that `…_FILE` names."""
+    """The variable names of the secret settings. A secret may also be read from the file in `…_FILE`."""
     return [name.upper() for name, field in FIELDS.items() if field.metadata["secret"]]
 
 
@@ -243,7 +247,7 @@ def _problem(name: str, texts: list[str], given: Mapping[str, str]) -> str:
 
 
 def shown(value: Any, field: dataclasses.Field[Any]) -> str:
-    """The value of a setting as it may be seen."""
+    """The value of a setting as text, with secrets hidden."""
     if hide := field.metadata["secret"]:
         return str(hide(value))
     if isinstance(value, bool):
