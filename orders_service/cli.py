@@ -76,8 +76,8 @@ def words() -> None:
 
 
 def main() -> None:
-    """Run the command of the command line, and end with its exit code."""
-    os.umask(0o077)  # The databases and the log of `run` are for nobody else to read.
+    """Run the command given on the command line, and exit with its exit code."""
+    os.umask(0o077)  # Other users must not read the database and log files that `run` creates.
     endings.open_closed_streams()
     endings.let_every_text_be_written()
     sys.exit(endings.end(lambda: words(standalone_mode=False)))

@@ -1,4 +1,4 @@
-"""How a command ends: the exit code that a script sees, and the sentence that a person reads."""
+"""How a command ends: its exit code, and the error message on stderr."""
 
 import codecs
 import io
@@ -12,19 +12,21 @@ import click
 from orders_service.printable import printable, safe, without_passwords
 
 FAILED, USAGE, INTERRUPTED = 1, 2, 130
-DELETES = ("--reset", "--skip-gap", "delete", "discard", "purge")  # Never suggested for a mistyped word.
+# Commands and options that delete data are never suggested for a mistyped one.
+DELETES = ("--reset", "--skip-gap", "delete", "discard", "purge")
 ASCII, STAND_IN = "ascii_terminal", "stand_in"
 STAND_INS = {"✘": "x", "→": ">"}
 
 
 def end(command: Callable[[], object]) -> int:
-    """Run *command*; say on stderr what went wrong, in a sentence and not in a traceback; the exit code.
+    """Run *command* and return the exit code. An error is printed on stderr as a sentence.
 
-    Only an error that nobody foresaw has its traceback. A reader that has gone (`… | head -1`) is no error.
+    Only an unexpected exception is printed with its traceback. When the reader of a pipe has closed it
+    (`… | head -1`), nothing is printed.
     """
     try:
         code = command()
-        if sys.stdout:  # A shell can close it: `>&-`.
+        if sys.stdout:  # None if the shell has closed it (`>&-`).
             sys.stdout.flush()
     except BrokenPipeError:
         _leave_unread()
@@ -43,26 +45,28 @@ def end(command: Callable[[], object]) -> int:
 
 
 def open_closed_streams() -> None:
-    """Let what is written to a closed stderr go nowhere, and let no file take the number of a closed stream.
+    """Open /dev/null for each of stdin, stdout and stderr that the shell has closed.
 
-    A database file with the number 2 would be written to by whatever reports an error.
+    Otherwise the next file that is opened gets the free descriptor: a database file opened as descriptor 2
+    would be overwritten by the next error message.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # The lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest free descriptor, which is *number*.
     if sys.stderr is None:
         sys.stderr = os.fdopen(2, "w")
 
 
 def let_every_text_be_written() -> None:
-    """Let stdout and stderr write `?` for a character that their encoding does not have; `x` for ✘."""
+    """Make stdout and stderr replace characters that their encoding lacks: ✘ by x, → by >, others by `?`."""
     codecs.register(_find_ascii)
     codecs.register_error(STAND_IN, _stand_in)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # click takes a stream whose encoding is ASCII for misconfigured, and writes UTF-8 to it.
+            # click takes a stream with encoding "ascii" to be misconfigured and writes UTF-8 to it. Under
+            # another name it leaves the encoding alone.
             is_ascii = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding=ASCII if is_ascii else None, errors=STAND_IN)
 
@@ -73,7 +77,7 @@ def _stand_in(error: UnicodeError) -> tuple[str, int]:
 
 
 def _find_ascii(name: str) -> codecs.CodecInfo | None:
-    """ASCII under another name."""
+    """A codec search function: finds the ASCII codec under the name `ascii_terminal`."""
     if name != ASCII:
         return None
     known = codecs.lookup("ascii")
@@ -87,14 +91,14 @@ def _find_ascii(name: str) -> codecs.CodecInfo | None:
 
 
 def _leave_unread() -> None:
-    """Drop what is still buffered: the interpreter would try to write it once more, and complain."""
+    """Drop buffered output after a broken pipe: at exit Python would flush it again and print an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(nowhere, stream.fileno())
 
 
 def _show(error: click.ClickException) -> None:
-    if isinstance(error, click.UsageError):  # It shows the usage, too.
+    if isinstance(error, click.UsageError):  # Its `show` prints the usage line as well.
         shown = io.StringIO()
         error.show(shown)
         click.echo(safe(shown.getvalue()), err=True, nl=False)
@@ -103,7 +107,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def _with_harmless_hints(error: click.ClickException) -> click.ClickException:
-    """Suggest the words that are near to a mistyped one, but none that deletes."""
+    """Suggest commands or options similar to the mistyped one, but none that deletes data."""
     if isinstance(error, click.NoSuchCommand) and error.ctx and isinstance(error.ctx.command, click.Group):
         known = error.ctx.command.list_commands(error.ctx)
         return click.NoSuchCommand(error.command_name, possibilities=_harmless(known), ctx=error.ctx)
@@ -121,7 +125,7 @@ def _harmless(words: list[str]) -> list[str]:
 
 
 def _setting_for(option: str) -> str:
-    """A hint for an option that is a setting: `--port` is API_PORT."""
+    """A hint for an unknown option that is a setting: for `--port`, API_PORT."""
     from orders_service.settings import FIELDS  # noqa: PLC0415
 
     name = option.lstrip("-").replace("-", "_")
@@ -130,8 +134,8 @@ def _setting_for(option: str) -> str:
 
 
 def _told(error: Exception) -> tuple[int, str]:
-    """The exit code and the text for an error that is not click's."""
-    # Loaded only now: a list of the commands needs neither settings nor databases.
+    """The exit code and the message for an exception that is not a click exception."""
+    # Imported only here, because `--help` needs neither settings nor databases and must be fast.
     import sqlite3  # noqa: PLC0415
 
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415

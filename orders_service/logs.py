@@ -1,4 +1,4 @@
-"""Logs: lines for a person at a terminal, JSON for a machine."""
+"""Logging: readable lines on a terminal, JSON otherwise."""
 
 import logging
 import sys
@@ -8,8 +8,8 @@ import structlog
 
 from orders_service.printable import printable, safe, without_passwords
 
-# What kafka-python says of a connection that was lost, by logger. It connects again at once, and says
-# "Connection failed" (kafka.net.manager) if that is not possible: then somebody has to look.
+# The messages that kafka-python logs for a lost connection, by logger. It reconnects at once. If that fails,
+# it logs "Connection failed" (kafka.net.manager), which keeps its level: somebody has to look at it.
 LOST = {
     "kafka.net.transport": ("%s: socket disconnected", "%s: Abort", "%s: Error "),
     "kafka.net.connection": ("%s: Connection lost",),
@@ -21,7 +21,7 @@ LOST = {
 
 
 class LostConnections(logging.Filter):
-    """Lowers a lost connection of kafka-python from error to info. Brokers end those that are idle."""
+    """Lowers kafka-python's messages about a lost connection to info: brokers close idle connections."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno > logging.INFO and str(record.msg).startswith(LOST.get(record.name, ("\0",))):
@@ -32,7 +32,7 @@ class LostConnections(logging.Filter):
 
 
 def configure(level: str) -> None:
-    """Log from *level* on to stderr, our own lines and the libraries' warnings alike."""
+    """Log to stderr: our own messages from *level* up, those of libraries from WARNING up."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -70,9 +70,9 @@ def configure(level: str) -> None:
 def _make_safe(
     _: structlog.typing.WrappedLogger, __: str, line: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """Make every text of a line safe to print.
+    """Make every text in a log line safe to print: hide passwords, escape control characters.
 
-    A traceback keeps its lines, indented: the text of an error must not look like the next line of the log.
+    The lines of a traceback are indented, so that the text of an error cannot look like another log line.
     """
     for name, value in line.items():
         if name == "exception":

@@ -9,7 +9,7 @@ PORTS = range(1, 65536)
 
 
 class PortTaken(click.ClickException):
-    """Another process listens where the API should. *start* is the command that starts it there."""
+    """Another process listens on the API's port. *start* is the command to suggest, with `{port}` in it."""
 
     def __init__(self, host: str, port: int, start: str) -> None:
         other = next((each for each in range(port + 1, port + 100) if _is_free(host, each)), port + 1)
@@ -20,7 +20,7 @@ class PortTaken(click.ClickException):
 
 
 def assert_free(host: str, port: int, *, start: str = "API_PORT={port} orders-service api") -> None:
-    """Raise `PortTaken` when something listens there."""
+    """Raise `PortTaken` if another process listens on *host*:*port*."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,7 +33,7 @@ def assert_free(host: str, port: int, *, start: str = "API_PORT={port} orders-se
 
 
 def base_url(host: str, port: int) -> str:
-    """Where the API answers; an IPv6 address is put in brackets."""
+    """The base URL of the API. An IPv6 address is put in brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

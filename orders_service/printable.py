@@ -22,7 +22,7 @@ def printable(text: str) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Return *text* with every line made `printable`, for text of ours that has several: a traceback, say."""
+    """Return *text* with each line made `printable`, for our own text of several lines (a traceback)."""
     return "\n".join(map(printable, text.split("\n")))
 
 
@@ -40,7 +40,10 @@ def _without_user_info(word: re.Match[str]) -> str:
 
 
 def without_user(value: str) -> str:
-    """Return *value*, a URL or meant to be one, without all that stands before its last `@`, blanks too."""
+    """Return *value*, a URL that may be malformed, with all between its `//` and its last `@` as `***`.
+
+    Unlike in `without_passwords`, that part may contain spaces.
+    """
     return without_passwords(USER.sub(r"\1***@", value))
 
 
