@@ -1,4 +1,4 @@
-"""Kafka Connect's REST interface, as far as we use it."""
+"""A client for the part of Kafka Connect's REST interface that we use."""
 
 import json
 import os
@@ -13,22 +13,25 @@ from urllib.parse import quote
 import click
 import httpx
 
-PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")  # `${routedByValue}` is Connect's own and stays.
-FOLDER = Path(str(files("orders_service"))) / "connectors"  # Installed with the service; config/ links there.
+PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")  # `${routedByValue}` belongs to Connect and is kept.
+FOLDER = Path(str(files("orders_service"))) / "connectors"  # Package data; config/connectors links to it.
 REQUEST_SECONDS = 30
 RUNNING_SECONDS = 60
-FAILED_SECONDS = 3  # A task that is started anew is told to be FAILED until it is.
+FAILED_SECONDS = 3  # Connect reports a task that is being restarted as FAILED until it has started.
 LOOK_SECONDS = 0.2
 
 Config = dict[str, str]
 
 
 class ConnectError(click.ClickException):
-    """What a person at the terminal can act on, in one line; it ends a word with exit code 1."""
+    """An error of Kafka Connect or of a connector file, in one line. The command ends with exit code 1."""
 
 
 def load(name: str, folder: Path = FOLDER, environment: Mapping[str, str] = os.environ) -> Config:
-    """The configuration in the file of *name*, its `${PLACEHOLDERS}` filled in; raises `ConnectError`."""
+    """Read the configuration of connector *name* from its file and fill in its `${PLACEHOLDERS}`.
+
+    Raises `ConnectError` if the file is missing or invalid, or if *environment* lacks a placeholder.
+    """
     path = folder / f"{name}.json"
     try:
         config = json.loads(path.read_text())
@@ -55,17 +58,17 @@ class Connect:
         self._http = httpx.Client(base_url=url, timeout=REQUEST_SECONDS)
 
     def names(self) -> list[str]:
-        """The connectors that there are."""
+        """The names of all connectors, sorted."""
         return sorted(self._ask("GET", "/connectors").json())
 
     def config(self, name: str) -> Config | None:
-        """The configuration of a connector, None if there is none."""
+        """The configuration of a connector, or None if the connector does not exist."""
         response = self._ask("GET", f"{_path(name)}/config", allowed=(404,))
         config: Config = response.json()
         return None if response.status_code == 404 else config
 
     def validate(self, name: str, config: Config) -> None:
-        """Raise `ConnectError` for a configuration that Connect would refuse, with the first reason."""
+        """Raise `ConnectError`, with the first reason, if Connect would refuse this configuration."""
         kind = config.get("connector.class", "")
         if kind not in {plugin["class"] for plugin in self._ask("GET", "/connector-plugins").json()}:
             raise ConnectError(
@@ -79,27 +82,33 @@ class Connect:
                 raise ConnectError(f"{name}: {value['name']}: {_line(value['errors'][0])}")
 
     def put(self, name: str, config: Config) -> None:
-        """Create the connector, or change it to *config*. The same again changes nothing."""
+        """Create the connector, or change its configuration to *config*. Safe to repeat."""
         self._ask("PUT", f"{_path(name)}/config", json=config)
 
     def delete(self, name: str) -> None:
-        """Remove the connector. What it has read stays noted in Connect."""
+        """Delete the connector. Connect keeps its source offsets."""
         self._ask("DELETE", _path(name))
 
     def restart(self, name: str, *, only_failed: bool = False) -> None:
-        """Restart the connector and its tasks, or those of them that FAILED."""
+        """Restart the connector and its tasks, or only the FAILED ones among them."""
         failed = str(only_failed).lower()
         self._ask("POST", f"{_path(name)}/restart?includeTasks=true&onlyFailed={failed}", allowed=(404,))
 
     def states(self, name: str) -> list[tuple[str, str, str]]:
-        """The connector and its tasks (`connector`, `task 0`, …): part, state, first cause if FAILED."""
+        """The state of the connector and of each task: (part, state, cause if FAILED).
+
+        The part is `connector`, `task 0`, and so on. The cause is the root cause of the stack trace.
+        """
         status = self._ask("GET", f"{_path(name)}/status").json()
         parts = [("connector", status["connector"])]
         parts += [(f"task {task['id']}", task) for task in status["tasks"]]
         return [(part, known["state"], _cause(known.get("trace", ""))) for part, known in parts]
 
     def await_running(self, name: str) -> None:
-        """Wait until the connector and its tasks run; raise `ConnectError` when one failed."""
+        """Wait until the connector and its tasks are RUNNING; raise `ConnectError` if one has FAILED.
+
+        The wait ends with an error after `RUNNING_SECONDS`, or after `FAILED_SECONDS` in the state FAILED.
+        """
         began = time.monotonic()
         failed_since = None
         while True:
@@ -133,7 +142,7 @@ class Connect:
                 raise ConnectError(f"Kafka Connect does not answer at {self._url}: {error}") from error
             if response.status_code != 409 or time.monotonic() > deadline:
                 break
-            time.sleep(LOOK_SECONDS)  # Its workers are sharing out the connectors anew.
+            time.sleep(LOOK_SECONDS)  # 409: the workers of Connect are rebalancing.
         if response.is_error and response.status_code not in allowed:
             raise ConnectError(f"Kafka Connect refuses: {_line(_message(response))}")
         return response
@@ -151,7 +160,7 @@ def _message(response: httpx.Response) -> str:
 
 
 def _cause(trace: str) -> str:
-    """The first cause in a Java stack trace: the last that it was caused by."""
+    """The root cause in a Java stack trace: its last `Caused by:` line."""
     causes = [line for line in trace.splitlines() if line.startswith("Caused by: ")]
     first = causes[-1].removeprefix("Caused by: ") if causes else trace.partition("\n")[0]
     return _line(first)
