@@ -62,7 +62,7 @@ def utc_now() -> datetime:
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """A text column that is compared byte by byte, for all text but prose.
+    """The type of a text column that is compared byte by byte, for all text but prose.
 
     MariaDB's default collation treats `CATALOG-001`, `catalog-001 ` and `CÁTALOG-001` as one key.
     """
@@ -72,7 +72,7 @@ def exact(length: int) -> TypeEngine[str]:
 
 
 def row_number() -> TypeEngine[int]:
-    """An auto-increment column of 64 bits. SQLite increments only a plain INTEGER."""
+    """The type of a 64-bit auto-increment key. SQLite increments only a plain INTEGER."""
     return BigInteger().with_variant(Integer(), "sqlite")
 
 

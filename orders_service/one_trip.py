@@ -147,7 +147,7 @@ def _unchecked() -> ssl.SSLContext:
 
 
 class OneTrip(SoonMade):
-    """A connection that holds INSERTs back, and sends them together with the next other statement or COMMIT.
+    """A connection that holds INSERTs back, and sends them with the COMMIT, or before any other statement.
 
     They are sent as one compound statement, which ends at the first error. So an INSERT's error is raised
     later, by the COMMIT at the latest, and its row count and generated keys are unknown. With autocommit,
