@@ -29,7 +29,8 @@ class Breaker:
     def __init__(self, group: str) -> None:
         self._group = group
         self._generation: object = None
-        self._runs: dict[tuple[str, int], tuple[int, int]] = {}  # The next offset, and the run's length.
+        # For each partition the next offset, and the length of the run before it.
+        self._runs: dict[tuple[str, int], tuple[int, int]] = {}
 
     def before(self, session: Session, records: Sequence[Record], generation: object) -> None:
         """Raise `TooManyDeadLetters` if a run before *records* was neither replayed nor discarded.

@@ -65,7 +65,7 @@ def set_aside(session: Session) -> list[OutboxRow]:
 
 
 def requeue_set_aside(session: Session, *, pending: bool) -> int:
-    """Record the events that were set aside again, as new rows. Returns how many. Commits."""
+    """Replace the events that were set aside by new rows, to be sent again. Returns how many. Commits."""
     rows = set_aside(session)
     _record_again(session, rows, pending=pending)
     session.execute(delete(OutboxRow).where(OutboxRow.seq.in_([row.seq for row in rows])))

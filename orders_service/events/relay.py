@@ -124,8 +124,8 @@ class Relay:
             self._send(lane, self._fetch(connection, name))
             if not lane.rows:
                 return False
-        # One batch is in flight at a time. Meanwhile the next one is fetched. It is sent first, and then this
-        # one is marked, so that the broker works while the database does.
+        # One batch is in flight at a time. Meanwhile the next one is fetched: it is sent before this one is
+        # marked.
         ahead = self._fetch(connection, name, but=lane.rows) if len(lane.rows) == BATCH else []
         if not self._producer.wait(lane.deliveries, seconds=patience):
             self._hold(connection, name)

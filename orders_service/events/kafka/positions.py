@@ -42,7 +42,7 @@ class Positions:
         self._topics: dict[TopicPartition, str] = {}  # The id of the topic that is read; "" if unknown.
         self._committed: dict[TopicPartition, int] = {}
         self._gaps_due = time.monotonic()
-        self._open: dict[TopicPartition, int] = {}  # The offset behind the records in work.
+        self._open: dict[TopicPartition, int] = {}  # The offset behind records not acknowledged yet.
 
     @property
     def generation(self) -> tuple[str, int]:
@@ -70,7 +70,7 @@ class Positions:
         return kept
 
     def hand_out(self, records: Iterable[Record]) -> None:
-        """Note that *records* are in work: no offset behind them is committed until they are acknowledged."""
+        """Note that *records* are handed out: no offset behind them is committed before `acknowledge`."""
         for record in records:
             self._open[place_of(record)] = record.offset + 1
 
