@@ -1,1 +1,1 @@
-"""`doctor`: what may be wrong with a deployment, and what to do."""
+"""`doctor`: finds what is wrong with a deployment, and says what to do."""

@@ -1,4 +1,4 @@
-"""Is the broker there, are its topics as they should be, and does somebody read them?"""
+"""The checks of the broker: its topics, their settings and replicas, and the consumer groups."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,18 +13,18 @@ from orders_service.workers.broker import BROKER_FILE, broker, topic_spec
 
 CREATE = "orders-service topics create"
 DAY = 86_400_000
-PROMISED = {"replication": 3, "min.insync.replicas": 2}  # What the service's promises rest on.
+PROMISED = {"replication": 3, "min.insync.replicas": 2}  # With less, a lost disk can lose events.
 
 
 @dataclass
 class Examined:
-    """The broker under examination."""
+    """The broker that is checked."""
 
     settings: Settings
 
     @property
     def checks(self) -> list[Check]:
-        """In the order in which one rests on the other."""
+        """The checks in order: a check comes after those that it depends on."""
         settings = self.settings
         groups = {settings.stock_group: settings.catalog_topic, settings.status_group: settings.stock_topic}
         names = ("stock-consumer", "status-consumer")
@@ -53,7 +53,7 @@ class Examined:
         return fine(f"Kafka, {where}, {count} topic{'s' * (count != 1)}")
 
     def topics(self) -> Finding:
-        """Whether they are there, and as the settings say. More partitions than asked for are well."""
+        """Whether the topics exist and match the settings. More partitions than configured are fine."""
         if missing := [name for name in self._names if name not in self._topics]:
             return wrong(f"{', '.join(missing)} missing", CREATE)
         spec = topic_spec(self.settings)
@@ -81,12 +81,12 @@ class Examined:
         return topics.settings(self._ours)
 
     def transactions(self) -> Finding:
-        """An open transaction of any producer stops all who read its partition."""
+        """Whether a producer has left a transaction open, which blocks all consumers of its partition."""
         found = self._broker.open_transactions(self._names)
         return topics.transactions(found, self.settings.kafka_bootstrap_servers)
 
     def replication(self) -> Finding:
-        """Whether a record can be acknowledged, and a broker that dies takes none with it."""
+        """Whether enough replicas are in sync to acknowledge a record and to survive the loss of a broker."""
         if thin := [t for t in self._ours if t.in_sync < _value(t, "min.insync.replicas")]:
             seen = ", ".join(f"{t.name}: {t.in_sync} in sync" for t in thin)
             return wrong(f"{seen}, fewer than must have a record", "start the brokers that are down")
@@ -105,7 +105,10 @@ class Examined:
         return fine(", ".join(f"{name} ≥ {value}" for name, value in PROMISED.items()) + ", all in sync")
 
     def retention(self) -> Finding:
-        """What a topic has dropped can be sent again only while the outbox still has it."""
+        """Whether the outbox keeps events longer than the topics and the group offsets are kept.
+
+        A record that a topic has dropped can be sent again only while its event is in the outbox.
+        """
         keep = self.settings.outbox_keep_days
         kept = {t.name: _value(t, "retention.ms") / DAY for t in self._ours}
         long = {name: days for name, days in kept.items() if days < 0 or days >= keep}
@@ -158,6 +161,6 @@ class Examined:
 
 
 def _value(topic: TopicDescription, name: str) -> int:
-    """A number by the name that Kafka has for it."""
+    """A number of *topic*: its partitions, its replication, or a Kafka setting."""
     counts = {"partitions": topic.partitions, "replication": topic.replication}
     return counts[name] if name in counts else int(topic.settings[name])

@@ -1,4 +1,4 @@
-"""`doctor`: one line for each thing that a deployment rests on."""
+"""The command `doctor`: runs all checks and prints one line for each."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ COLOURS = {Level.FINE: "green", Level.WARNING: "yellow", Level.WRONG: "red", Lev
 FAILED, SETTINGS, NOT_READY = 1, 2, 5
 PORT_SECONDS = 2
 NAME = "settings"
-WIDTH = 31  # Of the longest name.
+WIDTH = 31  # The length of the longest check name.
 
 
 @click.command("doctor")
@@ -31,7 +31,8 @@ def main(as_json: bool) -> None:
     Ends with 0 when nothing is wrong, 1 when something is, 2 for settings, 5 when a database or the broker
     cannot be reached.
     """
-    logging.getLogger("kafka").addHandler(logging.NullHandler())  # A finding says it in one line.
+    # Hides kafka-python's log lines: the finding reports the same error in one line.
+    logging.getLogger("kafka").addHandler(logging.NullHandler())
     code, told = 0, []
     for name, found in _examined():
         finding = replace(found, seen=_in_one_line(found.seen), do=_in_one_line(found.do))
@@ -70,7 +71,7 @@ def _in_one_line(text: str) -> str:
 
 
 def _port(settings: Settings) -> Finding:
-    """Nobody's, or the API's."""
+    """Whether the API's port is free, or the API itself answers on it."""
     host, port = settings.api_host, settings.api_port
     try:
         assert_free(host, port)

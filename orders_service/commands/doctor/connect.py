@@ -1,4 +1,4 @@
-"""Does Debezium carry the outbox, where the settings say that it does?"""
+"""The check of Debezium's outbox connector, for EVENTS_VIA=cdc."""
 
 from orders_service.commands.doctor.finding import Finding, away, fine, wrong
 from orders_service.connect import Connect, ConnectError

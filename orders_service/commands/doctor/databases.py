@@ -1,4 +1,4 @@
-"""Can a database be used, is it safe, and do the books in it add up?"""
+"""The checks of a database: connection, clock, durability, migrations, rights, and its data."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,10 +32,10 @@ from orders_service.orders.order import OrdersBase
 from orders_service.sessions import DENIED
 from orders_service.settings import Settings
 
-QUERY_SECONDS = 8  # Given up by the server itself, so that a question that takes long harms nobody.
-WAIT_SECONDS = 60  # Longer than a lease, a rest or a rebalance takes: what waits longer is stuck.
+QUERY_SECONDS = 8  # MariaDB itself ends a longer query, so that a check never loads the server for long.
+WAIT_SECONDS = 60  # Longer than a lease, a back-off or a rebalance: an event that waits longer is stuck.
 SKEW_SECONDS = 1.0
-LATELY = 100_000  # So many of the outbox's newest rows are looked at: no index tells what was set aside.
+LATELY = 100_000  # Only this many of the newest outbox rows are read: no index finds rows set aside.
 SHOWN = 3
 TABLES = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 SAFE = {"innodb_flush_log_at_trx_commit": "1"}
@@ -45,7 +45,7 @@ CDC_BINLOG = {"log_bin": "1", "binlog_format": "ROW", "binlog_row_image": "FULL"
 
 @dataclass
 class Examined:
-    """One database under examination."""
+    """A database that is checked."""
 
     name: DatabaseName
     settings: Settings
@@ -53,7 +53,7 @@ class Examined:
 
     @property
     def checks(self) -> list[Check]:
-        """In the order in which one rests on the other."""
+        """The checks in order: a check comes after those that it depends on."""
         name = self.name
         own = {
             "orders": [Check("oldest PENDING order", self.answers)],
@@ -98,7 +98,7 @@ class Examined:
         return fine(f"within {SKEW_SECONDS:.0f} s of this machine's")
 
     def durability(self) -> Finding:
-        """Whether a commit outlives the machine's power. Debezium needs the binlog, too."""
+        """Whether a commit survives a power failure, and the binlog is as Debezium needs it (cdc only)."""
         cdc = self.name == "orders" and self.settings.events_via == "cdc"
         names = SAFE | SAFE_BINLOG | CDC_BINLOG
         with self._session() as session:
@@ -126,7 +126,10 @@ class Examined:
         )
 
     def rights(self) -> Finding:
-        """Use each right on no row at all: then roles, patterns and a read-only server count, too."""
+        """Whether the user may read and write every table. Each statement is run, but touches no row.
+
+        So roles, grants with patterns and a read-only server are taken into account.
+        """
         for table in self._tables:
             for statement in _every_right(table):
                 try:
@@ -144,7 +147,7 @@ class Examined:
         return fine("SELECT, INSERT, UPDATE, DELETE")
 
     def outbox(self) -> Finding:
-        """Whether what is pending goes out, and if not, whose lane it is."""
+        """Whether pending events are sent, and if not, which relay holds the lane."""
         with self._session() as session:
             ages = {lane: (self.clock() - since).total_seconds() for lane, since in care.oldest(session)}
             if not ages:
@@ -208,7 +211,7 @@ class Examined:
         )
 
     def close(self) -> None:
-        """Let the connections go, if there were any."""
+        """Close the database connections, if any were opened."""
         if "_engine" in vars(self):
             self._engine.dispose()
 
@@ -231,7 +234,7 @@ class Examined:
 
     @contextmanager
     def _session(self, *, read_only: bool = True) -> Iterator[Session]:
-        """A session of which nothing stays; one that reads waits for no writer of SQLite."""
+        """A session that is rolled back at the end. With *read_only* it waits for no writer of SQLite."""
         with (
             self._engine.connect().execution_options(read_only=read_only) as connection,
             Session(connection, expire_on_commit=False) as session,

@@ -1,4 +1,4 @@
-"""What a check has seen, and how checks are made: one after the other, none for ever."""
+"""Checks and their findings. Checks run one after the other, each with a time-out."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +10,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from orders_service.database import error_code
 from orders_service.events.broker import BrokerError
 
-SECONDS = 15.0  # For one check. Its own time-outs are shorter; a name that nobody resolves has none.
+SECONDS = 15.0  # The time-out of a check. Connections have shorter ones, but DNS look-ups have none.
 TOO_LONG = 1969  # MariaDB ended a statement after `max_statement_time`.
 
 
 class Level(StrEnum):
-    """How bad it is. AWAY: whom to ask could not be reached."""
+    """The severity of a finding. AWAY means that the server could not be reached."""
 
     FINE = "fine"
     WARNING = "warning"
@@ -25,7 +25,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen, and what to *do*."""
+    """The result of a check: what was *seen*, and what to *do* about it."""
 
     level: Level
     seen: str
@@ -33,13 +33,13 @@ class Finding:
 
     @property
     def shuts(self) -> bool:
-        """Whether what rests on this cannot be looked at."""
+        """Whether the checks that depend on this one must be skipped."""
         return self.level in (Level.WRONG, Level.AWAY)
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question, by the *name* of what it asks about. The checks after a *gate* rest on it."""
+    """One check and its *name*. If a *gate* fails, the checks after it are skipped."""
 
     name: str
     look: Callable[[], Finding]
@@ -63,7 +63,7 @@ def away(seen: str, do: str = "") -> Finding:
 
 
 def made(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:
-    """What each check has seen; one that rests on a gate that is shut is not made."""
+    """Run the checks and yield their names and findings. After a failed gate the others are skipped."""
     shut: tuple[str, Level] | None = None
     for check in checks:
         if shut:
@@ -76,7 +76,7 @@ def made(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:
 
 
 def _bounded(check: Check) -> Finding:
-    """What it has seen within its time; what still hangs then ends with the process."""
+    """Run a check with a time-out. A check that hangs is left to its daemon thread."""
     found: list[Finding] = []
 
     def look() -> None:
@@ -92,7 +92,7 @@ def _bounded(check: Check) -> Finding:
 
 
 def _of(error: Exception) -> Finding:
-    """What an error says of whom was asked, or of the check itself."""
+    """The finding for an exception: the server's fault, or a bug in the check."""
     seen = " ".join(str(getattr(error, "orig", None) or error).split())
     if isinstance(error, DBAPIError) and error_code(error) == TOO_LONG:
         return warning(f"takes too long to tell: {seen}", "look again when the database has less to do")

@@ -1,4 +1,4 @@
-"""Does a database take our longest statements?"""
+"""The check of MariaDB's largest packet."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from orders_service.commands.doctor.finding import Finding, fine, wrong
 
-# MariaDB's default. A dead letter of 1 MiB takes up to twice that in a statement; nothing else takes as much.
+# MariaDB's default. Our longest statement inserts a dead letter of 1 MiB: escaped, it takes up to twice that.
 PACKET_BYTES = 16_777_216
 
 
 def packet(session: Callable[[], AbstractContextManager[Session]]) -> Finding:
-    """Whether the server takes a statement as long as our longest ones."""
+    """Whether `max_allowed_packet` is at least MariaDB's default."""
     with session() as asked:
         largest = int(asked.scalar(text("SELECT @@GLOBAL.max_allowed_packet")) or 0)
     if largest < PACKET_BYTES:
