@@ -1,4 +1,4 @@
-"""`dead-letters list|show|replay|discard`: what becomes of records that were given up on."""
+"""`dead-letters list|show|replay|discard`: the operator's tools for dead letters."""
 
 import getpass
 import json
@@ -30,7 +30,7 @@ Handlers = dict[str, tuple[DatabaseName, Handler]]  # By consumer group.
 
 
 class PlaceOfRecord(click.ParamType):  # type: ignore[type-arg]
-    """`topic-partition@offset`."""
+    """A parameter of the form `topic-partition@offset`."""
 
     name = "place"
 
@@ -94,7 +94,7 @@ def show(place: Place, group: str | None) -> None:
 
 
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Which dead letters: those of a place, or all, or all with a reason or of a group."""
+    """Add the options that select dead letters: PLACE, --all, --reason, --group; and --dry-run."""
     command = click.argument("place", required=False, type=PlaceOfRecord())(command)
     command = click.option("--all", "everything", is_flag=True, help="All that wait.")(command)
     command = click.option("--reason", help="All that wait with this reason.")(command)
@@ -177,12 +177,12 @@ def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool)
 
 
 def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) -> str:
-    """Apply one letter and note what became of it, in one transaction. What prevented it, or ""."""
+    """Apply one dead letter and record its resolution, in one transaction. Return the error, or ""."""
 
     def work(session: Session) -> None:
         whole = letter_box.whole(session, letter)
         if whole is None or whole.resolution:
-            return  # Somebody else was faster.
+            return  # Another operator has resolved it in the meantime.
         record = dead_letters.record_of(whole)
         try:
             event = read(record)
@@ -203,7 +203,7 @@ def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) 
         verdict = verdict_on(error)
         return f"{verdict.reason}: {verdict}"
     finally:
-        session.expunge_all()  # With its record, which may be large.
+        session.expunge_all()  # Frees the memory of the record, which may be large.
     return ""
 
 
@@ -213,7 +213,7 @@ def _listed(wanted: Wanted) -> Iterator[Listed]:
 
 
 def _databases() -> Iterator[tuple[set[DatabaseName], Session]]:
-    """A session for each database, with its names: both, if orders and catalog share one."""
+    """A session for each database, with its names. If orders and catalog share a database, it has both."""
     urls = wiring.urls(of_process("dead-letters"))
     for url in dict.fromkeys(urls.values()):
         with wiring.one_session(url) as session:
@@ -248,6 +248,6 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _as_json(facts: dict[str, object]) -> str:
-    """JSON that a terminal shows as it is: what it would obey is escaped."""
+    """Indented JSON that is safe to print: if a character is not printable, all non-ASCII is escaped."""
     plain = json.dumps(facts, ensure_ascii=False)
     return json.dumps(facts, indent=2, ensure_ascii=not plain.isprintable())

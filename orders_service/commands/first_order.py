@@ -1,4 +1,4 @@
-"""`first-order`: one order, followed on its whole way as it happens."""
+"""`first-order`: places one order and prints each step until it is answered."""
 
 import time
 import uuid
@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.02
 
 
 def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """The value of --url; raises `BadParameter` where it is no URL of an HTTP server."""
+    """Check the value of --url; raise `BadParameter` if it is not an http:// or https:// URL."""
     if value is not None and not value.startswith(("http://", "https://")):
         raise click.BadParameter("must begin with http:// or https://, for example http://127.0.0.1:8000")
     return value
@@ -71,7 +71,7 @@ def _follow_one(settings: Settings, base: str, user: str, product: str, qty: int
 
 @dataclass
 class Journey:
-    """One order on its way, and the time since it was sent."""
+    """One order from the request to the answer, with the time since it was sent."""
 
     api: httpx.Client
     settings: Settings
@@ -88,7 +88,7 @@ class Journey:
         click.echo(f"{milliseconds:7.0f} ms  {step:<9} {printable(text)}")
 
     def place(self) -> None:
-        """Send it."""
+        """Send the order; print the response and its outbox row."""
         self.started = time.perf_counter()
         response = self._post()
         if response.status_code != 201:
@@ -100,7 +100,7 @@ class Journey:
         self._tell_outbox()
 
     def follow(self) -> None:
-        """Tell each step until the order has an answer."""
+        """Print each event of the order until the order is no longer PENDING."""
         deadline = time.monotonic() + WAIT_SECONDS
         seen: set[str] = set()
         while self.status == "PENDING":
@@ -117,7 +117,7 @@ class Journey:
         )
 
     def replay(self) -> None:
-        """Send the same request again: the same order is the answer."""
+        """Send the same request with the same key again; fail unless the answer is the same order."""
         response = self._post()
         same = response.json().get("orderId") == self.order_id
         if not same or response.headers.get("Idempotent-Replayed") != "true":
@@ -165,7 +165,7 @@ class Journey:
             self.tell("log", f"{record}: {event.type}")
 
     def _missing(self, seen: set[str]) -> str:
-        """Which process has not done its part."""
+        """The error message for an order that is still PENDING: which process may not be running."""
         waits = f"order {self.order_id} is still PENDING after {WAIT_SECONDS} s"
         if self.reader is None:
             return f"{waits}: do all of orders-relay, stock-consumer, catalog-relay, status-consumer run?"
@@ -178,7 +178,7 @@ class Journey:
 
 @contextmanager
 def _looking(settings: Settings) -> Iterator[Reader | None]:
-    """A reader of both topics from now on, or None where the log cannot be read from here."""
+    """A reader of both topics from their end, or None if the broker cannot be reached from here."""
     names = wiring.topics(settings).names
     try:
         reader = broker(settings).read(names, from_start=False)

@@ -1,4 +1,4 @@
-"""`outbox list|requeue|resend|purge`: what an operator does with the outboxes."""
+"""`outbox list|requeue|resend|purge`: the operator's tools for the outboxes."""
 
 import json
 from datetime import datetime, timedelta
