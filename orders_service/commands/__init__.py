@@ -1,1 +1,1 @@
-"""The words that are not a lasting process of their own: one file = one word."""
+"""The commands that do one thing and end, and `run`: one file or package for each command."""

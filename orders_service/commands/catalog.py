@@ -1,4 +1,4 @@
-"""`catalog supply`: a product or a delivery comes into stock, and into the books."""
+"""`catalog supply`: adds a product or a delivery to the stock, and records it as supplied."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyD
 from orders_service.database import in_transaction, utc_now
 from orders_service.settings import of_process
 
-TEXT_MAX = 255  # Of a name or a note.
+TEXT_MAX = 255  # The most characters in a name or a note.
 PIECES_MAX = 2**31 - 1
 
 
@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _text(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
-    """A text that an order could name, too."""
+    """A click callback that checks a text of at most *most* characters by the API's rules for names."""
 
     def check(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
         try:

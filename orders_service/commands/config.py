@@ -1,4 +1,4 @@
-"""`config show|describe`: the settings in force; the page that tells what can be set."""
+"""`config show|describe`: print the current settings, or the reference page of all settings."""
 
 import dataclasses
 import os

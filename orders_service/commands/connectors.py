@@ -1,4 +1,4 @@
-"""`connectors apply|list|status|restart|delete`: Kafka Connect's connectors, from files."""
+"""`connectors apply|list|status|restart|delete`: manage Kafka Connect's connectors from files."""
 
 import json
 import sys
@@ -103,7 +103,7 @@ def _connect() -> Connect:
 
 
 def _put_back(connect: Connect, before: dict[str, Config | None]) -> None:
-    """Leave everything as it was: a new connector goes, another gets its configuration back."""
+    """Undo a failed `apply`: delete connectors that are new, restore the configuration of the others."""
     for name, config in before.items():
         if config is not None:
             connect.put(name, config)

@@ -10,7 +10,8 @@ from orders_service.orders.order import OrdersBase
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 EXACT = "utf8mb4_nopad_bin"
-KEYS = ("_id", "id", "key", "lane", "topic", "owner")  # So the names of keys end, from the first version on.
+# The names of our key columns end so since the first version.
+KEYS = ("_id", "id", "key", "lane", "topic", "owner")
 
 
 class NotOurs(Exception):
@@ -18,10 +19,10 @@ class NotOurs(Exception):
 
 
 def assert_ours(connection: Connection, database: DatabaseName) -> None:
-    """Raise `NotOurs` for a database that no migration of this code can go on from. Changes nothing.
+    """Raise `NotOurs` for a database that this code's migrations cannot upgrade. Changes nothing.
 
-    A first migration that was killed leaves tables without a version: they are known by their columns, their
-    collations and the names of their keys.
+    A first migration that was killed leaves our tables without a version. They are recognized by their
+    columns, their collations and the names of their unique keys.
     """
     version = migrations.current(connection)
     if version is not None:
@@ -47,7 +48,7 @@ def assert_ours(connection: Connection, database: DatabaseName) -> None:
 
 
 def _difference(inspector: Inspector, table: Table) -> str | None:
-    """What this service would have made otherwise."""
+    """How *table* in the database differs from ours, or None if it does not."""
     columns = {column["name"]: column for column in inspector.get_columns(table.name)}
     if differing := columns.keys() ^ table.columns.keys():
         name = min(differing)

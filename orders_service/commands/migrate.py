@@ -1,4 +1,4 @@
-"""`migrate`: both databases at their newest version."""
+"""`migrate`: upgrades both databases to the newest version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,14 +24,14 @@ def main() -> None:
 
 
 def migrate(settings: Settings) -> list[str]:
-    """Migrate both databases; a line for each that says what was done.
+    """Migrate both databases and return one line for each that says what was done.
 
-    A database that holds another service's tables is refused, before anything is changed in either.
+    If one holds another service's tables, an error is raised before either is changed.
     """
     for database, url in wiring.urls(settings).items():
         with (
             _engine(database, url) as engine,
-            migrations.turn(engine, database),  # While another migrates, its tables cannot be looked at.
+            migrations.turn(engine, database),  # Waits until no other process is migrating.
             engine.connect() as connection,
         ):
             assert_ours(connection, database)
@@ -48,7 +48,7 @@ def migrate(settings: Settings) -> list[str]:
 
 @contextmanager
 def _engine(database: DatabaseName, url: str) -> Iterator[Engine]:
-    """An engine whose statements may last; what goes wrong is told with the database's name."""
+    """An engine without a read time-out. Its errors become click errors that name the database."""
     engine = wiring.engine(url, read_seconds=None, create=True)
     try:
         yield engine

@@ -29,7 +29,7 @@ from orders_service.workers.broker import broker, topic_spec
 
 STATE = ("orders.db", "catalog.db", "broker.db")
 LOCK = "run.lock"
-# A second service needs a state folder of its own, too.
+# Two services cannot share a state folder, so the suggested command sets STATE_DIR as well.
 START = "API_PORT={port} STATE_DIR=var/run-{port} make run"
 READY_SECONDS = 30
 STOP_SECONDS = 8
@@ -72,7 +72,7 @@ def _serve(settings: Settings, started: float) -> None:
         workers.stop()
         logging.shutdown()
         if os.getpid() != this:
-            os._exit(0)  # Python would wait for a thread whose client has not sent the whole request.
+            os._exit(0)  # A normal exit waits for threads whose client has not sent its whole request.
 
     try:
         server.serve(settings, greenlets=False, post_worker_init=post_worker_init, worker_exit=worker_exit)
@@ -80,11 +80,11 @@ def _serve(settings: Settings, started: float) -> None:
         if os.getpid() != this:
             raise
         click.echo(f"\nStopped. The orders and the stock are kept in {settings.state_dir}.")
-        os._exit(ending.code if isinstance(ending.code, int) else 0)  # To take Python down lasts a second.
+        os._exit(ending.code if isinstance(ending.code, int) else 0)  # A normal exit takes a second.
 
 
 class Workers:
-    """The four steps, each on a thread beside gunicorn's."""
+    """The relays and consumers, each on a thread beside gunicorn's."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -92,7 +92,7 @@ class Workers:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Build the workers in this process, and turn them."""
+        """Build the workers in this process and start a thread for each."""
         settings = self._settings
         workers: dict[str, loop.Worker] = {
             "orders-relay": orders_relay.build(settings),
@@ -108,7 +108,7 @@ class Workers:
             thread.start()
 
     def stop(self) -> None:
-        """Let each finish its step."""
+        """Stop the threads after their current step, waiting at most `STOP_SECONDS`."""
         self._stop.set()
         deadline = time.monotonic() + STOP_SECONDS
         for thread in self._threads:
@@ -125,7 +125,7 @@ def _create_topics(settings: Settings) -> None:
 
 
 def _announce(settings: Settings, started: float) -> None:
-    """Say what runs where, once it answers."""
+    """Wait until the service is ready, then print its URLs and the next command."""
     host, port = settings.api_host, settings.api_port
     base = base_url(host, port)
     while not _is_ready(host, port):
@@ -146,7 +146,7 @@ def _announce(settings: Settings, started: float) -> None:
 
 
 def _settings_for_first_order(settings: Settings) -> str:
-    """What the environment sets here, another terminal must set, too, to reach this service and no other."""
+    """The settings to put before `first-order`, so that another terminal reaches this service."""
     used = environment.used("first-order", names(), kafka=settings.broker == "kafka") - set(secrets())
     shown = settings.show()
     return "".join(f"{name}={shlex.quote(shown[name])} " for name in names() if name in used and is_set(name))
@@ -171,7 +171,7 @@ def _tell_environment(settings: Settings) -> None:
 
 @contextmanager
 def _only_one(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder; its lock goes when the last process that has it does."""
+    """Lock the state folder. The lock is released when the last process that inherited it has ended."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_private(state_dir)
     with (state_dir / LOCK).open("a") as lock:
@@ -185,7 +185,10 @@ def _only_one(state_dir: Path) -> Iterator[None]:
 
 
 def _make_private(state_dir: Path) -> None:
-    """Let nobody else read our files, nor the folder if it has no others. An older version left them open."""
+    """Make our files readable by their owner only; the folder too, if it holds no other files.
+
+    An older version created them readable by everyone.
+    """
     ours = [*_state(state_dir), *state_dir.glob(LOCK)]
     for path in ours:
         path.chmod(0o600)
@@ -196,7 +199,7 @@ def _make_private(state_dir: Path) -> None:
 
 
 def _state(state_dir: Path) -> Iterator[Path]:
-    """The files of the embedded databases and log."""
+    """The files of the embedded databases and the embedded log."""
     for name in STATE:
         yield from state_dir.glob(name)
         yield from state_dir.glob(f"{name}-*")

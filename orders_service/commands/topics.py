@@ -1,4 +1,4 @@
-"""`topics create|list|describe`: nobody else makes one."""
+"""`topics create|list|describe`: the only command that creates topics, besides `run`."""
 
 import json
 from collections.abc import Callable
