@@ -1,4 +1,4 @@
-"""What the practice shows of an answer: rows and fields instead of JSON, and no more lines than fit."""
+"""Formats command output for the practice: JSON as rows and fields, and a limited number of lines."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -8,11 +8,11 @@ from .display import columns
 
 LINES = 12
 WIDTH = 160
-ROWS = 3  # More are counted, not told.
+ROWS = 3  # Of more rows, only the number is shown.
 
 
 def readable(answer: str) -> list[str]:
-    """The lines of an answer; JSON as a table, or a field a line."""
+    """The lines to show of an answer. JSON becomes a table, or one line for each field."""
     whole = _json(answer)
     lines = (
         _told(whole)
@@ -24,7 +24,7 @@ def readable(answer: str) -> list[str]:
 
 
 def in_words(seen: object) -> str:
-    """A value for a person: semicolons between the rows of a table, commas between the fields of a row."""
+    """A value as text, with semicolons between the rows of a table and commas between fields."""
     if isinstance(seen, Mapping):
         return ", ".join(f"{name} {_value(value)}" for name, value in seen.items()) or "nothing"
     if isinstance(seen, list | tuple | set):
@@ -36,13 +36,13 @@ def in_words(seen: object) -> str:
 
 
 def _line(line: str) -> list[str]:
-    """A console consumer prints a record a line."""
+    """One line of output. A JSON object, as a console consumer prints for a record, is formatted."""
     found = _json(line) if line.startswith("{") else None
     return [line] if found is None else _told(found)
 
 
 def _json(text: str) -> Any:
-    """The object or list in a text; None if it is something else."""
+    """The JSON object or list in a text; None if it is something else."""
     try:
         found = json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The commands of the course's slides, and what does the same in the lab."""
+"""The commands on the course's slides, and the lab's equivalent of each."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ LAB = "python -m lab"
 NO_ZOOKEEPER = f"Kafka 4 has no ZooKeeper: its brokers keep that knowledge themselves. {LAB} up starts Kafka"
 UP = f"{LAB} up starts Kafka and MariaDB, with all that they need"
 CLIENT = f"MariaDB's own client, logged in, is: {LAB} mariadb"
-# What a slide types, without its folder and .sh, .bat or .exe; and what a learner types here.
+# Maps a command on a slide, without its folder and .sh, .bat or .exe, to advice on what to type here.
 INSTEAD = {
     "zookeeper-server-start": NO_ZOOKEEPER,
     "zookeeper-server-stop": NO_ZOOKEEPER,
@@ -34,7 +34,7 @@ SERVER_OPTIONS = ("--bootstrap-server", "--broker-list", "--zookeeper")
 
 
 def plain_name(typed: str) -> str:
-    """The program's name in what a slide types: `./bin/kafka-topics.sh` is `kafka-topics`."""
+    """The name of the program in a slide's command: for `./bin/kafka-topics.sh`, `kafka-topics`."""
     return re.sub(r"\.(sh|bat|cmd|exe)$", "", re.split(r"[/\\]", typed)[-1].lower())
 
 
@@ -65,5 +65,5 @@ def servers(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
         elif (following := next(left, None)) is not None:
             named[option] = following
         else:
-            others.append(one)  # Its value was forgotten: the tool says so.
+            others.append(one)  # The option's value is missing: the tool reports it.
     return named, others

@@ -1,4 +1,4 @@
-"""Where the practice types: each command, what it printed, what should be seen and what was."""
+"""The terminal of the practice: runs commands, prints them with their output, and checks the results."""
 
 import os
 import subprocess
@@ -23,13 +23,13 @@ SECONDS = 60.0
 
 
 class NotAsExpected(LabError):
-    """What was seen is not what a learner should see."""
+    """A command of the practice failed, or its result differs from what the course expects."""
 
 
 class Terminal:
-    """Types commands and prints them to *out*, with what came back.
+    """Runs commands and prints each, with its output, to *out*.
 
-    *pause* is called after a command is shown and before it is run.
+    *pause* is called after a command is printed and before it is run.
     """
 
     def __init__(self, lab: Lab, out: TextIO, pause: Callable[[], None] | None = None) -> None:
@@ -45,22 +45,22 @@ class Terminal:
         self._out.flush()
 
     def tool(self, *words: str, typed: str | None = None, quiet: bool = False) -> str:
-        """`python -m lab WORD …`, with what is *typed* into it; what it printed."""
+        """Run `python -m lab WORD …` with *typed* as its input; return its output."""
         command = shown(["python", "-m", "lab", *words])
         return self._run(command, tool(self._lab, words), typed=typed, quiet=quiet)
 
     def sql(self, statements: str) -> list[list[str]]:
-        """The rows of MariaDB's answer, the line of names left out."""
+        """Run SQL with MariaDB's client; return the rows, without the line of column names."""
         answer = self.tool("mariadb", "--table", "-e", statements).splitlines()
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in answer if line[:1] == "|"]
         return rows[1:]
 
     def service(self, *words: str, **settings: str) -> str:
-        """`orders-service WORD …`; what it printed."""
+        """Run `orders-service WORD …`; return its output."""
         return self._run(shown(["orders-service", *words], settings), service(words), settings)
 
     def http(self, method: str, url: str, body: object = None, *, quiet: bool = False) -> Any:
-        """The answer's JSON, or its text."""
+        """Send a request; return the JSON of the response, or its text."""
         if not quiet:
             self._type(curl(method, url, body))
         response = self._http.request(method, url, json=body)
@@ -71,19 +71,19 @@ class Terminal:
         return response.json() if "json" in response.headers.get("content-type", "") else response.text
 
     def see(self, expected: str, seen: object, holds: bool) -> None:
-        """Say what a learner should see and what was seen; the step ends here unless it *holds*."""
+        """Print the expected and the actual result; raise `NotAsExpected` unless it *holds*."""
         self.say(f"    should see  {expected}\n    saw         {in_words(seen)}")
         if not holds:
             raise NotAsExpected(f"expected {expected}; saw {in_words(seen)}")
 
     def await_seen(self, expected: str, look: Callable[[], object], wanted: object) -> None:
-        """The same for what comes after a while. *look* is asked silently until it is as *wanted*."""
+        """Like `see`, for a result that takes a while: call *look* until it returns *wanted*."""
         within(SECONDS, lambda: look() == wanted)
         seen = look()
         self.see(expected, seen, seen == wanted)
 
     def rows(self, statement: str) -> list[list[str]]:
-        """The same answer as `sql`, nothing printed: for looking again and again. No rows without a table."""
+        """Like `sql`, but prints nothing, for polling. A table that does not exist gives no rows."""
         with self._lab.mariadb.connect() as connection, connection.cursor() as cursor:
             try:
                 cursor.execute(statement)
@@ -94,7 +94,7 @@ class Terminal:
             return [[str(value) for value in row] for row in cursor.fetchall()]
 
     def failures(self) -> list[str]:
-        """What Connect says of tasks that have failed: often the reason why nothing came."""
+        """The status lines of FAILED connectors and tasks: often the reason why a record is missing."""
         done = subprocess.run(
             service(["connectors", "status"]),
             cwd=ROOT,
@@ -107,7 +107,7 @@ class Terminal:
 
     @contextmanager
     def open(self, *words: str) -> Iterator[subprocess.Popen[str]]:
-        """A tool that stays open in another terminal."""
+        """Run a tool in the background for as long as the block lasts, as in a second terminal."""
         self._type(shown(["python", "-m", "lab", *words]))
         with ended(
             subprocess.Popen(
@@ -125,7 +125,7 @@ class Terminal:
 
     @contextmanager
     def running(self, word: str, logs: Path, **settings: str) -> Iterator[None]:
-        """One of the service's processes in another terminal, ended by its pid."""
+        """Run a process of the service in the background for as long as the block lasts."""
         self._type(f"{shown(['orders-service', word], settings)} &")
         environment = self._environment | settings
         with (logs / f"{word}-{uuid4().hex[:4]}.log").open("wb") as log:

@@ -1,4 +1,4 @@
-"""The commands that the practice types: how they are shown, and how they are run."""
+"""The commands of the practice: how they are displayed, and how they are run."""
 
 import json
 import queue
@@ -14,7 +14,7 @@ from typing import IO
 from .laboratory import HOME, Lab
 from .ports import Ports
 
-# `python -m lab` for a lab that is not at its usual place.
+# `python -m lab` for a lab that is not in its default folder.
 ELSEWHERE = """
 import json, sys
 from functools import partial
@@ -27,7 +27,7 @@ command.main(words, prog_name="python -m lab")
 
 
 def tool(lab: Lab, words: Sequence[str]) -> list[str]:
-    """The command that is `python -m lab WORD …` for this lab."""
+    """The command line that runs `python -m lab WORD …` for this lab."""
     if lab.home == HOME:
         return [sys.executable, "-m", "lab", *words]
     ports = json.dumps(asdict(_ports(lab)))
@@ -35,18 +35,18 @@ def tool(lab: Lab, words: Sequence[str]) -> list[str]:
 
 
 def service(words: Sequence[str]) -> list[str]:
-    """The command that is `orders-service WORD …`."""
+    """The command line that runs `orders-service WORD …`."""
     return [sys.executable, "-m", "orders_service", *words]
 
 
 def shown(words: Sequence[str], settings: Mapping[str, str] | None = None) -> str:
-    """Words as a person would quote them, after the settings that they are given."""
+    """A command line for display: the settings, then the words, quoted for a shell."""
     given = [f"{name}={value}" for name, value in (settings or {}).items()]
     return " ".join([*given, *map(_quoted, words)])
 
 
 def curl(method: str, url: str, body: object = None) -> str:
-    """A request as a person would type it."""
+    """A request as a `curl` command line."""
     words = ["curl", "-s", *(["-X", method] if (method, body) != ("GET", None) and body is None else []), url]
     if body is not None:
         words += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
@@ -55,7 +55,7 @@ def curl(method: str, url: str, body: object = None) -> str:
 
 @contextmanager
 def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process, ended when the block is left."""
+    """Terminate the process at the end of the block; kill it if it does not end within 20 s."""
     try:
         yield process
     finally:
@@ -71,7 +71,7 @@ def ended(process: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def lines_of(pipe: IO[str] | None) -> "queue.Queue[str]":
-    """The lines of a pipe as they come."""
+    """A queue of the pipe's lines, filled by a thread as they arrive."""
     assert pipe is not None
     lines: queue.Queue[str] = queue.Queue()
 
@@ -88,7 +88,7 @@ def _quoted(word: str) -> str:
 
 
 def _ports(lab: Lab) -> Ports:
-    """The ports on which a lab listens, as it was given them."""
+    """The ports of a lab, read back from its servers."""
     brokers = [broker.ports for broker in lab.kafka.brokers]
     first, second, third = (brokers * 3)[:3]
     return Ports(

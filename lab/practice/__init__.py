@@ -1,4 +1,4 @@
-"""The course's practice: nine steps against the running lab. Each types, looks, and says what it saw."""
+"""The course's practice: nine steps on the running lab. Each runs commands and checks what they print."""
 
 import subprocess
 import sys
@@ -39,10 +39,10 @@ def practice(
     pause: Callable[[], None] | None = None,
     agree: Callable[[str], bool] = lambda _: True,
 ) -> bool:
-    """Walk the steps, all nine unless some are named; then remove what they made, unless it is to be kept.
+    """Run the steps (all nine by default), then remove what they created, unless *keep* is set.
 
-    *agree* is asked before anything is removed that was there already. False if it did not, or if a step was
-    not as expected: then everything is left to look at.
+    *agree* is called before anything is removed that existed before. Returns False if it refused, or if a
+    step failed; after a failed step everything is left for inspection.
     """
     _check_running(lab)
     walked = list(steps or range(1, len(STEPS) + 1))
@@ -75,7 +75,7 @@ def _check_running(lab: Lab) -> None:
 
 
 def _walk(terminal: Terminal, number: int) -> bool:
-    """One step. False if what was seen is not what should be."""
+    """Run one step. False if it failed."""
     title, step = STEPS[number - 1]
     terminal.say(f"\n{number}. {title}")
     began = time.monotonic()
@@ -91,7 +91,7 @@ def _walk(terminal: Terminal, number: int) -> bool:
 
 
 def _end(terminal: Terminal, walked: Sequence[int], before: Things, *, keep: bool) -> None:
-    """Remove what the steps made; what they only used stays."""
+    """Remove what the steps created. Things that they only used are kept."""
     made = made_by(walked)
     if USES_SERVICE & set(walked) and not before & SERVICE:
         made |= SERVICE

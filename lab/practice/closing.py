@@ -1,4 +1,4 @@
-"""What the practice says in the end: what was learnt, and where to look next."""
+"""The summary at the end of the practice: what was learnt, and what to read next."""
 
 from collections.abc import Collection
 
@@ -22,7 +22,7 @@ NEXT = [
 
 
 def summary(steps: Collection[int]) -> str:
-    """The lines for the steps that were walked."""
+    """The summary of the steps that were run."""
     lines = ["", "What you have seen", *(f"  {step}. {LEARNT[step]}" for step in sorted(set(steps)))]
     lines += ["", "Where to look next", *(f"  {place:<22} {what}" for what, place in NEXT)]
     return "\n".join(lines)

@@ -43,7 +43,7 @@ def source(terminal: Terminal) -> None:
     forget(terminal, SINK)
     make_tables(terminal)
     if SOURCE not in terminal.forgotten:
-        # Offsets can be deleted only of a connector that is there.
+        # Connect can delete the offsets only of a connector that exists.
         terminal.say(
             "  Connect remembers how far a source came, even of one that was deleted. Forget that, too:"
         )
@@ -79,7 +79,7 @@ def sink(terminal: Terminal) -> None:
     """Step 5: a record becomes a row of another table."""
     forget(terminal, SINK)
     terminal.sql("DROP TABLE IF EXISTS mydb.my_topic_users")
-    # The topic keeps what step 6 of an earlier walk wrote by hand.
+    # The topic may still contain the record that step 6 of an earlier practice wrote by hand.
     every = "SELECT id, user_id, name FROM mydb.{} WHERE user_id NOT LIKE 'hand-%' ORDER BY id"
     before = terminal.rows(every.format("users"))
     if not before:
@@ -120,7 +120,7 @@ def make_tables(terminal: Terminal) -> None:
 
 
 def forget(terminal: Terminal, *names: str) -> None:
-    """Remove connectors together with what Connect has noted of how far they came."""
+    """Delete connectors together with their offsets in Connect."""
     there = terminal.http("GET", f"{terminal.connect}/connectors", quiet=True)
     for name in names:
         if name in there:
@@ -143,7 +143,7 @@ def _remove(terminal: Terminal, name: str) -> None:
 
 
 def _object(text: str) -> dict[str, Any]:
-    """The JSON object of an answer; empty if there is none."""
+    """The JSON object in a text; empty if it is something else."""
     try:
         found = json.loads(text)
     except ValueError:

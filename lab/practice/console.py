@@ -1,4 +1,4 @@
-"""Step 1 of the practice: a topic by Kafka's own tools."""
+"""Step 1 of the practice: a topic, with Kafka's own tools."""
 
 import queue
 import time
@@ -10,7 +10,7 @@ TOPIC = "quickstart-events"
 
 
 def console(terminal: Terminal) -> None:
-    """Step 1: a topic by Kafka's own tools."""
+    """Step 1: a topic, with Kafka's own tools."""
     terminal.tool("kafka-topics", "--delete", "--if-exists", "--topic", TOPIC)
     names = terminal.tool("kafka-topics", "--list").split()
     terminal.see(f"no {TOPIC}; on a fresh Kafka no topic at all", f"{len(names)} topics", TOPIC not in names)
@@ -38,7 +38,7 @@ def console(terminal: Terminal) -> None:
 
 
 def _typed_until_seen(terminal: Terminal) -> tuple[list[str], str]:
-    """A line a second, for nobody can tell from outside when a console consumer has begun to look."""
+    """Type a line each second until the consumer prints one: its start cannot be seen from outside."""
     consumer = ["kafka-console-consumer", "--topic", TOPIC, "--max-messages", "1"]
     producer = ["kafka-console-producer", "--topic", TOPIC]
     typed: list[str] = []
@@ -55,6 +55,6 @@ def _typed_until_seen(terminal: Terminal) -> tuple[list[str], str]:
                 continue
             assert writing.stdin is not None
             writing.stdin.close()
-            writing.wait(SECONDS)  # What it was given is sent before it ends.
+            writing.wait(SECONDS)  # The producer sends all its lines before it ends.
             return typed, came
     raise NotAsExpected(f"the console consumer showed nothing of {len(typed)} lines typed")

@@ -1,4 +1,4 @@
-"""What the practice makes on the lab, and how it is removed again."""
+"""The connectors, topics, groups and tables that the practice creates, and their removal."""
 
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ SERVICES = ("orders", "catalog")  # The service's databases.
 
 @dataclass(frozen=True)
 class Things:
-    """Names of what is on the lab."""
+    """The names of connectors, topics, consumer groups and tables on the lab."""
 
     connectors: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
@@ -51,8 +51,8 @@ CAPTURED = _of(
 )
 COPIED = _of(SINK, ("my_topic_users",), ("mydb.my_topic_users",))
 LANDED = _of(ORDER_SINK, ("orders", "orders.dlq"), ("mydb.orders",))
-# What each step makes, or makes anew. Steps 7 and 9 also use the service's own topics and tables. Those are
-# SERVICE, which is removed only if none of it was there before.
+# What each step creates, or creates anew. Steps 7 and 9 also use the service's own topics and tables. Those
+# are in SERVICE, which is removed only if none of it existed before.
 MADE = {
     1: _of(topics=("quickstart-events",)),
     2: CAPTURED | COPIED | _of(tables=TABLES),
@@ -71,7 +71,7 @@ USES_SERVICE = frozenset({7, 9})
 
 
 def made_by(steps: Collection[int]) -> Things:
-    """What these steps make."""
+    """Everything that these steps create."""
     found = Things()
     for step in steps:
         found |= MADE.get(step, Things())
@@ -79,7 +79,7 @@ def made_by(steps: Collection[int]) -> Things:
 
 
 def on_the_lab(terminal: Terminal) -> Things:
-    """Everything that there is now, of the kinds that a practice makes."""
+    """All connectors, topics, consumer groups and tables that exist now."""
     with ThreadPoolExecutor() as pool:
         topics = pool.submit(terminal.tool, "kafka-topics", "--list", quiet=True)
         groups = pool.submit(terminal.tool, "kafka-consumer-groups", "--list", quiet=True)
@@ -94,7 +94,7 @@ def on_the_lab(terminal: Terminal) -> Things:
 
 
 def remove(terminal: Terminal, made: Things, before: Things) -> None:
-    """Remove connectors with what Connect noted of them, then topics, tables and groups."""
+    """Delete connectors with their offsets, then topics, tables and consumer groups."""
     now = on_the_lab(terminal)
     left = now & made
     forget(terminal, *sorted(left.connectors))
@@ -103,7 +103,7 @@ def remove(terminal: Terminal, made: Things, before: Things) -> None:
         terminal.tool("kafka-topics", "--delete", "--topic", pattern)
     if statements := _without(terminal, left.tables):
         terminal.sql("; ".join(statements))
-    # A console consumer without --group makes one for itself. A sink that was forgotten has none any more.
+    # A console consumer without --group creates a group. The group of a deleted sink is already gone.
     consoles = {name for name in now.groups - before.groups if name.startswith("console-consumer-")}
     if groups := left.groups - {f"connect-{name}" for name in left.connectors} | consoles:
         named = [word for group in sorted(groups) for word in ("--group", group)]
@@ -111,7 +111,7 @@ def remove(terminal: Terminal, made: Things, before: Things) -> None:
 
 
 def _without(terminal: Terminal, left: Collection[str]) -> list[str]:
-    """The statements that remove tables, and mydb if nothing else is in it. Accounts and rights stay."""
+    """The SQL that drops the tables, and mydb if it holds no others. Accounts and rights are kept."""
     services = {table.partition(".")[0] for table in left} & set(SERVICES)
     statements = [f"DROP DATABASE {name}; CREATE DATABASE {name}" for name in sorted(services)]
     tables = sorted(table for table in left if table.startswith("mydb."))
@@ -121,6 +121,6 @@ def _without(terminal: Terminal, left: Collection[str]) -> list[str]:
 
 
 def _others(terminal: Terminal, tables: Collection[str]) -> bool:
-    """Whether mydb holds tables that are not the practice's."""
+    """Whether mydb holds tables other than those in *tables*."""
     found = terminal.rows("SELECT table_name FROM information_schema.tables WHERE table_schema = 'mydb'")
     return any(f"mydb.{name}" not in tables for (name,) in found)

@@ -1,4 +1,4 @@
-"""Steps 7 to 9 of the practice: the service, alone, twice, and twice on one database."""
+"""Steps 7 to 9 of the practice: one API instance, two with a database each, two on one database."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,8 @@ WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 def order(terminal: Terminal) -> None:
     """Step 7: an order takes stock."""
     with tempfile.TemporaryDirectory() as folder, _whole_service(terminal, Path(folder)) as (api,):
-        # The catalog takes a product's orders in turn: behind this answer nothing older is left to come.
+        # The catalog handles a product's orders one after the other: after this answer no older order is
+        # left that could change the stock.
         first = _placed_and_answered(terminal, api, 1)
         before = _stock(terminal, api)
         second = _placed_and_answered(terminal, api, 20)
@@ -57,7 +58,7 @@ def partial_lists(terminal: Terminal) -> None:
 
 
 def one_list(terminal: Terminal) -> None:
-    """Step 9: both instances on one database, and one table behind the sink."""
+    """Step 9: two instances on one database, and a sink that copies the orders to one table."""
     make_tables(terminal)
     user = f"{terminal.user}-9"
     with (
@@ -89,7 +90,7 @@ def one_list(terminal: Terminal) -> None:
 
 @contextmanager
 def _api(terminal: Terminal, logs: Path, **settings: str) -> Iterator[str]:
-    """One instance of the API on a port of its own; its URL."""
+    """Run one instance of the API on a free port; yield its URL."""
     port = Ports.free().connect
     with terminal.running("api", logs, API_PORT=str(port), **settings):
         url = f"http://{HOST}:{port}"
@@ -101,7 +102,7 @@ def _api(terminal: Terminal, logs: Path, **settings: str) -> Iterator[str]:
 def _whole_service(
     terminal: Terminal, logs: Path, *, instances: int = 1, **settings: str
 ) -> Iterator[list[str]]:
-    """The service's processes on the lab's databases; the URL of each instance of the API."""
+    """Run all processes of the service on the lab's servers; yield the URL of each API instance."""
     if CDC in terminal.http("GET", f"{terminal.connect}/connectors", quiet=True):
         status = terminal.http("GET", f"{terminal.connect}/connectors/{CDC}/status", quiet=True)
         if status["connector"]["state"] != "STOPPED":
@@ -136,7 +137,7 @@ def _placed_and_answered(terminal: Terminal, api: str, qty: int) -> dict[str, An
 
 
 def _five_in_turn(terminal: Terminal, instances: Sequence[str], user: str) -> list[dict[str, Any]]:
-    """What a gateway does with five orders."""
+    """Place five orders on the instances in turn, as a gateway's load balancer would."""
     return [_place(terminal, instances[number % 2], user, number + 1) for number in range(5)]
 
 
@@ -151,7 +152,7 @@ def _stock(terminal: Terminal, api: str, *, quiet: bool = False) -> int:
 
 
 def _give_back(terminal: Terminal, api: str, user: str, placed: Sequence[Mapping[str, Any]]) -> None:
-    """Cancel what may be cancelled, and wait until the catalog has it again: the next walk finds it whole."""
+    """Cancel the confirmed orders and wait until their stock is released, for the next practice."""
     url = f"{api}/order-service/{user}/orders"
 
     def is_answered() -> bool:
