@@ -14,7 +14,7 @@ from .practice import STEPS, practice
 from .slides import advice
 from .tools import KAFKA, connect_standalone, kafka_tool, mariadb_client
 
-# What follows is the tool's own business.
+# The arguments after the command are passed to the tool unchanged.
 AS_IT_IS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -154,7 +154,7 @@ def standalone(arguments: tuple[str, ...]) -> None:
 
 
 def tool(name: str) -> click.Command:
-    """The command that passes everything on to one of Kafka's tools."""
+    """A click command that passes all its arguments to one of Kafka's tools."""
 
     @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
     def run(arguments: tuple[str, ...]) -> None:

@@ -4,14 +4,14 @@ from .ports import HOST
 
 
 def password(user: str) -> str:
-    """Every account's password, easy to remember: nothing here is a secret."""
+    """The password of an account. It is easy to remember, because nothing here is secret."""
     return f"{user}-pw"
 
 
 def accounts() -> list[str]:
-    """The statements that every start runs before the server takes connections; they may be repeated.
+    """The SQL statements that create the accounts. The server runs them at every start; safe to repeat.
 
-    They give rights in `mydb` and do not create it: that is step 2 of the course, and the learner's.
+    They grant rights on `mydb` but do not create it: the learner does that in step 2 of the course.
     """
     return [
         "SET sql_log_bin = 0",
@@ -49,7 +49,7 @@ def _user(name: str) -> str:
 
 
 def _grant_before_it_exists(privileges: str, table: str, user: str) -> list[str]:
-    """A table that is not there yet can be named only together with the right to make it."""
+    """Grant rights on a table that may not exist yet. MariaDB allows that only together with CREATE."""
     return [
         f"GRANT {privileges}, CREATE ON {table} TO `{user}`@'%'",
         f"REVOKE CREATE ON {table} FROM `{user}`@'%'",

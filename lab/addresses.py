@@ -1,4 +1,4 @@
-"""Whether Kafka answers at an address that a person typed. A Kafka tool would try for a minute."""
+"""Checks quickly whether Kafka answers at an address: Kafka's own tools try for a minute."""
 
 import socket
 import struct
@@ -6,12 +6,12 @@ import struct
 from .errors import NobodyListens
 
 SECONDS = 3.0
-# Request 18 (ApiVersions), version 0, correlation id 1, client id "lab": what every client asks first.
+# An ApiVersions request (18), version 0, correlation id 1, client id "lab": every client sends it first.
 HELLO = struct.pack(">ihhih3s", 13, 18, 0, 1, 3, b"lab")
 
 
 def speaks_kafka(host: str, port: int) -> bool:
-    """Whether a broker answers there, without TLS."""
+    """Whether a broker answers an ApiVersions request at *host*:*port* without TLS."""
     try:
         with socket.create_connection((host, port), timeout=SECONDS) as connection:
             connection.sendall(HELLO)
@@ -23,10 +23,10 @@ def speaks_kafka(host: str, port: int) -> bool:
 
 
 def check(servers: str, *, here: str, plain: bool = True) -> None:
-    """Raise `NobodyListens` unless one of *servers* (host:port,…) answers; *here* says where to find one.
+    """Raise `NobodyListens` unless one of *servers* (host:port,…) answers. *here* is added to the message.
 
-    A server that expects TLS or a password does not answer our question. Unless *plain*, listening is
-    enough.
+    A server that expects TLS or a password does not answer our request. Without *plain* it is enough that
+    the port is open.
     """
     faults = [_fault(server.strip(), plain) for server in servers.split(",")]
     if all(faults):

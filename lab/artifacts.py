@@ -1,4 +1,4 @@
-"""The servers' own files: fetched once, checked against the lock, kept in the user's cache folder."""
+"""Downloads the servers' files, checks them against the lock file and keeps them in the user's cache."""
 
 import fcntl
 import hashlib
@@ -28,7 +28,7 @@ LEFT_BEHIND_SECONDS = 24 * 60 * 60
 
 
 def cache() -> Path:
-    """Where fetched files are kept, for every checkout of this user."""
+    """The folder of downloaded files, shared by all checkouts of this user."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orders-service-lab"
 
 
@@ -62,7 +62,7 @@ class Artifact:
 
     @property
     def folder(self) -> Path:
-        """Where its content lies, if it is an archive. The name changes with the content."""
+        """The folder of an unpacked archive. Its name contains the archive's SHA-256."""
         return self.path.with_name(f"{self.path.name}.{self.sha256[:12]}")
 
     def is_good(self, path: Path) -> bool:
@@ -84,7 +84,7 @@ def locked(section: str, lock: Path = LOCK) -> list[Artifact]:
 
 
 def files(artifacts: Sequence[Artifact], out: TextIO) -> list[Path]:
-    """The artifacts as files. What the cache does not hold is fetched, with a progress line on *out*."""
+    """The paths of the artifacts. Those not in the cache are downloaded, with a progress line on *out*."""
     if _missing(artifacts):
         with _alone():
             _fetch(_missing(artifacts), out)
@@ -92,9 +92,9 @@ def files(artifacts: Sequence[Artifact], out: TextIO) -> list[Path]:
 
 
 def unpacked(artifact: Artifact, out: TextIO) -> Path:
-    """The artifact as a folder of what is in it, checked against the lock. The archive itself is not kept.
+    """The folder of the unpacked artifact, checked against the lock. The archive itself is not kept.
 
-    A folder that holds anything else, one file more included, is replaced.
+    A folder whose content differs, even by one additional file, is replaced.
     """
     if not _is_unpacked(artifact):
         with _alone():
@@ -125,7 +125,7 @@ def _unpack(artifact: Artifact, out: TextIO) -> None:
 
 
 def download(artifact: Artifact, folder: Path, progress: "Progress | None" = None) -> Path:
-    """Bring an artifact from its registry into *folder*, whatever is in it."""
+    """Download an artifact from its Maven repository into *folder*. Its digest is not checked here."""
     group, name, version, classifier, packaging = artifact.parts
     resolver = PythonResolver(progress_callback=progress.receiving if progress else None)
     context = MavenContext(resolver=resolver, repo_cache=folder, local_repos=[], timeout=60)
@@ -143,7 +143,7 @@ def download(artifact: Artifact, folder: Path, progress: "Progress | None" = Non
 
 
 class Progress:
-    """One line that says how much has come: rewritten on a terminal, else a new one every few seconds."""
+    """A progress line: rewritten in place on a terminal, otherwise a new line every few seconds."""
 
     def __init__(self, out: TextIO, total: int) -> None:
         self._out, self._total = out, total
@@ -155,7 +155,7 @@ class Progress:
 
     @contextmanager
     def receiving(self, _name: str, _size: int) -> Iterator[Callable[[int], None]]:
-        """What jgo calls for each file it receives."""
+        """The progress callback that jgo calls for each file it downloads."""
         yield self._received
 
     def finished_one(self) -> None:
@@ -187,7 +187,7 @@ def _missing(artifacts: Sequence[Artifact]) -> list[Artifact]:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Two processes wait for each other: the second finds what the first fetched, whole."""
+    """Hold the lock of the cache. A second process waits, and then finds the complete downloads."""
     with opened(private(cache()) / "lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -218,7 +218,7 @@ def _fetch_one(artifact: Artifact, work: Path, progress: Progress) -> None:
 
 @contextmanager
 def _work_folder() -> Iterator[Path]:
-    """A folder on the cache's own disk, so that what is ready can be renamed into place."""
+    """A temporary folder on the cache's file system, so that finished files can be moved by a rename."""
     for left_behind in private(cache()).glob("work-*"):
         if time.time() - left_behind.stat().st_mtime > LEFT_BEHIND_SECONDS:
             shutil.rmtree(left_behind, ignore_errors=True)
@@ -227,7 +227,7 @@ def _work_folder() -> Iterator[Path]:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Put it in place in one go. Another process that did the same first is as good."""
+    """Move *source* to *target* by one rename. It is no error if another process created *target* first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         source.rename(target)

@@ -20,7 +20,8 @@ OFFSETS_KEEP_MINUTES = 365 * 24 * 60
 class Broker(Server):
     """One node of a KRaft cluster, broker and controller at once."""
 
-    # The last of three waits in vain for a controller's leave to go. A broker that was killed loses nothing.
+    # When three brokers stop, the last one waits in vain for the controller to allow its shutdown, so the
+    # time-out is short. A broker that is killed loses no data.
     stop_seconds = 7.0
 
     def __init__(self, number: int, count: int, home: Path, ports: Ports) -> None:
@@ -65,7 +66,7 @@ class Broker(Server):
         listen, protocols = f"PLAINTEXT://{HOST}:{port}", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT"
         advertised = listen
         if self._detour:
-            # Who comes in there is sent back to the other end of the detour, with every connection.
+            # A client of this listener is told the proxy's address, so all its connections use the proxy.
             listen += f",DETOUR://{HOST}:{self._detour[1]}"
             advertised += f",DETOUR://{HOST}:{self._detour[0]}"
             protocols += ",DETOUR:PLAINTEXT"
@@ -81,11 +82,12 @@ class Broker(Server):
             "auto.create.topics.enable": "false",
             "default.replication.factor": copies,
             "min.insync.replicas": in_sync,
-            # After a crash a broker is let in again only when its old session has run out.
+            # After a crash a broker can register again only when its old session has expired.
             "broker.session.timeout.ms": 4000,
             "broker.heartbeat.interval.ms": 500,
             "group.initial.rebalance.delay.ms": 0,
-            # A group that was away for longer than the log keeps anything must not be taken for a new one.
+            # The offsets of a group that is down must be kept longer than any record. Otherwise the group
+            # would look like a new one.
             "offsets.retention.minutes": OFFSETS_KEEP_MINUTES,
             "offsets.topic.num.partitions": 4,
             "offsets.topic.replication.factor": copies,
@@ -100,9 +102,9 @@ class Broker(Server):
 
 
 def cluster_id(home: Path) -> str:
-    """Of the same home, hence the same cluster, also if only some of its nodes are formatted yet.
+    """The cluster id of a *home* folder: always the same, so that nodes formatted later join the cluster.
 
-    22 hexadecimal digits, which are base64 too: the usual ones begin with a "-" for one home in 64, and that
-    is taken for an option.
+    It has 22 hexadecimal digits, which are valid base64 as well. One in 64 ordinary ids begins with a "-",
+    which the format tool takes for an option.
     """
     return uuid.uuid5(uuid.NAMESPACE_URL, str(home)).hex[:22]

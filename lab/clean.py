@@ -1,4 +1,4 @@
-"""Whether anything runs from the folders that `make clean` removes. Needs nothing but Python."""
+"""Checks for `make clean` whether any process uses the folders to be removed. Needs only Python."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ REMOVED = (".venv", ".venv-*", "var")
 
 
 def running(root: Path) -> list[tuple[int, str]]:
-    """The processes that use a folder that is to be removed: pid and command line."""
+    """The pid and command line of each process that uses a folder to be removed."""
     folders = [str(folder) for name in REMOVED for folder in root.glob(name)]
     return [
         (pid, " ".join(words))
@@ -21,13 +21,13 @@ def running(root: Path) -> list[tuple[int, str]]:
 
 
 def _is_in(word: str, folder: str, folders: list[str]) -> bool:
-    """Whether the word, or what follows an option's `=`, is a path in one of the folders."""
+    """Whether the argument, or the value after its `=`, is a path in one of the folders."""
     path = os.path.normpath(os.path.join(folder, word.rpartition("=")[2]))
     return any(path == one or path.startswith(f"{one}/") for one in folders)
 
 
 def _processes() -> Iterator[tuple[int, str, list[str], list[str]]]:
-    """Every process that this user may look at: pid, working folder, command line, open files."""
+    """All processes that this user may inspect: pid, working directory, command line, open files."""
     if not Path("/proc/self/cmdline").exists():
         ps = subprocess.run(["ps", "-ww", "-Ao", "pid=,args="], capture_output=True, text=True, check=True)
         for line in ps.stdout.splitlines():
@@ -40,11 +40,11 @@ def _processes() -> Iterator[tuple[int, str, list[str], list[str]]]:
             files = [os.readlink(file) for file in (one / "fd").iterdir()]
             yield int(one.name), os.readlink(one / "cwd"), words, files
         except OSError:
-            continue  # It has ended, or is another user's.
+            continue  # The process has ended, or belongs to another user.
 
 
 def main() -> None:
-    """Say what runs, and exit with 1; or say nothing."""
+    """Print the processes found and exit with 1. If there are none, print nothing."""
     root = Path(__file__).resolve().parent.parent
     found = running(root)
     if not found:

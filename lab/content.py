@@ -1,4 +1,4 @@
-"""What an unpacked archive holds, checked against the lock each time it is used.
+"""Unpacks archives, and checks their content against the lock file each time it is used.
 
 A folder's name proves nothing about the files in it. The lock has a digest of every archive's content, and an
 unpacked folder must match it: no file changed, missing or added.
@@ -17,7 +17,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack a .tar.gz, or a .zip or .jar, into a new folder."""
     if archive.suffix == ".gz":
         with tarfile.open(archive) as tar:
-            # Python 3.11.3 and older know no filter; newer ones warn without one.
+            # Python 3.11.3 and older have no filters; newer versions warn if none is set.
             tar.extraction_filter = getattr(tarfile, "data_filter", None)
             tar.extractall(folder)
     else:
@@ -52,7 +52,7 @@ def is_as_published(folder: Path, expected: str) -> bool:
 
 
 def _paths(folder: Path) -> Iterator[Path]:
-    """Everything in the folder that is not a folder itself, always in the same order."""
+    """All files and links below the folder, always in the same order."""
     for place, folders, names in os.walk(folder):
         folders.sort()
         links = [name for name in folders if Path(place, name).is_symlink()]

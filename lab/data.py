@@ -1,4 +1,4 @@
-"""Makes a server's data folder: complete, or not at all."""
+"""Creates a server's data folder atomically: complete, or not at all."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ from .server import Server
 
 
 def make_data(server: Server, data: Path, command: Callable[[Path, Path], list[str]]) -> None:
-    """Make *data* with the command for a new folder, given that and one to work in.
+    """Create *data* in a temporary folder, then rename it. *command* gets the new folder and a work folder.
 
-    The command may still run if this process was killed, so the next one works elsewhere.
+    If this process is killed, its command may keep running, so each run uses a temporary folder of its own.
     """
     for left_behind in server.folder.glob("new-*"):
         shutil.rmtree(left_behind, ignore_errors=True)

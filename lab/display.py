@@ -1,4 +1,4 @@
-"""What the command line shows."""
+"""The output of the lab's command line: tables and `export` lines."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from .server import Server
 
 @dataclass(frozen=True)
 class Report:
-    """What there is to know about a server."""
+    """The status of a server."""
 
     name: str
     where: str
@@ -23,7 +23,7 @@ def reports(servers: Iterable[Server]) -> list[Report]:
 
 
 def table(found: Iterable[Report]) -> str:
-    """Reports in columns."""
+    """Reports as a table in plain text."""
     rows = [["what", "where", "state", "pid", "log"]]
     rows += [["-" if value is None else str(value) for value in astuple(one)] for one in found]
     return columns(rows)
@@ -36,5 +36,5 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def exports(environment: Mapping[str, str]) -> list[str]:
-    """The environment as lines that a shell reads."""
+    """The environment as `export` lines for a shell."""
     return [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]

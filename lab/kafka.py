@@ -11,7 +11,7 @@ from .private import write
 
 
 class Kafka:
-    """The cluster: one broker, or three that keep three copies of everything."""
+    """The cluster: one broker, or three brokers with a replication factor of 3."""
 
     name = "kafka"
 
@@ -31,14 +31,18 @@ class Kafka:
         return ",".join(broker.where for broker in self.brokers)
 
     def note_size(self) -> None:
-        """Write down how many brokers there are, before the first of them has data."""
+        """Write the number of brokers to a file, before the first broker has data."""
         write(self._note, str(self.count))
 
     def forget_size(self) -> None:
         self._note.unlink(missing_ok=True)
 
     def _noted_size(self, with_data: int) -> int | None:
-        """Of how many the data is: more than have any, if the first start was cut short."""
+        """The number of brokers of the existing data, or None without data.
+
+        It may be larger than *with_data*, the number of brokers with a data folder, if the first start was
+        interrupted.
+        """
         if with_data and self._note.exists():
             return int(self._note.read_text())
         return with_data or None

@@ -1,4 +1,4 @@
-"""The whole: which servers there are, started and stopped together."""
+"""The laboratory: all its servers, started and stopped together."""
 
 import fcntl
 import shutil
@@ -23,7 +23,7 @@ HOME = Path(__file__).resolve().parent.parent / "var" / "lab"
 
 
 class Lab:
-    """Real servers in one folder. As a context manager it is a test run's own: gone when that ends."""
+    """Real servers in one folder. As a context manager, for tests, it starts and stops all of them."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Lab:
         connect: bool = False,
         out: TextIO | None = None,
     ) -> None:
-        """*brokers* (1 or 3) and *connect* are remembered by the folder, until `reset`."""
+        """The folder remembers *brokers* (1 or 3) and *connect* until `reset`."""
         self.home = home.resolve()
         self._out = out or sys.stderr
         ports = ports or Ports()
@@ -57,7 +57,7 @@ class Lab:
         return every[name]
 
     def up(self) -> None:
-        """Start what does not run, and wait until everything answers."""
+        """Start the servers that are down, and wait until all answer."""
         self.start(self.servers)
 
     def start(self, servers: Sequence[Server]) -> None:
@@ -74,11 +74,11 @@ class Lab:
                 _at_once(Server.stop, several)
 
     def down(self) -> None:
-        """Stop everything, with time to finish."""
+        """Stop all servers, each with a grace period."""
         self.stop(self.servers)
 
     def reset(self) -> None:
-        """Stop everything and remove its data, Kafka's and MariaDB's together: each refers to the other's."""
+        """Stop all servers and remove all data. Kafka's and MariaDB's data refer to each other."""
         self.down()
         with self._alone():
             _at_once(Server.wipe, self.servers)
@@ -86,7 +86,7 @@ class Lab:
             shutil.rmtree(self.standalone, ignore_errors=True)
 
     def environment(self) -> dict[str, str]:
-        """The settings with which the service and its connectors find these servers."""
+        """The environment variables with which the service and its connectors find these servers."""
         found = {
             "ORDERS_DATABASE_URL": self.mariadb.url("orders", user="orders"),
             "CATALOG_DATABASE_URL": self.mariadb.url("catalog", user="catalog"),
@@ -106,7 +106,7 @@ class Lab:
         return found
 
     def __enter__(self) -> Self:
-        self.down()  # What an earlier run may have left here, perhaps on other ports.
+        self.down()  # Stops servers that an earlier run may have left here, perhaps on other ports.
         try:
             self.up()
         except BaseException:
@@ -118,7 +118,7 @@ class Lab:
         self.down()
 
     def _stages(self, servers: Sequence[Server]) -> list[list[Server]]:
-        """Connect comes after Kafka, and goes before it: it keeps what it knows there."""
+        """The start order; stopping reverses it. Connect starts last, as it keeps its state in Kafka."""
         return [[one for one in servers if (one is self.connect) == last] for last in (False, True)]
 
     def _start(self, server: Server) -> None:
@@ -130,7 +130,7 @@ class Lab:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Two commands on one lab wait for each other."""
+        """Hold the lock of the lab's folder: two commands on one lab run one after the other."""
         with opened(private(self.home) / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

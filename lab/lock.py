@@ -1,4 +1,4 @@
-"""Write `artifacts.lock` anew: `python -m lab.lock`. Needs Maven, which alone resolves the versions right."""
+"""Write `artifacts.lock` anew: `python -m lab.lock`. Needs Maven: only Maven resolves the versions right."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ CONNECTORS = [f"io.debezium:debezium-connector-{db}:{DEBEZIUM}:plugin:tar.gz" fo
 
 
 def with_dependencies(coordinates: list[str]) -> list[str]:
-    """Ask Maven for everything that the coordinates need at run time."""
+    """The coordinates and all their runtime dependencies, resolved by Maven."""
     wanted = "".join(
         "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>".format(
             *one.split(":")

@@ -36,7 +36,7 @@ class MariaDB(Server):
         return f"mariadb+pymysql://{where}?charset=utf8mb4"
 
     def create_database(self, name: str) -> str:
-        """Make a database with a user of its own name. Its URL."""
+        """Create a database and a user of the same name. Return its URL."""
         with self.connect() as connection, connection.cursor() as cursor:
             for statement in database_of_its_own(name):
                 cursor.execute(statement)
@@ -85,9 +85,9 @@ class MariaDB(Server):
             f"--port={self.ports[0]}",
             f"--bind-address={HOST}",
             f"--tmpdir={self._temporary}",
-            "--socket=mariadb.sock",  # In the data folder: a longer path may be too long for a socket.
+            "--socket=mariadb.sock",  # Relative to the data folder: an absolute path may be too long.
             "--skip-name-resolve",
-            "--skip-ssl",  # Else 11.4 makes itself a key at each start, which takes up to 14 s.
+            "--skip-ssl",  # Otherwise 11.4 generates a key at each start, which takes up to 14 s.
             f"--init-file={self.folder / 'init.sql'}",
             "--character-set-server=utf8mb4",
             "--server-id=1",
@@ -95,9 +95,9 @@ class MariaDB(Server):
             "--binlog-format=ROW",
             "--binlog-row-image=FULL",
             "--binlog-annotate-row-events=0",
-            "--log-bin-compress=0",  # With 1 Debezium loses rows without a word.
+            "--log-bin-compress=0",  # With 1 Debezium loses rows silently.
             "--innodb-flush-log-at-trx-commit=1",
-            "--sync-binlog=1",  # As `doctor` advises, and as a deployment runs.
+            "--sync-binlog=1",  # As `doctor` requires, and as in a deployment.
             *_as_root(),
         ]
 
@@ -118,7 +118,7 @@ class MariaDB(Server):
             "--no-defaults",
             f"--basedir={self._programs().base}",
             f"--datadir={new}",
-            f"--tmpdir={work}",  # A server that starts clears it, also of what another one is about to use.
+            f"--tmpdir={work}",  # Its own: a starting server empties it, even while another one uses it.
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
             *_as_root(),

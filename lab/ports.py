@@ -1,4 +1,4 @@
-"""Where the servers of a lab listen."""
+"""The ports of a lab's servers."""
 
 import os
 import random
@@ -6,22 +6,22 @@ import socket
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"
-# Below the range from which systems take the ports of outgoing connections: a client that calls again and
-# again while a server is down could otherwise be given the server's own port, and connect to itself.
+# These ports are below the ephemeral range. Otherwise a client that reconnects again and again while a server
+# is down could be given the server's own port, and connect to itself.
 FREE = range(20000, 30000)
-# Each process takes from one share of these: two that look at once would else find the same port free.
+# Each process uses one share of the ports, so that two processes do not choose the same free port at once.
 SHARES = 20
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The ports of one lab; `Ports.free()` for one that runs beside a developer's."""
+    """The ports of one lab. `Ports.free()` is for a lab that runs beside a developer's."""
 
     brokers: tuple[int, int, int] = (29092, 29094, 29096)
     controllers: tuple[int, int, int] = (29093, 29095, 29097)
     mariadb: int = 23306
     connect: int = 28083
-    # A way round to the first broker, by a proxy: the proxy's port, and the broker's own behind it.
+    # A second way to the first broker, through a proxy: the proxy's port, and the broker's port behind it.
     detour: tuple[int, int] | None = None
 
     @classmethod
@@ -36,7 +36,7 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing on this machine takes connections on the port."""
+    """Whether no process on this machine listens on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) != 0

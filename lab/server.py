@@ -1,4 +1,4 @@
-"""A server process that outlives the command that started it, and is known again by the next one."""
+"""A server process that keeps running after the command that started it. Later commands find it again."""
 
 import os
 import shutil
@@ -17,13 +17,13 @@ from .private import opened, private
 
 START_SECONDS = 60.0
 PAUSE = 0.03
-# Starts the server as nobody's child. The process writes down its own pid and then becomes the server, so
-# that there is always a pid file while a server runs. What it writes is readable by its owner only.
+# Starts the server as a detached process. The process writes its own pid to the pid file and then executes
+# the server, so that a pid file always exists while a server runs. Only the owner may read its files.
 DETACHED = ["/bin/sh", "-c", 'umask 077; "$@" &', "sh", "/bin/sh", "-c", 'echo $$ > "$0" && exec "$@"']
 
 
 class Server(ABC):
-    """One process with a folder, a log and a pid file. Only a process of this folder is ever signalled."""
+    """One process with a folder, a log and a pid file. Signals are sent only to a process of this folder."""
 
     stop_seconds = 15.0
 
@@ -40,31 +40,32 @@ class Server(ABC):
     @property
     @abstractmethod
     def mark(self) -> str:
-        """The argument that only this server's command line has: it names our folder."""
+        """The argument that identifies this server's command line: a path in its folder."""
 
     @abstractmethod
     def fetch(self, out: TextIO) -> None:
-        """Have the server's own files, with a progress line on *out*."""
+        """Download the server's files if they are missing, with a progress line on *out*."""
 
     @abstractmethod
     def prepare(self) -> None:
-        """Write the configuration, and the data folder if there is none."""
+        """Write the configuration, and create the data folder if it does not exist."""
 
     @abstractmethod
     def command(self) -> list[str]: ...
 
     @abstractmethod
     def answers(self) -> bool:
-        """Ask it something that it can answer only when it is ready."""
+        """Whether the server answers a request that it can answer only when it is ready."""
 
     def environment(self) -> Mapping[str, str]:
         return {}
 
     @property
     def pid(self) -> int | None:
-        """The running process. None if it does not run, whatever a pid file left behind says.
+        """The pid of the running server, or None. A stale pid file does not count.
 
-        A process whose pid file was removed, perhaps with all of `var`, is found by its folder and arguments.
+        A server whose pid file was removed, perhaps with all of `var`, is found by its working directory and
+        its arguments.
         """
         pid = self._noted_pid
         if pid is None:
@@ -78,9 +79,9 @@ class Server(ABC):
         return "answers" if self.answers() else "does not answer"
 
     def start(self) -> None:
-        """Start it unless it runs, and wait until it answers."""
+        """Start the server if it is down, and wait until it answers."""
         if self._noted_pid is None:
-            self.kill()  # It runs on a folder that was removed.
+            self.kill()  # A server without a pid file runs in a folder that was removed.
         if self.pid is None:
             self._launch()
         if not within(START_SECONDS, lambda: self._has_ended or self.answers()):
@@ -89,19 +90,19 @@ class Server(ABC):
             raise ServerDied(self.name, "stopped while it started", self.log, self.last_words())
 
     def stop(self) -> None:
-        """End it and wait. One that does not end in time is killed."""
+        """Stop the server and wait. If it does not end in time, kill it."""
         if self.signal(signal.SIGTERM):
             within(self.stop_seconds, lambda: self._is_gone)
         self.kill()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server with SIGKILL, as in a crash."""
         if self.signal(signal.SIGKILL):
             within(self.stop_seconds, lambda: self._is_gone)
         self._pid_file.unlink(missing_ok=True)
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send it a signal. False if it does not run."""
+        """Send a signal to the server. False if it is down."""
         pid = self.pid
         if pid is None:
             return False
@@ -112,13 +113,13 @@ class Server(ABC):
         return True
 
     def wipe(self) -> None:
-        """Stop it and remove its data and its log."""
+        """Stop the server and remove its data and its log."""
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.log.unlink(missing_ok=True)
 
     def last_words(self) -> str:
-        """The log's last error, or just its last line."""
+        """The last error in the log, or its last line."""
         try:
             lines = self.log.read_text(errors="replace").splitlines()[-50:]
         except OSError:
@@ -136,12 +137,12 @@ class Server(ABC):
 
     @property
     def _is_gone(self) -> bool:
-        """Its ports close a moment after the process has ended."""
+        """Whether the process has ended and its ports are free, which takes a moment longer."""
         return self.pid is None and all(map(is_free, self.ports))
 
     @property
     def _has_ended(self) -> bool:
-        """One look is not enough: a process that becomes the server has no command line for a moment."""
+        """Whether the process has ended. It is checked for 0.3 s: during exec the command line is empty."""
         return self._noted_pid is not None and not within(0.3, lambda: self.pid is not None)
 
     def _launch(self) -> None:
@@ -165,7 +166,7 @@ class Server(ABC):
 
 
 def command_line(pid: int) -> list[str]:
-    """The arguments of a process; none if there is no such process, or it has ended."""
+    """The arguments of a process; empty if the process does not exist or has ended."""
     if Path("/proc/self").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
@@ -176,7 +177,10 @@ def command_line(pid: int) -> list[str]:
 
 
 def _process_in(folder: Path, argument: str) -> int | None:
-    """The process with this argument that works in *folder*, which may be gone. None without /proc."""
+    """The pid of the process with this argument and the working directory *folder*, which may be deleted.
+
+    None if there is no such process, or no /proc.
+    """
     for one in Path("/proc").glob("[0-9]*"):
         try:
             works_in = os.readlink(one / "cwd").removesuffix(" (deleted)")
@@ -188,7 +192,7 @@ def _process_in(folder: Path, argument: str) -> int | None:
 
 
 def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    """Wait for the condition. False if it did not come true in time."""
+    """Wait until *condition* is true. False if it is not true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Kafka's and MariaDB's own tools, run in place of this process, so that terminal and signals are theirs."""
+"""Runs Kafka's and MariaDB's own tools by exec, so that they own the terminal and receive the signals."""
 
 import os
 import re
@@ -27,18 +27,18 @@ KAFKA = {
     "kafka-consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
 }
 
-# With these a person says how to reach Kafka, for instance over TLS.
+# Options with which a person configures the connection to Kafka, for example for TLS.
 CLIENT_SETTINGS = {"--command-config", "--consumer.config", "--producer.config", "--command-property"}
 CLIENT_SETTINGS |= {"--consumer-property", "--producer-property"}
 
 
 def kafka_tool(lab: Lab, name: str, arguments: Sequence[str]) -> NoReturn:
-    """Run one of Kafka's tools. It is told where the lab's Kafka is, unless it was told an address."""
+    """Run one of Kafka's tools, with the lab's bootstrap servers unless the arguments name others."""
     _java(KAFKA[name], *with_bootstrap(lab, arguments))
 
 
 def with_bootstrap(lab: Lab, arguments: Sequence[str], out: TextIO = sys.stderr) -> list[str]:
-    """The arguments as today's tools read them: `--broker-list` and `--zookeeper` are the course's."""
+    """The arguments for Kafka 4's tools: replaces the course's `--broker-list` and drops `--zookeeper`."""
     named, others = servers(arguments)
     if not named and {"--help", "--version"} & set(arguments):
         return list(arguments)
@@ -54,7 +54,7 @@ def with_bootstrap(lab: Lab, arguments: Sequence[str], out: TextIO = sys.stderr)
 
 
 def _here(lab: Lab, do: str = "leave the address out") -> str:
-    """Where the lab's Kafka is, for a person who typed another address."""
+    """A hint with the address of the lab's Kafka, for a person who typed another address."""
     if not _is_up(lab):
         return "This lab's Kafka is down, too: `python -m lab up` starts it"
     return f"This lab's Kafka is at {lab.kafka.bootstrap}: {do}, or name that one"
@@ -65,7 +65,7 @@ def _is_up(lab: Lab) -> bool:
 
 
 def connect_standalone(lab: Lab, arguments: Sequence[str]) -> NoReturn:
-    """A standalone Connect worker. Its own properties are made, unless the first file has them."""
+    """Run a standalone Connect worker. Its properties are generated, unless the first file contains them."""
     _java("org.apache.kafka.connect.cli.ConnectStandalone", *with_worker(lab, arguments))
 
 
@@ -107,7 +107,10 @@ def mariadb_client(lab: Lab, user: str, arguments: Sequence[str]) -> NoReturn:
 
 
 def without_login(arguments: Sequence[str], out: TextIO = sys.stderr) -> list[str]:
-    """The arguments without those by which the course logs in: password, host and port are the lab's own."""
+    """The arguments without password, host and port, which the course's commands contain.
+
+    The lab uses its own.
+    """
     rest: list[str] = []
     left_out: list[str] = []
     left = iter(arguments)
