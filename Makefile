@@ -37,7 +37,7 @@ test: $(VENV)/dev  ## Run every test, those on a real MariaDB and a real Kafka a
 faults: $(VENV)/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
 	$(BIN)/pytest -m faults --timeout 300
 
-attacks: $(VENV)/dev  ## Attack the API beside a hundred good clients, directly and through HAProxy (4 minutes)
+attacks: $(VENV)/dev  ## Attack the API beside a hundred good clients, directly and through HAProxy (5 minutes)
 	$(BIN)/python -m tests.attacks
 
 audit: $(VENV)/dev  ## Look for known vulnerabilities in everything that the locks name

@@ -38,7 +38,7 @@ WORK = {
 # An idle machine answers in a few milliseconds: then a ratio says nothing, and this may be reached.
 ENOUGH_MS = 30.0
 MEMORY_MAX = 200e6  # Bytes that all processes of the API together may take more.
-TRIES = 3  # An attack is tried again beside a new measurement of the usual: others may use this machine.
+TRIES = 4  # An attack is tried again beside a new measurement of the usual: others may use this machine.
 
 
 @dataclass(frozen=True)
