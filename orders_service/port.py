@@ -9,14 +9,19 @@ PORTS = range(1, 65536)
 
 
 class PortTaken(click.ClickException):
-    """Another process listens on the API's port. *start* is the command to suggest, with `{port}` in it."""
+    """Another process listens on the API's port; *other* is a free one.
+
+    *start* is the command to suggest, with `{port}` in it.
+    """
 
     def __init__(self, host: str, port: int, start: str) -> None:
-        other = next((each for each in range(port + 1, port + 100) if _is_free(host, each)), port + 1)
+        near = (*range(port + 1, port + 100), *range(port - 1, port - 100, -1))
+        other = next((each for each in near if each in PORTS and _is_free(host, each)), min(port + 1, 65535))
         super().__init__(
             f"{host}:{port} is taken by another process. Stop it, or use another port: "
             + start.format(port=other)
         )
+        self.other = other
 
 
 def assert_free(host: str, port: int, *, start: str = "API_PORT={port} orders-service api") -> None:
@@ -42,4 +47,4 @@ def _is_free(host: str, port: int) -> bool:
         assert_free(host, port)
     except click.ClickException:
         return False
-    return port in PORTS
+    return True

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -178,11 +179,12 @@ def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool)
 
 def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) -> str:
     """Apply one dead letter and record its resolution, in one transaction. Return the error, or ""."""
+    who = _operator()
 
-    def work(session: Session) -> None:
+    def work(session: Session) -> str:
         whole = letter_box.whole(session, letter)
         if whole is None or whole.resolution:
-            return  # Another operator has resolved it in the meantime.
+            return f"another operator has {whole.resolution if whole else 'removed'} it in the meantime"
         record = dead_letters.record_of(whole)
         try:
             event = read(record)
@@ -192,11 +194,11 @@ def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) 
             event = None
         for _, error in handler(session, [Received(event, record)]) if event else ():
             raise error
-        who = f"{getpass.getuser()}@{socket.gethostname()}"
         dead_letters.resolve(session, whole, resolution=resolution, by=who, at=utc_now())
+        return ""
 
     try:
-        in_transaction(session, work)
+        return in_transaction(session, work)
     except Exception as error:
         if not is_of_a_record(error):
             raise
@@ -204,7 +206,15 @@ def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) 
         return f"{verdict.reason}: {verdict}"
     finally:
         session.expunge_all()  # Frees the memory of the record, which may be large.
-    return ""
+
+
+def _operator() -> str:
+    """Who resolves a dead letter: user and host. In a container the user may have no name."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # OSError since Python 3.13.
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def _listed(wanted: Wanted) -> Iterator[Listed]:

@@ -132,7 +132,12 @@ class Journey:
         return self.api.post(self._path, json=self.asked, headers={"Idempotency-Key": self.key})
 
     def _order(self) -> dict[str, Any]:
-        order: dict[str, Any] = self.api.get(f"{self._path}/{self.order_id}").json()
+        response = self.api.get(f"{self._path}/{self.order_id}")
+        if response.status_code != 200:
+            raise click.ClickException(
+                f"the order cannot be read: {response.status_code} {response.text.strip()}"
+            )
+        order: dict[str, Any] = response.json()
         return order
 
     def _records(self) -> list[Record]:
@@ -195,7 +200,11 @@ def _looking(settings: Settings) -> Iterator[Reader | None]:
 
 def _product(api: httpx.Client, product_id: str) -> dict[str, Any]:
     response = api.get(f"/catalog-service/catalogs/{quote(product_id, safe='')}")
-    if response.status_code != 200:
-        raise click.ClickException(f"{response.json().get('detail', response.text)}")
     product: dict[str, Any] = response.json()
+    if not isinstance(product, dict):
+        raise ValueError("it does not answer with a product")
+    if response.status_code != 200:
+        raise click.ClickException(f"{product.get('detail', response.text)}")
+    if missing := {"productName", "stock", "unitPrice"} - product.keys():
+        raise ValueError(f"its product has no {', '.join(sorted(missing))}")
     return product

@@ -65,12 +65,18 @@ def set_aside(session: Session) -> list[OutboxRow]:
 
 
 def requeue_set_aside(session: Session, *, pending: bool) -> int:
-    """Replace the events that were set aside by new rows, to be sent again. Returns how many. Commits."""
-    rows = set_aside(session)
-    _record_again(session, rows, pending=pending)
-    session.execute(delete(OutboxRow).where(OutboxRow.seq.in_([row.seq for row in rows])))
-    session.commit()
-    return len(rows)
+    """Replace the events that were set aside by new rows, to be sent again. Returns how many.
+
+    Commits each chunk.
+    """
+    seqs = [row.seq for row in set_aside(session)]
+    for start in range(0, len(seqs), CHUNK):
+        chunk = OutboxRow.seq.in_(seqs[start : start + CHUNK])
+        rows = session.scalars(select(OutboxRow).where(chunk).order_by(OutboxRow.seq)).all()
+        _record_again(session, rows, pending=pending)
+        session.execute(delete(OutboxRow).where(chunk))
+        session.commit()
+    return len(seqs)
 
 
 def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:

@@ -1,6 +1,8 @@
 """Dead letters: how much they may take, whose they are, and what it costs to look at them."""
 
 import json
+import os
+import pwd
 import tracemalloc
 from collections.abc import Callable
 from contextlib import closing
@@ -105,6 +107,22 @@ def test_a_place_without_a_letter_is_told_with_a_code(
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert "\x1b" not in result.output
+
+
+def test_a_user_without_a_name_is_recorded_by_number(
+    flow: Flow, operator: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bury(flow, record(0, order("a")))
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)  # As in a container whose user has no entry.
+
+    replayed = operator("replay", "--all")
+
+    assert replayed.exit_code == 0, replayed.output
+    assert [str(letter.resolved_by).startswith(f"uid {os.getuid()}@") for letter in flow.dead_letters()] == [
+        True
+    ]
 
 
 def test_looking_at_letters_does_not_read_what_they_hold(flow: Flow, operator: Callable[..., Result]) -> None:

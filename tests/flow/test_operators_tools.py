@@ -15,7 +15,7 @@ from orders_service.commands import dead_letters, outbox
 from orders_service.database import utc_now
 from orders_service.events.breaker import IN_A_ROW
 from orders_service.events.broker import Outgoing
-from orders_service.events.care import requeue_since
+from orders_service.events.care import CHUNK, requeue_since
 from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
 from orders_service.events.tables import OutboxRow
@@ -269,6 +269,38 @@ def test_what_was_refused_can_go_out_again(flow: Flow, operator: CliRunner) -> N
     flow.run()
 
     assert flow.status(order_id) == "CONFIRMED"
+
+
+def test_any_number_of_refused_events_can_go_out_again(flow: Flow, operator: CliRunner) -> None:
+    with Session(flow.databases.orders) as session:
+        session.add_all(refused(number) for number in range(2 * CHUNK + 1))
+        session.commit()
+
+    output = assert_ok(operator.invoke(outbox.main, ["requeue", "--set-aside"]))
+
+    rows = flow.outbox()
+    assert output == f"{2 * CHUNK + 1} events of orders go out again\n"
+    assert [row.aggregateid for row in rows] == [str(number) for number in range(2 * CHUNK + 1)]
+    assert {(row.lane, row.error) for row in rows} == {(TOPIC, None)}
+
+
+def refused(number: int) -> OutboxRow:
+    """An event that the broker refused for good."""
+    return OutboxRow(
+        id=str(number),
+        specversion="1.0",
+        source="/order-service",
+        type="order.placed.v1",
+        aggregatetype="order",
+        aggregateid=str(number),
+        time="2026-11-24T07:06:15.292000Z",
+        topic=TOPIC,
+        key="lamp",
+        payload="{}",
+        created_at=utc_now(),
+        lane=None,
+        error="too large",
+    )
 
 
 def test_what_was_refused_is_a_new_row_for_debezium(

@@ -75,10 +75,10 @@ def _port(settings: Settings) -> Finding:
     host, port = settings.api_host, settings.api_port
     try:
         assert_free(host, port)
-    except PortTaken:
+    except PortTaken as taken:
         if _is_ours(host, port):
             return fine(f"the API answers on {host}:{port}")
-        return wrong(f"{host}:{port} is another program's", f"stop it, or API_PORT={port + 1}")
+        return wrong(f"{host}:{port} is another program's", f"stop it, or API_PORT={taken.other}")
     except click.ClickException as error:
         return wrong(error.message, "see API_HOST")
     return fine(f"nothing listens on {host}:{port}; an API may run elsewhere")

@@ -1,0 +1,16 @@
+"""The advice for a port that is taken."""
+
+import socket
+
+import pytest
+
+from orders_service.port import PORTS, PortTaken, assert_free
+
+
+def test_the_advice_for_the_highest_port_can_be_followed() -> None:
+    with socket.create_server(("127.0.0.1", PORTS[-1])):
+        with pytest.raises(PortTaken) as caught:
+            assert_free("127.0.0.1", PORTS[-1])
+
+        assert caught.value.other in PORTS
+        assert_free("127.0.0.1", caught.value.other)
