@@ -8,7 +8,7 @@ from .display import columns
 
 LINES = 12
 WIDTH = 160
-ROWS = 3  # Of more rows, only the number is shown.
+ROWS = 3  # The most rows that are shown. If there are more, only their number is printed.
 
 
 def readable(answer: str) -> list[str]:

@@ -15,26 +15,22 @@ class PortTaken(click.ClickException):
     """
 
     def __init__(self, host: str, port: int, start: str) -> None:
-        near = (*range(port + 1, port + 100), *range(port - 1, port - 100, -1))
-        other = next((each for each in near if each in PORTS and _is_free(host, each)), min(port + 1, 65535))
+        near = range(port + 1, min(port + 100, PORTS.stop))
+        self.other = next((each for each in near if _is_free(host, each)), None) or _bind(host, 0)
         super().__init__(
             f"{host}:{port} is taken by another process. Stop it, or use another port: "
-            + start.format(port=other)
+            + start.format(port=self.other)
         )
-        self.other = other
 
 
 def assert_free(host: str, port: int, *, start: str = "API_PORT={port} orders-service api") -> None:
     """Raise `PortTaken` if another process listens on *host*:*port*."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise PortTaken(host, port, start) from error
-            raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    try:
+        _bind(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(host, port, start) from error
+        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def base_url(host: str, port: int) -> str:
@@ -44,7 +40,19 @@ def base_url(host: str, port: int) -> str:
 
 def _is_free(host: str, port: int) -> bool:
     try:
-        assert_free(host, port)
-    except click.ClickException:
+        _bind(host, port)
+    except OSError:
         return False
     return True
+
+
+def _bind(host: str, port: int) -> int:
+    """Bind a socket to *host*:*port* and close it. Returns its port: a free one if *port* is 0.
+
+    Raises `OSError`.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+        return int(probe.getsockname()[1])

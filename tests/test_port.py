@@ -7,6 +7,17 @@ import pytest
 from orders_service.port import PORTS, PortTaken, assert_free
 
 
+def test_the_advice_skips_ports_that_are_taken_too() -> None:
+    with (
+        socket.create_server(("127.0.0.1", PORTS[-1])),
+        socket.create_server(("127.0.0.1", PORTS[-2])),
+        pytest.raises(PortTaken) as caught,
+    ):
+        assert_free("127.0.0.1", PORTS[-2])
+
+    assert_free("127.0.0.1", caught.value.other)
+
+
 def test_the_advice_for_the_highest_port_can_be_followed() -> None:
     with socket.create_server(("127.0.0.1", PORTS[-1])):
         with pytest.raises(PortTaken) as caught:

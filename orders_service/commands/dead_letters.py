@@ -209,7 +209,7 @@ def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) 
 
 
 def _operator() -> str:
-    """Who resolves a dead letter: user and host. In a container the user may have no name."""
+    """The user and host of this process, for the record. In a container the user may have no name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # OSError since Python 3.13.

@@ -69,14 +69,16 @@ def requeue_set_aside(session: Session, *, pending: bool) -> int:
 
     Commits each chunk.
     """
-    seqs = [row.seq for row in set_aside(session)]
-    for start in range(0, len(seqs), CHUNK):
-        chunk = OutboxRow.seq.in_(seqs[start : start + CHUNK])
-        rows = session.scalars(select(OutboxRow).where(chunk).order_by(OutboxRow.seq)).all()
-        _record_again(session, rows, pending=pending)
-        session.execute(delete(OutboxRow).where(chunk))
-        session.commit()
-    return len(seqs)
+    count = 0
+    for window in _windows(session):
+        refused = select(OutboxRow).where(window, OutboxRow.error.is_not(None)).order_by(OutboxRow.seq)
+        while rows := session.scalars(refused.limit(CHUNK)).all():
+            _record_again(session, rows, pending=pending)
+            session.execute(delete(OutboxRow).where(OutboxRow.seq.in_([row.seq for row in rows])))
+            count += len(rows)
+            session.commit()
+            session.expunge_all()
+    return count
 
 
 def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:

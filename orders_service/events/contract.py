@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event):
-    """What the catalog needs to know of an order.
+    """The base of the events that the orders service sends to the catalog.
 
     Its key is the product: who gets the last piece is decided by the order of the events in the log.
     """

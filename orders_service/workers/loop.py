@@ -1,6 +1,6 @@
 """The loop of every worker: it calls the step, pauses when there is no work, and backs off after errors.
 
-Of the workers' code, only this module handles signals and catches every exception.
+Only this module of the workers handles signals and catches every exception.
 """
 
 import faulthandler

@@ -30,7 +30,7 @@ PROBLEM = "application/problem+json"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the version, the status, headers by their names in small letters, and the body."""
+    """A response: version, status, headers by their names in lower case, and body."""
 
     version: str
     status: int
