@@ -650,6 +650,17 @@ def test_what_the_log_dropped_unread_is_told(
 
 
 @on_embedded
+def test_a_partition_with_a_backlog_does_not_delay_the_others(broker: Broker, topic: str) -> None:
+    with closing(broker.producer()) as producer:
+        producer.send([Outgoing(topic, str(key).encode(), b"x", ()) for key in range(50) for _ in range(100)])
+
+    with closing(broker.read([topic], from_start=True)) as reader:
+        found = [record for _ in range(3) for record in reader.poll(seconds=0)]
+
+    assert {record.partition for record in found} == {0, 1, 2}
+
+
+@on_embedded
 def test_a_second_consumer_of_an_embedded_group_is_refused(broker: Broker, topic: str, group: str) -> None:
     with closing(broker.subscribe(group, [topic])), pytest.raises(GroupTaken, match=group):
         broker.subscribe(group, [topic])
