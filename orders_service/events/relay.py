@@ -16,6 +16,9 @@ from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
+# A lane that failed is tried again with a few events and little patience: the other lanes wait meanwhile.
+RETRY_BATCH = 10
+RETRY_PATIENCE_SECONDS = 0.01
 PATIENCE_SECONDS = 0.05  # How long a step waits for one lane's acknowledgements if other lanes wait, too.
 CLOSE_SECONDS = 3.0  # How long `close` waits for acknowledgements.
 REST_SECONDS = (0.2, 10.0)  # The first and the longest back-off of a lane after its topic failed.
@@ -121,12 +124,13 @@ class Relay:
         if not lane.rows:
             if time.monotonic() < lane.rests_until or not self._hold(connection, name):
                 return False
-            self._send(lane, self._fetch(connection, name))
+            self._send(lane, self._fetch(connection, name)[: RETRY_BATCH if lane.failures else BATCH])
             if not lane.rows:
                 return False
         # One batch is in flight at a time. Meanwhile the next one is fetched: it is sent before this one is
         # marked.
         ahead = self._fetch(connection, name, but=lane.rows) if len(lane.rows) == BATCH else []
+        patience = min(patience, RETRY_PATIENCE_SECONDS) if lane.failures else patience
         if not self._producer.wait(lane.deliveries, seconds=patience):
             self._hold(connection, name)
             return True

@@ -15,9 +15,10 @@ from orders_service.events.broker import Delivery, Outgoing, Producer, Record, T
 from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, StockReserved, Topics
 from orders_service.events.embedded import EmbeddedBroker
 from orders_service.events.outbox import Outbox
-from orders_service.events.relay import Relay
+from orders_service.events.relay import RETRY_BATCH, Relay
 from orders_service.events.tables import Lease, OutboxRow
 from tests.databases import Databases
+from tests.patience import await_true
 
 CATALOG, STOCK = "example-catalog-topic", "example-stock-topic"
 
@@ -199,6 +200,20 @@ def test_events_of_a_missing_topic_go_out_once_it_is_created(post: Post) -> None
     post.relays[0].step()
 
     assert len(post.log(STOCK)) == 1
+
+
+def test_a_lane_that_failed_is_tried_again_with_a_few_events_and_then_sends_all(post: Post) -> None:
+    relay = post.relay()
+    post.record(*(reserved(f"o{number}") for number in range(50)))
+    relay.step()
+    post.broker.create_topics([STOCK], TopicSpec(partitions=1))
+
+    await_true(relay.step, "the lane's back-off is over")
+    tried = len(post.log(STOCK))
+    relay.step()
+
+    assert tried == RETRY_BATCH
+    assert len(post.log(STOCK)) == 50
 
 
 def test_a_record_refused_for_good_is_set_aside_and_the_next_goes_on(post: Post) -> None:
