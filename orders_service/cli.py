@@ -12,7 +12,7 @@ from orders_service import __version__, endings
 WORDS = {
     "run": (
         "orders_service.commands.run:main",
-        "Run the whole service in one process, without MariaDB and Kafka.",
+        "Run the whole service in one process, to try it.",
     ),
     "first-order": ("orders_service.commands.first_order:main", "Place an order and follow it to its end."),
     "api": ("orders_service.api.server:main", "Serve orders and products over HTTP."),

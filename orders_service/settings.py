@@ -106,7 +106,7 @@ class Settings:
     api_threads: int = setting(
         8,
         whole(1, 256),
-        "The number of connections of each API process to each database. With `run`, also its threads.",
+        "The number of connections of each API process to each database, and of threads with `run`.",
     )
     api_connections_max: int = setting(
         1000,
@@ -138,7 +138,7 @@ class Settings:
     dead_letters_max_bytes: int = setting(
         104_857_600,
         whole(1_048_576, 1_099_511_627_776),
-        "Bytes that the dead letters of a database may take before its consumers stop.",
+        "Bytes that the unresolved dead letters of a database may take before its consumers stop.",
     )
     relay_lease_seconds: int = setting(
         5, whole(1, 300), "Seconds after which another relay takes over the lanes of a relay that died."

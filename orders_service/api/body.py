@@ -32,7 +32,7 @@ def read_object(request: Request) -> dict[str, Any]:
     text = _whole(request)
     if len(text) <= LARGE_BODY:
         return _parsed(text)
-    with current_app.config["TURN"](first=False):  # Reading it has usually taken turns before.
+    with current_app.config["TURN"](first=False):
         return _parsed(text)
 
 

@@ -25,13 +25,13 @@ HEAD_BYTES = 32 * 1024
 # This limit includes the framing of a chunked body: a chunk of one byte takes six bytes on the wire.
 BODY_BYTES = 2 * BODY_MAX
 UNREAD_BYTES = 64 * 1024  # The rest of a body is read up to this size; then the connection is closed.
-# The size of a read from a chunked body. For each chunk, which may be one byte, gunicorn's parser copies all
-# that is left of the read.
-CHUNKED_READ_BYTES = 2048
+# The size of a read from a chunked body, or of a head, which may be followed by chunks. For each chunk, which
+# may be one byte, gunicorn's parser copies all that is left of the read.
+SMALL_READ_BYTES = 2048
 
-# How many units may follow a first one in the same iteration of the event loop. A unit is one read of the
-# socket or one parsed request.
-UNITS_IN_A_ROW = 2
+# How many units a connection may do in the same iteration of the event loop. A unit is one read of the socket
+# or one parsed request.
+UNITS_IN_A_ROW = 3
 EVICTED_SHARE = 16  # One connection in sixteen is evicted at a time, because the choice scans them all.
 SLOW_SECONDS = 1  # A client that takes no longer to send its request is not slow.
 
@@ -86,24 +86,24 @@ class Connection:
         self._client = client
         self._greenlet = gevent.getcurrent()
         self._loop = gevent.get_hub().loop
-        self._seen, self._units = -1, 0
+        self._seen, self._units = -1, 0  # The iteration of the last unit, and how many units it has had.
         self._waiting = False  # True while it waits for the client: only then may it be interrupted.
         self._evicted = False
         self._head: bytes | None = None
         self._begun = False
-        self._read_bytes = HEAD_BYTES
+        self._read_bytes = SMALL_READ_BYTES
         self._enter(Stage.FIRST, FIRST_SECONDS)
 
     def expect_request(self) -> None:
         """Start the time-out of an idle connection."""
-        self._read_bytes = HEAD_BYTES
+        self._read_bytes = SMALL_READ_BYTES
         self._enter(Stage.IDLE, IDLE_SECONDS)
 
     def begin_request(self, *, is_chunked: bool) -> None:
         """Start the time-out of the body: the head has been read."""
         self._enter(Stage.BODY, BODY_SECONDS)
         self._head, self._begun = None, False
-        self._read_bytes = CHUNKED_READ_BYTES if is_chunked else BODY_BYTES
+        self._read_bytes = SMALL_READ_BYTES if is_chunked else BODY_BYTES
         self._take_turn()
 
     def expect_rest(self) -> None:
@@ -120,10 +120,10 @@ class Connection:
             data: bytes = self._client.recv(min(size, self._read_bytes))
         finally:
             self._waiting = False
-        self._take_turn()
         if self.stage <= Stage.IDLE:
             self._enter(Stage.HEAD, HEAD_SECONDS)
         self._bytes += len(data)
+        self._take_turn()
         if self.stage == Stage.HEAD and self._bytes > HEAD_BYTES:
             raise HeadTooLong
         if self.stage == Stage.BODY and self._bytes > BODY_BYTES:
@@ -220,13 +220,13 @@ class Connection:
 
     def _take_turn(self) -> None:
         """Let other greenlets run first if this one keeps the event loop busy or reads a large body."""
-        iteration = self._loop.iteration
-        self._units = self._units + 1 if iteration == self._seen else 0
-        self._seen = iteration
+        if self._loop.iteration != self._seen:
+            self._seen, self._units = self._loop.iteration, 0
         is_large = self.stage == Stage.BODY and self._bytes > LARGE_BODY
-        if is_large or self._units > UNITS_IN_A_ROW:
+        if is_large or self._units == UNITS_IN_A_ROW:
             with turn(first=False):
-                pass
+                self._seen, self._units = self._loop.iteration, 0
+        self._units += 1
 
 
 class Connections:

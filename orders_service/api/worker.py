@@ -38,9 +38,9 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self._stopping_since: float | None = None
 
     def init_process(self) -> None:
-        """Block the signals to stop until this process has its own signal handlers.
+        """Block the signals to stop from here until this process has its own signal handlers.
 
-        Before that it has those of the main process, which only put a signal in a queue that nobody reads.
+        Meanwhile it has those of the main process, which only put a signal in a queue that nobody reads.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         super().init_process()

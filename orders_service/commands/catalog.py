@@ -69,7 +69,9 @@ def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: i
             problem = f"there is a product {product_id} already: leave --name and --unit-price away"
             raise click.ClickException(problem) from error
         except SupplyDiffers as error:
-            problem = f"{error.qty} pieces came under this note, not {qty}: another delivery needs another"
+            problem = (
+                f"{error.qty} pieces came under this note, not {qty}. Another delivery needs another --note"
+            )
             raise click.ClickException(problem) from error
     done = f"{qty} supplied" if added else "supplied under this note already"
     click.echo(f"{product_id}: {done}, {stock} in stock")

@@ -57,7 +57,10 @@ def main() -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="Print at most this many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 def list_(everything: bool, reason: str | None, group: str | None, limit: int | None, as_json: bool) -> None:
-    """List dead letters by topic, partition and offset."""
+    """List dead letters, sorted by topic, partition and offset.
+
+    `show` prints one of them with its record.
+    """
     wanted = Wanted(group=group, reason=reason, resolved=everything)
     found = 0
     if as_json:
@@ -108,7 +111,7 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
 def replay(
     place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Apply dead letters again.
+    """Apply dead letters again; PLACE is topic-partition@offset.
 
     The handler of their consumer group is called, once per letter, each in its own transaction.
     """
@@ -126,7 +129,7 @@ def replay(
 def discard(
     place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Give up dead letters.
+    """Give up dead letters; PLACE is topic-partition@offset.
 
     A placed order that can be read is answered *rejected, discarded*.
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import click
 import httpx
+from marshmallow import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +21,7 @@ from orders_service.events.errors import Unreadable
 from orders_service.events.tables import OutboxRow
 from orders_service.port import base_url
 from orders_service.printable import printable, safe
+from orders_service.setting_kinds import http_url
 from orders_service.settings import Settings, of_process
 from orders_service.workers.broker import broker
 
@@ -29,8 +31,12 @@ LOOK_SECONDS = 0.02
 
 def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Check the value of --url; raise `BadParameter` if it is not an http:// or https:// URL."""
-    if value is not None and not value.startswith(("http://", "https://")):
-        raise click.BadParameter("must begin with http:// or https://, for example http://127.0.0.1:8000")
+    if value is None:
+        return None
+    try:
+        http_url(value)
+    except ValidationError as error:
+        raise click.BadParameter(f"{error.messages[0]}, for example http://127.0.0.1:8000") from error
     return value
 
 
@@ -48,9 +54,13 @@ def main(user: str, product: str, qty: int, url: str | None) -> None:
     try:
         _follow_one(settings, base, user, product, qty)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise click.ClickException(f"{base} does not answer ({error}). Start it first: make run") from error
+        raise click.ClickException(
+            f"no API answers at {base} ({error}). Start it (make run, or orders-service api), or use --url"
+        ) from error
     except ValueError as error:
-        raise click.ClickException(f"another program answers at {base}: {error}") from error
+        raise click.ClickException(
+            f"another program answers at {base}: {error}. Name the API's address with --url"
+        ) from error
 
 
 def _follow_one(settings: Settings, base: str, user: str, product: str, qty: int) -> None:
@@ -119,6 +129,10 @@ class Journey:
     def replay(self) -> None:
         """Send the same request with the same key again; fail unless the answer is the same order."""
         response = self._post()
+        if response.status_code != 201:
+            raise click.ClickException(
+                f"the repeated request was refused: {response.status_code} {response.text.strip()}"
+            )
         same = response.json().get("orderId") == self.order_id
         if not same or response.headers.get("Idempotent-Replayed") != "true":
             raise click.ClickException(f"the same request made another order: {response.text.strip()}")
@@ -200,11 +214,12 @@ def _looking(settings: Settings) -> Iterator[Reader | None]:
 
 def _product(api: httpx.Client, product_id: str) -> dict[str, Any]:
     response = api.get(f"/catalog-service/catalogs/{quote(product_id, safe='')}")
-    product: dict[str, Any] = response.json()
+    product: dict[str, Any] = response.json() if "json" in response.headers.get("Content-Type", "") else {}
     if not isinstance(product, dict):
         raise ValueError("it does not answer with a product")
     if response.status_code != 200:
-        raise click.ClickException(f"{product.get('detail', response.text)}")
+        told = product.get("detail") or response.text.strip() or response.reason_phrase
+        raise click.ClickException(f"the product cannot be read: {response.status_code} {told}")
     if missing := {"productName", "stock", "unitPrice"} - product.keys():
         raise ValueError(f"its product has no {', '.join(sorted(missing))}")
     return product

@@ -60,7 +60,7 @@ def list_(as_json: bool) -> None:
 
 @main.command()
 @click.option("--database", type=click.Choice(["orders", "catalog"]), default="orders", show_default=True)
-@click.option("--set-aside", is_flag=True, help="All events that the broker refused for good.")
+@click.option("--set-aside", is_flag=True, help="All events that the broker refused permanently.")
 @click.option("--since", type=click.DateTime(), help="All events recorded since this time (UTC).")
 def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> None:
     """Send events again. Consumers ignore those they have already applied."""

@@ -41,7 +41,8 @@ POLL_SECONDS = 0.2
 def main(reset: bool) -> None:
     """Run the whole service in one process until Ctrl-C.
 
-    Not for production: the databases are SQLite, and a SQLite file takes Kafka's place.
+    Not for production. Unless settings say otherwise, the databases are SQLite files, and another SQLite file
+    takes Kafka's place.
     """
     started = time.monotonic()
     given = of_process("run")
@@ -79,7 +80,8 @@ def _serve(settings: Settings, started: float) -> None:
     except SystemExit as ending:
         if os.getpid() != this:
             raise
-        click.echo(f"\nStopped. The orders and the stock are kept in {settings.state_dir}.")
+        kept = settings.state_dir if _is_embedded(settings) else "the databases of your settings"
+        click.echo(f"\nStopped. The orders and the stock are kept in {kept}.")
         os._exit(ending.code if isinstance(ending.code, int) else 0)  # A normal exit takes a second.
 
 
@@ -137,12 +139,22 @@ def _announce(settings: Settings, started: float) -> None:
     click.echo(f"  Orders   {base}/order-service/{{userId}}/orders")
     click.echo(f"  Catalog  {base}/catalog-service/catalogs")
     click.echo(f"  Ready?   {base}/readyz")
-    click.echo(f"  State    {settings.state_dir}  (kept; `run --reset` begins anew)\n")
+    click.echo(f"  State    {_kept_in(settings)}\n")
     click.echo(f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:\n")
     for command in ("make first-order", ".venv/bin/orders-service first-order"):
         click.secho(f"  {_settings_for_first_order(settings)}{command}", bold=True)
     click.echo()
     click.echo("Ctrl-C stops everything.")
+
+
+def _kept_in(settings: Settings) -> str:
+    if _is_embedded(settings):
+        return f"{settings.state_dir}  (kept; `run --reset` begins anew)"
+    return "in the databases of your settings  (kept)"
+
+
+def _is_embedded(settings: Settings) -> bool:
+    return all(url.startswith("sqlite") for url in wiring.urls(settings).values())
 
 
 def _settings_for_first_order(settings: Settings) -> str:

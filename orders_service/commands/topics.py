@@ -41,7 +41,10 @@ def list_() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
 def describe(names: tuple[str, ...], as_json: bool) -> None:
-    """Print the topics, or those named, with partitions, replicas and settings."""
+    """Print topics with their partitions and settings.
+
+    Without NAME, all topics.
+    """
     known = {topic.name: topic for topic in _described()}
     if missing := [name for name in names if name not in known]:
         raise click.ClickException(f"there is no topic {', '.join(missing)}")

@@ -16,7 +16,8 @@ from orders_service.events.rest import rest
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
-# A lane that failed is tried again with a few events and little patience: the other lanes wait meanwhile.
+# A lane that failed is tried again with a few events and, if another lane works, with little patience: the
+# events of the other lane wait meanwhile.
 RETRY_BATCH = 10
 RETRY_PATIENCE_SECONDS = 0.01
 PATIENCE_SECONDS = 0.05  # How long a step waits for one lane's acknowledgements if other lanes wait, too.
@@ -130,7 +131,8 @@ class Relay:
         # One batch is in flight at a time. Meanwhile the next one is fetched: it is sent before this one is
         # marked.
         ahead = self._fetch(connection, name, but=lane.rows) if len(lane.rows) == BATCH else []
-        patience = min(patience, RETRY_PATIENCE_SECONDS) if lane.failures else patience
+        if lane.failures and not all(other.failures for other in self._lanes.values()):
+            patience = min(patience, RETRY_PATIENCE_SECONDS)
         if not self._producer.wait(lane.deliveries, seconds=patience):
             self._hold(connection, name)
             return True

@@ -181,7 +181,7 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
 
 
 def listed(user_id: str) -> Select[Any]:
-    """A query for the customer's orders. A higher `id` was placed later."""
+    """A query for the customer's orders. A higher `id` was inserted later."""
     return select(Order.__table__).where(Order.user_id == user_id)
 
 

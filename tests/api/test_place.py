@@ -2,13 +2,18 @@
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from orders_service.api.app import create_app
 from orders_service.api.body import BODY_MAX
+from orders_service.settings import Settings
 from tests.api.kit import BERLIN, ORDER, ORDERS, Api, assert_nothing_written, assert_problem, literal, member
+from tests.databases import Databases
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 HUGE = "9" * 5000
@@ -475,3 +480,20 @@ def test_a_body_that_says_it_is_coded_is_refused(api: Api, coding: str) -> None:
 
     assert_problem(response, 415, "unsupported-media-type")
     assert_nothing_written(api)
+
+
+@pytest.mark.parametrize(("members", "turns"), [(3, 0), (500, 1)])
+def test_a_large_body_is_parsed_in_a_turn(databases: Databases, members: int, turns: int) -> None:
+    taken: list[bool] = []
+
+    @contextmanager
+    def turn(*, first: bool) -> Iterator[None]:
+        taken.append(first)
+        yield
+
+    app = create_app(Settings.read(databases.environment), turn=turn)
+    with Api(app, databases) as api:
+        response = api.send(json.dumps({f"member-{number}": 1 for number in range(members)}))
+
+    assert response.status_code == 422
+    assert len(taken) == turns

@@ -10,10 +10,11 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import gevent.socket
 import pytest
 
 from lab import Ports
-from orders_service.api.body import BODY_MAX
+from orders_service.api.body import BODY_MAX, LARGE_BODY
 from orders_service.api.connections import Connection
 from orders_service.api.server import Server
 from orders_service.settings import Settings
@@ -215,6 +216,33 @@ def test_head_and_body_go_in_one_packet_and_what_comes_later_in_its_own() -> Non
         packets = [theirs.recv(100) for _ in range(3)]
 
     assert packets == [b"head body", b"more", b"only a head"]
+
+
+@pytest.mark.parametrize(("is_chunked", "largest"), [(False, 8192), (True, 2048)])
+def test_between_the_reads_of_a_large_body_others_are_served(is_chunked: bool, largest: int) -> None:
+    ours, theirs = gevent.socket.socketpair()
+    served: list[int] = []
+
+    def serve_others() -> None:
+        while True:
+            served.append(1)
+            gevent.sleep(0)
+
+    with ours, theirs:
+        connection = Connection(ours)
+        theirs.sendall(b"x" * 40_000)
+        connection.begin_request(is_chunked=is_chunked)
+        others = gevent.spawn(serve_others)
+        read, without_turn = 0, 0
+        for _ in range(4):
+            before = len(served)
+            assert len(connection.recv(8192)) == largest
+            read += largest
+            without_turn += read > LARGE_BODY and len(served) == before
+        others.kill()
+
+    assert read > LARGE_BODY
+    assert without_turn == 0
 
 
 def test_an_answer_that_is_given_up_sends_nothing_more() -> None:
