@@ -37,7 +37,7 @@ class Running:
             self.process = subprocess.Popen(
                 self.command("run", *options), env=self.environment, stdout=log, stderr=log
             )
-        await_true(lambda: "Ready in" in self.log.read_text(), "it is ready", log=self.log)
+        await_true(lambda: "Ctrl-C stops everything" in self.log.read_text(), "it is ready", log=self.log)
 
     def word(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -135,16 +135,23 @@ def _announce(settings: Settings, started: float) -> None:
             click.secho(f"  ✘ not ready after {READY_SECONDS} s: see {base}/readyz", fg="red")
             return
         time.sleep(0.02)
-    click.echo("  ✔ api, orders-relay, stock-consumer, catalog-relay, status-consumer\n")
-    click.echo(f"  Orders   {base}/order-service/{{userId}}/orders")
-    click.echo(f"  Catalog  {base}/catalog-service/catalogs")
-    click.echo(f"  Ready?   {base}/readyz")
-    click.echo(f"  State    {_kept_in(settings)}\n")
-    click.echo(f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:\n")
-    for command in ("make first-order", ".venv/bin/orders-service first-order"):
-        click.secho(f"  {_settings_for_first_order(settings)}{command}", bold=True)
-    click.echo()
-    click.echo("Ctrl-C stops everything.")
+    prefix = _settings_for_first_order(settings)
+    commands = [f"  {prefix}{command}" for command in ("make first-order", ".venv/bin/orders-service first-order")]
+    lines = [
+        "  ✔ api, orders-relay, stock-consumer, catalog-relay, status-consumer",
+        "",
+        f"  Orders   {base}/order-service/{{userId}}/orders",
+        f"  Catalog  {base}/catalog-service/catalogs",
+        f"  Ready?   {base}/readyz",
+        f"  State    {_kept_in(settings)}",
+        "",
+        f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:",
+        "",
+        *(click.style(command, bold=True) for command in commands),
+        "",
+        "Ctrl-C stops everything.",
+    ]
+    click.echo("\n".join(lines))
 
 
 def _kept_in(settings: Settings) -> str:
