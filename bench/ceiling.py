@@ -3,7 +3,7 @@
 from flask import Flask
 
 from orders_service import logs
-from orders_service.api.server import Server
+from orders_service.api.serving.server import Server
 from orders_service.orders.service import Placed, Placement
 from orders_service.settings import Settings
 

@@ -8,10 +8,10 @@ from uuid import uuid4
 from bench.processes import Process
 from bench.relaying import await_change
 from bench.stage import Stage, ours
-from orders_service.events import envelope
-from orders_service.events.broker import Outgoing
-from orders_service.events.contract import OrderPlaced
-from orders_service.workers.broker import broker
+from orders_service.broker_client import broker
+from orders_service.contract import wire
+from orders_service.contract.events import OrderPlaced
+from orders_service.events.brokers.port import Outgoing
 
 BACKLOG = 60_000
 PRODUCTS = 3
@@ -81,4 +81,4 @@ def _record(topic: str, number: int, products: int) -> Outgoing:
         "subject": event.order_id,
     }
     value = json.dumps(event.data(), separators=(",", ":")).encode()
-    return Outgoing(topic, event.key.encode(), value, envelope.write(attributes, None))
+    return Outgoing(topic, event.key.encode(), value, wire.write(attributes, None))

@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from bench.processes import Process
 from bench.stage import Stage, ours, percentile
-from orders_service import wiring
-from orders_service.database import utc_now
-from orders_service.events.contract import OrderPlaced
+from orders_service import resources
+from orders_service.contract.events import OrderPlaced
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import open_engine
 
 BACKLOG = 60_000
 SINGLE = 100  # Events recorded one at a time,
@@ -70,8 +71,8 @@ def _backlog(stage: Stage) -> dict[str, float]:
 
 
 def _idle(stage: Stage, relay: Process) -> dict[str, float]:
-    outbox = wiring.orders_outbox(stage.settings)
-    engine = wiring.engine(stage.settings.orders_database_url)
+    outbox = resources.outbox(stage.settings, "orders")
+    engine = open_engine(stage.settings.orders_database_url)
     commits: dict[str, float] = {}
     for number in range(SINGLE):
         event = OrderPlaced(order_id=f"{time.time_ns()}-{number}", product_id="CATALOG-001", qty=1)

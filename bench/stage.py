@@ -14,8 +14,9 @@ import pymysql
 
 from bench.processes import Process, cpu
 from lab import Lab, Ports
-from orders_service import migrations, wiring
-from orders_service.database import DatabaseName
+from orders_service import migrations, resources
+from orders_service.database.engines import open_engine
+from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 
 EMPTIED = {
@@ -126,7 +127,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     with Lab(folder / "lab", Ports.free(), brokers=1) as lab:
         environment = lab.environment() | {"STATE_DIR": str(folder / "state"), "LOG_LEVEL": "warning"}
         found = Stage(lab, folder, environment)
-        for name, url in wiring.urls(found.settings).items():
+        for name, url in resources.urls(found.settings).items():
             _migrate(url, name)
         found.word("topics", "create")
         try:
@@ -136,7 +137,7 @@ def stage(folder: Path) -> Iterator[Stage]:
 
 
 def _migrate(url: str, name: DatabaseName) -> None:
-    engine = wiring.engine(url, create=True)
+    engine = open_engine(url, create=True)
     migrations.upgrade(engine, name)
     engine.dispose()
 

@@ -7,31 +7,14 @@ import sys
 import click
 
 from orders_service import __version__, endings
+from orders_service.processes import PROCESSES
 
-# Processes in the order in which an order passes through them, then the tools.
-WORDS = {
-    "run": (
-        "orders_service.commands.run:main",
-        "Run the whole service in one process, to try it.",
-    ),
+# The commands as `--help` lists them: the processes in the order in which an order passes through them, then
+# the tools. Each has the function that is loaded when it is used, and its help.
+COMMANDS = {
+    "run": ("orders_service.commands.run:main", "Run the whole service in one process, to try it."),
     "first-order": ("orders_service.commands.first_order:main", "Place an order and follow it to its end."),
-    "api": ("orders_service.api.server:main", "Serve orders and products over HTTP."),
-    "orders-relay": (
-        "orders_service.workers.orders_relay:main",
-        "Send the events of the orders' outbox to Kafka.",
-    ),
-    "stock-consumer": (
-        "orders_service.workers.stock_consumer:main",
-        "Read orders from Kafka; reserve and release stock.",
-    ),
-    "catalog-relay": (
-        "orders_service.workers.catalog_relay:main",
-        "Send the events of the catalog's outbox to Kafka.",
-    ),
-    "status-consumer": (
-        "orders_service.workers.status_consumer:main",
-        "Read the catalog's answers; confirm or reject orders.",
-    ),
+    **{process.command: (f"{process.module}:main", process.about) for process in PROCESSES},
     "migrate": ("orders_service.commands.migrate:main", "Create or upgrade the tables of both databases."),
     "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
     "outbox": ("orders_service.commands.outbox:main", "List pending events; send events again."),
@@ -41,7 +24,7 @@ WORDS = {
     ),
     "catalog": ("orders_service.commands.catalog:main", "Add products and stock to the catalog."),
     "connectors": (
-        "orders_service.commands.connectors:main",
+        "orders_service.commands.connectors.command:main",
         "Create, change and check Kafka Connect's connectors.",
     ),
     "doctor": ("orders_service.commands.doctor.command:main", "Check the deployment, and say what to do."),
@@ -49,26 +32,26 @@ WORDS = {
 }
 
 
-class Words(click.Group):
+class Commands(click.Group):
     """Loads the module of a command when it is called: `--help` is instant, a worker loads no Flask."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(WORDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in WORDS:
+        if cmd_name not in COMMANDS:
             return None
-        command: click.Command = pkgutil.resolve_name(WORDS[cmd_name][0])
+        command: click.Command = pkgutil.resolve_name(COMMANDS[cmd_name][0])
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(word, about) for word, (_, about) in WORDS.items()])
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
 
-@click.group(cls=Words, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="orders-service")
-def words() -> None:
+def commands() -> None:
     """Orders with events: an API, relays, consumers, and the tools to operate them.
 
     Settings come from environment variables. `orders-service config show` prints them.
@@ -80,4 +63,4 @@ def main() -> None:
     os.umask(0o077)  # Other users must not read the database and log files that `run` creates.
     endings.open_closed_streams()
     endings.let_every_text_be_written()
-    sys.exit(endings.end(lambda: words(standalone_mode=False)))
+    sys.exit(endings.end(lambda: commands(standalone_mode=False)))

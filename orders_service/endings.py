@@ -140,15 +140,15 @@ def _told(error: Exception) -> tuple[int, str]:
 
     from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
-    from orders_service import wiring  # noqa: PLC0415
-    from orders_service.events.broker import BrokerError  # noqa: PLC0415
+    from orders_service.database.errors import is_not_migrated  # noqa: PLC0415
+    from orders_service.events.brokers.port import BrokerError  # noqa: PLC0415
     from orders_service.settings import SettingsError  # noqa: PLC0415
 
     if isinstance(error, SettingsError):
         problems = "".join(f"\n  {line}" for line in error.problems)
         return USAGE, f"The settings cannot be used:{problems}"
     if isinstance(error, DBAPIError):
-        advice = ". Run: orders-service migrate" if wiring.is_not_migrated(error) else ""
+        advice = ". Run: orders-service migrate" if is_not_migrated(error) else ""
         return FAILED, f"Error: the database refused: {error.orig}{advice}"
     if isinstance(error, OSError | BrokerError | sqlite3.Error):
         return FAILED, f"Error: {error}"

@@ -5,28 +5,20 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-# The settings that each process uses. A name that ends in `_` is a prefix and stands for all settings that
-# begin with it. A process that is not in the table uses every setting.
-ORDERS, CATALOG = "ORDERS_DATABASE_URL", "CATALOG_DATABASE_URL"
+from orders_service.processes import EVERY_PROCESS, PROCESSES, PURGE
+
+# The settings that each command uses. A name that ends in `_` is a prefix and stands for all settings that
+# begin with it. A command that is not in the table uses every setting.
+DATABASES = ("ORDERS_DATABASE_URL", "CATALOG_DATABASE_URL", "STATE_DIR")
 TOPICS = ("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC")
-LOG = ("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE", "LOG_LEVEL", *TOPICS)
-KEPT = ("OUTBOX_KEEP_DAYS", "TOPIC_RETENTION_DAYS")
-LETTERS = "DEAD_LETTERS_MAX_BYTES"
-USES = {
-    "api": (ORDERS, CATALOG, *LOG, "API_", "EVENTS_VIA"),
-    "orders-relay": (ORDERS, *LOG, *KEPT, "RELAY_LEASE_SECONDS", "EVENTS_VIA"),
-    "stock-consumer": (CATALOG, *LOG, LETTERS, "STOCK_GROUP", "CATALOG_CHECK_PRICE"),
-    "catalog-relay": (CATALOG, *LOG, *KEPT, "RELAY_LEASE_SECONDS"),
-    "status-consumer": (ORDERS, *LOG, *KEPT, LETTERS, "STATUS_GROUP", "EVENTS_VIA"),
-    "first-order": (ORDERS, *LOG, "API_HOST", "API_PORT"),
-    "migrate": (ORDERS, CATALOG, "STATE_DIR"),
-    "topics": (*LOG, "TOPIC_"),
-    "outbox": (ORDERS, CATALOG, "STATE_DIR", *TOPICS, *KEPT, "EVENTS_VIA"),
-    "dead-letters": (
-        *(ORDERS, CATALOG, "STATE_DIR", *TOPICS),
-        *("STOCK_GROUP", "STATUS_GROUP", "CATALOG_CHECK_PRICE"),
-    ),
-    "catalog": (CATALOG, "STATE_DIR"),
+USES: dict[str, Collection[str]] = {
+    **{process.command: process.uses for process in PROCESSES},
+    "first-order": (*EVERY_PROCESS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT"),
+    "migrate": DATABASES,
+    "topics": (*EVERY_PROCESS, "TOPIC_"),
+    "outbox": (*DATABASES, *TOPICS, *PURGE, "EVENTS_VIA"),
+    "dead-letters": (*DATABASES, *TOPICS, "STOCK_GROUP", "STATUS_GROUP", "CATALOG_CHECK_PRICE"),
+    "catalog": ("CATALOG_DATABASE_URL", "STATE_DIR"),
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),
 }
 

@@ -20,7 +20,7 @@ OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", 
 # The texts that say which values are allowed. `config describe` and the error messages use the same text.
 DATABASE_URL = "a database URL"
 BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
-DATABASES = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
+DATABASE_URLS = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
 TOPIC = "letters, digits, dots, hyphens and underscores, 249 at most"
 SERVERS = "host:port, or several separated by commas"
 HOST = "the name or the address of a host"

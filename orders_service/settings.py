@@ -16,9 +16,10 @@ from sqlalchemy.engine import URL
 
 from orders_service import environment
 from orders_service.printable import safe, without_user
+from orders_service.processes import DATABASES
 from orders_service.setting_kinds import (
     CERTIFICATES,
-    DATABASES,
+    DATABASE_URLS,
     FILE,
     HOST,
     HTTP_URL,
@@ -55,13 +56,13 @@ class Settings:
 
     orders_database_url: str = setting(
         "",
-        text(DATABASES, database_url),
+        text(DATABASE_URLS, database_url),
         "The URL of the orders database. Unset: SQLite in STATE_DIR.",
         secret=without_user,
     )
     catalog_database_url: str = setting(
         "",
-        text(DATABASES, database_url),
+        text(DATABASE_URLS, database_url),
         "The URL of the catalog database. Unset: SQLite in STATE_DIR.",
         secret=without_user,
     )
@@ -195,7 +196,7 @@ class Settings:
             loaded = error.valid_data or {}
         values = {name.lower(): value for name, value in loaded.items()}
         state_dir = values.get("state_dir", FIELDS["state_dir"].default)
-        for name in ("orders", "catalog"):
+        for name in DATABASES:
             values.setdefault(f"{name}_database_url", _sqlite_url(Path(state_dir, f"{name}.db")))
         settings = cls(**values)
         used = environment.used(process, names(), kafka=settings.broker == "kafka")

@@ -6,10 +6,11 @@ from flask import Flask
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from orders_service import migrations, wiring
+from orders_service import migrations
 from orders_service.api.database import db
 from orders_service.catalog.product import Product, Reservation, State, Supply
-from orders_service.database import DatabaseName
+from orders_service.database.engines import open_engine
+from orders_service.processes import DatabaseName
 from tests.patience import await_true
 
 
@@ -37,7 +38,7 @@ class Databases:
         """Open both and bring them to their newest version."""
         urls: dict[DatabaseName, str] = {"orders": self.orders_url, "catalog": self.catalog_url}
         for name, url in urls.items():
-            self.engines[name] = wiring.engine(url, pool_size=20, create=True)
+            self.engines[name] = open_engine(url, pool_size=20, create=True)
             migrations.upgrade(self.engines[name], name)
 
     def dispose(self) -> None:

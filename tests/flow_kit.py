@@ -7,14 +7,15 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from orders_service import wiring
+from orders_service import resources
 from orders_service.api.app import create_app
-from orders_service.events.broker import Outgoing, Record
+from orders_service.broker_client import broker, topic_spec
+from orders_service.events.brokers.port import Outgoing, Record
 from orders_service.events.tables import DeadLetter, OutboxRow
+from orders_service.events.worker import Worker
+from orders_service.processes import worker
 from orders_service.settings import Settings
-from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
-from orders_service.workers.broker import broker, topic_spec
-from orders_service.workers.loop import Worker
+from orders_service.workers.build import build
 from tests.databases import Databases, assert_stock_adds_up, close_engines
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
@@ -31,11 +32,11 @@ class Flow:
         self.databases = databases
         self.log = broker(self.settings, create=True)
         self.topics = (self.settings.catalog_topic, self.settings.stock_topic)
-        self.log.create_topics(wiring.topics(self.settings).names, topic_spec(self.settings))
-        self.orders_relay = orders_relay.build(self.settings)
-        self.stock_consumer = stock_consumer.build(self.settings, poll_seconds=0)
-        self.catalog_relay = catalog_relay.build(self.settings)
-        self.status_consumer = status_consumer.build(self.settings, poll_seconds=0)
+        self.log.create_topics(resources.topics(self.settings).names, topic_spec(self.settings))
+        self.orders_relay = build(worker("orders-relay"), self.settings)
+        self.stock_consumer = build(worker("stock-consumer"), self.settings, poll_seconds=0)
+        self.catalog_relay = build(worker("catalog-relay"), self.settings)
+        self.status_consumer = build(worker("status-consumer"), self.settings, poll_seconds=0)
         self.app = create_app(self.settings)
         self.api: FlaskClient = self.app.test_client()
 
@@ -46,7 +47,7 @@ class Flow:
     def restart_stock_consumer(self) -> None:
         """As after a crash: nothing is remembered but what is written down."""
         self.stock_consumer.close()
-        self.stock_consumer = stock_consumer.build(self.settings, poll_seconds=0)
+        self.stock_consumer = build(worker("stock-consumer"), self.settings, poll_seconds=0)
 
     def place(self, product: str = BERLIN, qty: int = 1, *, key: str | None = None, price: int = 0) -> str:
         """Place an order over HTTP; its id."""
@@ -117,6 +118,6 @@ class Flow:
             connection.execute(text(statement))
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.close()
+        for each in self.workers:
+            each.close()
         close_engines(self.app)

@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 
 from lab.mariadb import MariaDB
 from lab.programs import Programs, programs
-from orders_service import migrations, wiring
-from orders_service.one_trip import OneTrip
+from orders_service import migrations
+from orders_service.database.engines import open_engine
+from orders_service.database.one_trip import OneTrip
 
 ATTACKS = 2000
 COM_RESET_CONNECTION = 31
@@ -81,10 +82,10 @@ class Older(MariaDB):
 def migrated(server: MariaDB, database: str, *, in_one_trip: bool = False) -> Engine:
     """An engine on a new orders database."""
     url = server.create_database(database)
-    plain = wiring.engine(url)
+    plain = open_engine(url)
     migrations.upgrade(plain, "orders")
     plain.dispose()
-    return wiring.engine(url, pool_size=2, one_trip=in_one_trip)
+    return open_engine(url, pool_size=2, one_trip=in_one_trip)
 
 
 def reset(connection: Any) -> None:

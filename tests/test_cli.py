@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from orders_service import __version__, cli
-from orders_service.cli import WORDS
+from orders_service.cli import COMMANDS
+from orders_service.processes import WORKERS
 from orders_service.settings import FIELDS
 from tests import patience
 
@@ -18,7 +19,6 @@ from tests import patience
 HEAVY = ("flask", "flask_sqlalchemy", "gunicorn", "sqlalchemy.orm", "alembic", "kafka", "httpx", "structlog")
 OF_THE_API = ("flask", "flask_sqlalchemy", "gevent", "gunicorn", "werkzeug")
 TOOLS = ("migrate", "topics", "outbox", "dead-letters", "connectors", "doctor", "config", "first-order")
-WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 
 
 @pytest.fixture(autouse=True)
@@ -50,17 +50,17 @@ def told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *w
 
 
 def test_help_lists_every_word_with_what_it_does() -> None:
-    lines = CliRunner().invoke(cli.words, ["--help"]).output.splitlines()
+    lines = CliRunner().invoke(cli.commands, ["--help"]).output.splitlines()
 
-    for word, (_, about) in WORDS.items():
+    for word, (_, about) in COMMANDS.items():
         assert any(line.split()[:1] == [word] and about.split()[0] in line for line in lines), word
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", COMMANDS)
 def test_a_words_own_help_works(word: str) -> None:
-    command = cli.words.get_command(click.Context(cli.words), word)
+    command = cli.commands.get_command(click.Context(cli.commands), word)
 
-    result = CliRunner().invoke(cli.words, [word, "--help"])
+    result = CliRunner().invoke(cli.commands, [word, "--help"])
 
     assert isinstance(command, click.Command)
     assert command.name == word
@@ -69,9 +69,9 @@ def test_a_words_own_help_works(word: str) -> None:
     assert f"{word} [OPTIONS]" in result.output
 
 
-@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("word", COMMANDS)
 def test_every_word_within_a_word_says_what_it_does(word: str) -> None:
-    command = cli.words.get_command(click.Context(cli.words), word)
+    command = cli.commands.get_command(click.Context(cli.commands), word)
 
     if isinstance(command, click.Group):
         assert all(inner.help for inner in command.commands.values())
@@ -79,19 +79,21 @@ def test_every_word_within_a_word_says_what_it_does(word: str) -> None:
 
 
 def test_an_unknown_word_is_a_mistake_of_usage() -> None:
-    result = CliRunner().invoke(cli.words, ["fly"])
+    result = CliRunner().invoke(cli.commands, ["fly"])
 
     assert result.exit_code == 2
     assert "fly" in result.output
 
 
 def test_the_version_is_told() -> None:
-    assert CliRunner().invoke(cli.words, ["--version"]).output == f"orders-service, version {__version__}\n"
+    assert (
+        CliRunner().invoke(cli.commands, ["--version"]).output == f"orders-service, version {__version__}\n"
+    )
 
 
 def test_help_loads_next_to_nothing() -> None:
     modules = loaded(
-        "from orders_service.cli import words\nwords(['--help'], standalone_mode=False)",
+        "from orders_service.cli import commands\ncommands(['--help'], standalone_mode=False)",
     )
 
     assert modules & set(HEAVY) == set()
@@ -99,18 +101,19 @@ def test_help_loads_next_to_nothing() -> None:
         "orders_service.cli",
         "orders_service.endings",
         "orders_service.printable",
+        "orders_service.processes",
     }
 
 
-@pytest.mark.parametrize("word", [*WORKERS, *TOOLS])
+@pytest.mark.parametrize("word", [*(process.command for process in WORKERS), *TOOLS])
 def test_a_worker_or_a_tool_loads_no_flask(word: str) -> None:
-    modules = loaded(f"import {WORDS[word][0].partition(':')[0]}")
+    modules = loaded(f"import {COMMANDS[word][0].partition(':')[0]}")
 
     assert modules & set(OF_THE_API) == set()
 
 
 def test_the_api_loads_no_kafka() -> None:
-    modules = loaded(f"import {WORDS['api'][0].partition(':')[0]}")
+    modules = loaded(f"import {COMMANDS['api'][0].partition(':')[0]}")
 
     assert "kafka" not in modules
 
@@ -188,9 +191,9 @@ def test_a_tool_at_work_loads_no_flask(words: list[str], tmp_path: Path) -> None
     environment = {"STATE_DIR": str(tmp_path), "CONNECT_URL": "http://127.0.0.1:1"}
     script = (
         f"import os; os.environ.update({environment})\n"
-        "from orders_service.cli import words\n"
+        "from orders_service.cli import commands\n"
         f"for each in (['migrate'], {words}):\n"
-        "    try: words(each, standalone_mode=False)\n"
+        "    try: commands(each, standalone_mode=False)\n"
         "    except (Exception, SystemExit): pass\n"
     )
 

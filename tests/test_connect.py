@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lab import Lab
-from orders_service.commands import connectors
-from orders_service.commands.doctor.connect import carried
+from orders_service.commands.connectors import command
+from orders_service.commands.connectors.rest import FOLDER, PLACEHOLDER, Connect
+from orders_service.commands.doctor.connector import carried
 from orders_service.commands.doctor.finding import Level
-from orders_service.connect import FOLDER, PLACEHOLDER, Connect
-from orders_service.events.broker import Outgoing, Record, TopicSpec
-from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Outgoing, Record, TopicSpec
 from orders_service.workers import orders_relay
 from tests import patience
 from tests.databases import Databases
@@ -40,7 +40,7 @@ class Practice:
         self.sql(*Path("config/mydb.sql").read_text().split(";")[:-1])
 
     def apply(self, *names: str, folder: Path = FOLDER) -> Result:
-        return CliRunner().invoke(connectors.main, ["apply", "--folder", str(folder), *names])
+        return CliRunner().invoke(command.main, ["apply", "--folder", str(folder), *names])
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         with self.lab.mariadb.connect() as connection, connection.cursor() as cursor:
@@ -108,7 +108,7 @@ def test_what_is_wrong_with_a_connector_is_one_line_and_nothing_is_half_applied(
 def test_without_connect_one_line_says_so(practice: Practice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CONNECT_URL", "http://127.0.0.1:1")
 
-    result = CliRunner().invoke(connectors.main, ["list"])
+    result = CliRunner().invoke(command.main, ["list"])
 
     assert result.exit_code == 1
     assert "Kafka Connect does not answer at http://127.0.0.1:1" in result.output
@@ -118,7 +118,7 @@ def test_connectors_are_applied_twice_shown_restarted_and_deleted(practice: Prac
     assert practice.apply(SINK).output == practice.apply(SINK).output == f"{SINK}: RUNNING\n"
 
     said = {
-        word: CliRunner().invoke(connectors.main, [word, *([] if word == "list" else [SINK])]).output
+        word: CliRunner().invoke(command.main, [word, *([] if word == "list" else [SINK])]).output
         for word in ("list", "status", "restart", "delete")
     }
 

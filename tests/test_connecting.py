@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session
 
 from lab import Lab
 from lab.mariadb import MariaDB
-from orders_service import wiring
 from orders_service.api.app import create_app
-from orders_service.commands.doctor.databases import Examined
+from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.commands.doctor.finding import Level
 from orders_service.commands.migrate import main as migrate
-from orders_service.database import in_short
+from orders_service.database.engines import open_engine
+from orders_service.database.errors import in_short
 from orders_service.settings import Settings
 from tests.databases import Databases
 from tests.deployment import databases_in
@@ -89,7 +89,7 @@ SERVERS = {
 @pytest.mark.parametrize("one_trip", [False, True], ids=["plain", "one trip"])
 def test_every_error_of_connecting_is_the_databases(packets: tuple[bytes, ...], one_trip: bool) -> None:
     with answering(*packets) as url:
-        engine = wiring.engine(url, one_trip=one_trip)
+        engine = open_engine(url, one_trip=one_trip)
 
         with pytest.raises(OperationalError) as caught, engine.connect():
             pass
@@ -100,7 +100,7 @@ def test_every_error_of_connecting_is_the_databases(packets: tuple[bytes, ...], 
 
 @pytest.mark.parametrize("options", ["?ssl_ca=/nowhere/ca.pem", "?no_such_option=1"])
 def test_options_that_cannot_be_used_are_told_in_one_line(options: str) -> None:
-    engine = wiring.engine(f"mariadb+pymysql://kim:s3cret@127.0.0.1:1/orders{options}")
+    engine = open_engine(f"mariadb+pymysql://kim:s3cret@127.0.0.1:1/orders{options}")
 
     with pytest.raises(OperationalError, match="cannot connect") as caught, engine.connect():
         pass
@@ -118,7 +118,7 @@ def test_the_api_answers_503_and_doctor_and_migrate_say_it_in_one_line(
         settings = Settings.read()
 
         shown = create_app(settings).test_client().get("/order-service/kim/orders/1")
-        finding = Examined("orders", settings).reached()
+        finding = DatabaseChecks("orders", settings).reached()
         migrated = CliRunner().invoke(migrate)
 
     assert (shown.status_code, shown.get_json()["type"]) == (503, "/problems/database-unavailable")
@@ -134,7 +134,7 @@ def test_a_password_is_proved_as_ed25519_wants_it() -> None:
     with answering(
         GREETING, b"\xfeclient_ed25519\0" + b"n" * 32, b"\xff\x15\x04#28000no", hear=heard.append
     ) as url:
-        engine = wiring.engine(url)
+        engine = open_engine(url)
         with pytest.raises(OperationalError, match="no"), engine.connect():
             pass
 
@@ -153,7 +153,7 @@ def test_an_account_of_ed25519_is_let_in(lab: Lab) -> None:
         cursor.execute("CREATE OR REPLACE USER signed@'%' IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')")
     url = make_url(lab.mariadb.root_url).set(username="signed", password="s3cret")
     for one_trip in (False, True):
-        engine = wiring.engine(url.render_as_string(hide_password=False), one_trip=one_trip)
+        engine = open_engine(url.render_as_string(hide_password=False), one_trip=one_trip)
         with engine.connect() as session:
             assert session.execute(text("SELECT current_user()")).scalar() == "signed@%"
         engine.dispose()

@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
-from orders_service import wiring
-from orders_service.cli import words
-from orders_service.events.broker import Outgoing, TopicMissing
+from orders_service import resources
+from orders_service.broker_client import BROKER_FILE, broker, topic_spec
+from orders_service.cli import commands
+from orders_service.events.brokers.port import Outgoing, TopicMissing
+from orders_service.events.worker import Worker
+from orders_service.processes import worker
 from orders_service.settings import Settings
-from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
-from orders_service.workers.broker import BROKER_FILE, broker, topic_spec
-from orders_service.workers.loop import Worker
+from orders_service.workers.build import build
 from tests.databases import Databases
 from tests.patience import await_true
 
@@ -38,7 +39,7 @@ COMMANDS = [
 def settings(databases: Databases, tmp_path: Path) -> Settings:
     """Both databases and an embedded log with a record in each topic; nothing is connected to them."""
     found = Settings.read(databases.environment | {"STATE_DIR": str(tmp_path)})
-    log, topics = broker(found, create=True), wiring.topics(found).names
+    log, topics = broker(found, create=True), resources.topics(found).names
     log.create_topics(topics, topic_spec(found))
     with closing(log.producer()) as producer:
         for topic in topics:
@@ -82,10 +83,10 @@ def files_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     "build",
     [
-        orders_relay.build,
-        lambda settings: stock_consumer.build(settings, poll_seconds=0),
-        catalog_relay.build,
-        lambda settings: status_consumer.build(settings, poll_seconds=0),
+        lambda settings: build(worker("orders-relay"), settings),
+        lambda settings: build(worker("stock-consumer"), settings, poll_seconds=0),
+        lambda settings: build(worker("catalog-relay"), settings),
+        lambda settings: build(worker("status-consumer"), settings, poll_seconds=0),
     ],
     ids=["orders-relay", "stock-consumer", "catalog-relay", "status-consumer"],
 )
@@ -108,7 +109,7 @@ def test_a_command_leaves_no_connection(
 ) -> None:
     environment = databases.environment | {"STATE_DIR": str(tmp_path)}
 
-    result = CliRunner().invoke(words, command.split(), env=environment)
+    result = CliRunner().invoke(commands, command.split(), env=environment)
 
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     await_no_connection(databases, tmp_path)
@@ -132,7 +133,7 @@ def test_a_command_that_finds_no_database_leaves_no_connection(command: str, tmp
     for name in ("orders.db", "catalog.db"):
         (tmp_path / name).write_bytes(b"This is no database." * 100)
 
-    result = CliRunner().invoke(words, command.split(), env=spoilt.environment)
+    result = CliRunner().invoke(commands, command.split(), env=spoilt.environment)
 
     assert result.exit_code == 1
     assert files_of(tmp_path) == [], result.exception

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, Integer, Text, event, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orders_service import wiring
-from orders_service.database import in_transaction
-from orders_service.many_rows import ROWS_MAX, ManyRows
+from orders_service.database.engines import open_engine
+from orders_service.database.rows import ROWS_MAX, ManyRows
+from orders_service.database.transactions import in_transaction
 from tests.databases import Databases
 
 NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ? :key ; -- `é😀` \\"
@@ -42,7 +42,7 @@ THINGS: ManyRows[tuple[int, str | None]] = ManyRows(
 
 @pytest.fixture(params=[False, True], ids=["plain", "one trip"])
 def engine(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    found = wiring.engine(databases.orders_url, pool_size=1, one_trip=request.param)
+    found = open_engine(databases.orders_url, pool_size=1, one_trip=request.param)
     Base.metadata.create_all(found)
     yield found
     found.dispose()
@@ -87,7 +87,7 @@ def test_long_rows_are_written_in_several_statements(
 def test_a_row_that_is_long_by_itself_is_one_statement(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders_service.many_rows.BYTES_MAX", 1000)
+    monkeypatch.setattr("orders_service.database.rows.BYTES_MAX", 1000)
     rows = [(number, "x" * 1000) for number in range(3)]
 
     with engine.begin() as connection:

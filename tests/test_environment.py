@@ -4,17 +4,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orders_service import environment, wiring
+from orders_service import environment, resources
 from orders_service.api.app import create_app
+from orders_service.broker_client import broker, topic_spec
 from orders_service.commands.migrate import migrate
+from orders_service.processes import WORKERS
 from orders_service.settings import FIELDS, Settings, SettingsError, names, secrets
-from orders_service.workers import catalog_relay, orders_relay, status_consumer, stock_consumer
-from orders_service.workers.broker import broker, topic_spec
+from orders_service.workers.build import build
 
 COMMAND = [sys.executable, "-m", "orders_service"]
 UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
@@ -165,12 +167,13 @@ class Traced:
 
 BUILDS: dict[str, Callable[[Any], object]] = {
     "api": lambda settings: create_app(settings),
-    "orders-relay": orders_relay.build,
-    "stock-consumer": stock_consumer.build,
-    "catalog-relay": catalog_relay.build,
-    "status-consumer": status_consumer.build,
+    **{process.command: partial(build, process) for process in WORKERS},
     "migrate": migrate,
-    "topics": lambda settings: (broker(settings, create=True), topic_spec(settings), wiring.topics(settings)),
+    "topics": lambda settings: (
+        broker(settings, create=True),
+        topic_spec(settings),
+        resources.topics(settings),
+    ),
 }
 
 

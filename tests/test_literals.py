@@ -5,10 +5,11 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from lab.mariadb import MariaDB
-from orders_service import migrations, wiring
+from orders_service import migrations
 from orders_service.catalog.product import Product
-from orders_service.database import utc_now
-from orders_service.one_trip import quoted
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import open_engine
+from orders_service.database.one_trip import quoted
 from tests.resets import ATTACKS, attacks, migrated
 
 pytestmark = pytest.mark.real
@@ -48,7 +49,7 @@ def test_a_text_with_a_backslash_is_found_by_the_index(server: MariaDB) -> None:
 
 
 def test_texts_are_compared_as_the_column_says(server: MariaDB) -> None:
-    engine = wiring.engine(server.create_database("catalog_reset"))
+    engine = open_engine(server.create_database("catalog_reset"))
     migrations.upgrade(engine, "catalog")
     with Session(engine) as session:
         for product in ("a\\b", "A\\b", "é", "É"):

@@ -26,9 +26,9 @@ from sqlalchemy.orm import Session
 
 from orders_service import migrations
 from orders_service.catalog.product import CatalogBase
-from orders_service.database import DatabaseName
 from orders_service.events.tables import EventsBase
 from orders_service.orders.order import OrdersBase
+from orders_service.processes import DatabaseName
 from tests import patience
 from tests.databases import Databases
 

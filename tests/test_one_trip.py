@@ -12,7 +12,7 @@ from sqlalchemy.orm.exc import FlushError
 from lab import Lab, Ports
 from lab.mariadb import MariaDB
 from lab.server import within
-from orders_service import wiring
+from orders_service.database.engines import open_engine
 
 pytestmark = pytest.mark.real
 
@@ -36,7 +36,7 @@ class Numbered(Base):
 def engine(lab: Lab) -> Iterator[Engine]:
     """A table of numbers, each at most once, on one connection that is kept."""
     database = "one_trip"
-    found = wiring.engine(lab.mariadb.create_database(database), pool_size=1, one_trip=True)
+    found = open_engine(lab.mariadb.create_database(database), pool_size=1, one_trip=True)
     with found.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS numbers"))
         connection.execute(text("CREATE TABLE numbers (number INT PRIMARY KEY, name VARCHAR(60))"))
@@ -117,7 +117,7 @@ def test_what_was_only_held_is_forgotten_with_its_transaction(engine: Engine) ->
 def test_what_is_too_much_to_hold_is_sent_before_and_goes_with_its_transaction(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders_service.one_trip.HELD_BYTES", 200)  # Two inserts and a half.
+    monkeypatch.setattr("orders_service.database.one_trip.HELD_BYTES", 200)  # Two inserts and a half.
     write(engine, (1, "first"))
 
     with engine.connect() as connection:
@@ -169,7 +169,7 @@ def test_a_text_is_kept_as_it_is(engine: Engine) -> None:
 
 @pytest.mark.parametrize("one_trip", [False, True])
 def test_connections_share_what_they_need_for_tls(lab: Lab, one_trip: bool) -> None:
-    several = wiring.engine(lab.mariadb.root_url, pool_size=2, one_trip=one_trip)
+    several = open_engine(lab.mariadb.root_url, pool_size=2, one_trip=one_trip)
     with several.connect() as first, several.connect() as second:
         contexts = [one.connection.dbapi_connection.ctx for one in (first, second)]  # type: ignore[union-attr]
     several.dispose()
@@ -195,7 +195,7 @@ def encrypting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
 
 @pytest.mark.parametrize("one_trip", [False, True])
 def test_what_the_server_can_encrypt_is_encrypted(encrypting: MariaDB, one_trip: bool) -> None:
-    engine = wiring.engine(encrypting.root_url, one_trip=one_trip)
+    engine = open_engine(encrypting.root_url, one_trip=one_trip)
 
     with engine.connect() as connection:
         cipher = connection.exec_driver_sql("SHOW STATUS LIKE 'Ssl_cipher'").one()[1]
@@ -206,7 +206,7 @@ def test_what_the_server_can_encrypt_is_encrypted(encrypting: MariaDB, one_trip:
 
 def test_a_certificate_that_is_to_be_checked_is_checked(encrypting: MariaDB) -> None:
     trusted = ssl.get_default_verify_paths().cafile or ""
-    engine = wiring.engine(f"{encrypting.root_url}&ssl_ca={trusted}")
+    engine = open_engine(f"{encrypting.root_url}&ssl_ca={trusted}")
 
     with pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"), engine.connect():
         pass

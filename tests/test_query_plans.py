@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from lab import Lab
 from orders_service.catalog.product import Product, Reservation, State
-from orders_service.commands.doctor.databases import Examined
-from orders_service.database import DatabaseName, utc_now
+from orders_service.commands.doctor.databases import DatabaseChecks
+from orders_service.database.columns import utc_now
 from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order
+from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 from tests.databases import Databases
 from tests.deployment import databases_in
@@ -208,7 +209,7 @@ def test_what_waits_is_counted_in_the_index(flow: Flow) -> None:
 
 
 def test_reserved_pieces_are_added_up_in_the_index(databases: Databases) -> None:
-    examined = Examined("catalog", Settings.read(databases.environment))
+    examined = DatabaseChecks("catalog", Settings.read(databases.environment))
 
     with explained() as plans:
         examined.ledger()
@@ -220,7 +221,7 @@ def test_reserved_pieces_are_added_up_in_the_index(databases: Databases) -> None
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
 def test_the_doctor_goes_by_indexes(databases: Databases, name: DatabaseName) -> None:
-    examined = Examined(name, Settings.read(databases.environment))
+    examined = DatabaseChecks(name, Settings.read(databases.environment))
 
     with explained() as plans:
         for check in examined.checks:

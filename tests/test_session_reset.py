@@ -16,12 +16,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from lab.mariadb import MariaDB
-from orders_service import one_trip, wiring
-from orders_service.database import in_transaction, utc_now
-from orders_service.events.contract import Topics
+from orders_service.contract.topics import Topics
+from orders_service.database import one_trip
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import open_engine
+from orders_service.database.one_trip import OneTrip, SoonMade
+from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import DeadLetter, OutboxRow
-from orders_service.one_trip import OneTrip, SoonMade
 from orders_service.orders import service
 from orders_service.orders.order import Order
 from orders_service.orders.service import Placement
@@ -46,7 +48,7 @@ def url(server: MariaDB) -> str:
 
 @pytest.fixture(params=[False, True], ids=["plain", "one trip"])
 def engine(url: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    found = wiring.engine(url, pool_size=2, one_trip=request.param)
+    found = open_engine(url, pool_size=2, one_trip=request.param)
     yield found
     found.dispose()
 
@@ -178,7 +180,7 @@ def test_a_transaction_whose_session_is_reset_is_done_again_whole(url: str, engi
 
 
 def test_inserts_of_a_session_that_was_reset_are_refused_before_the_first(url: str) -> None:
-    engine = wiring.engine(url, pool_size=1, one_trip=True)
+    engine = open_engine(url, pool_size=1, one_trip=True)
     with engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         connection.exec_driver_sql("UPDATE orders SET reason = 'open' WHERE order_id = 'innocent'")
@@ -202,7 +204,7 @@ def test_a_value_does_not_switch_the_refusal_off(url: str, statement: str) -> No
         "UPDATE": "orders SET reason = %s",
         "DELETE FROM": "orders WHERE reason <> %s OR order_id = 'innocent'",
     }
-    engine = wiring.engine(url, pool_size=1)
+    engine = open_engine(url, pool_size=1)
     with engine.connect() as connection:
         reset(connection.connection.dbapi_connection)
         with pytest.raises(OperationalError, match="was reset"):
@@ -215,7 +217,7 @@ def test_a_value_does_not_switch_the_refusal_off(url: str, statement: str) -> No
 
 @pytest.mark.parametrize("kind", [SoonMade, OneTrip])
 def test_a_reset_is_noticed_by_the_next_answer(url: str, kind: type[SoonMade]) -> None:
-    engine = wiring.engine(url, pool_size=1, one_trip=kind is OneTrip)
+    engine = open_engine(url, pool_size=1, one_trip=kind is OneTrip)
     for statement in ("SELECT 1", "SELECT order_id FROM orders", "UPDATE orders SET version = 1", "DO 0"):
         with engine.connect() as connection:
             raw: Any = connection.connection.dbapi_connection
@@ -226,7 +228,7 @@ def test_a_reset_is_noticed_by_the_next_answer(url: str, kind: type[SoonMade]) -
 
 
 def test_a_pooled_connection_that_was_reset_is_not_used(url: str) -> None:
-    engine = wiring.engine(url, pool_size=1)
+    engine = open_engine(url, pool_size=1)
     with engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
     reset(raw)

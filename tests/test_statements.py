@@ -13,11 +13,12 @@ import pymysql
 import pytest
 from sqlalchemy import Engine, event
 
-from orders_service.database import in_transaction, utc_now
+from orders_service import resources
+from orders_service.database.columns import utc_now
+from orders_service.database.transactions import in_transaction
+from orders_service.events.worker import Worker
 from orders_service.orders import service
 from orders_service.orders.service import Placement
-from orders_service.wiring import orders_outbox
-from orders_service.workers.loop import Worker
 from tests.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO, Flow
 
@@ -54,7 +55,7 @@ def wanted(number: int, *, keyed: bool = False) -> Placement:
 
 def place(flow: Flow, group: list[Placement]) -> None:
     """Place a group, as the committer does."""
-    outbox = orders_outbox(flow.settings)
+    outbox = resources.outbox(flow.settings, "orders")
     with flow.databases.orders.connect() as connection:
         in_transaction(connection, lambda c: service.place(c, group, outbox=outbox, clock=utc_now))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_service.connect import FOLDER, PLACEHOLDER
+from orders_service.commands.connectors.rest import FOLDER, PLACEHOLDER
 from orders_service.settings import FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]

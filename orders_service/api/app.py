@@ -3,16 +3,11 @@
 import re
 from collections.abc import Callable, Collection
 from contextlib import nullcontext
-from typing import Any
 
-import orjson
-from flask import Flask, Request, Response, request
-from flask.json.provider import DefaultJSONProvider
-from werkzeug.datastructures import Headers
+from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotFound
-from werkzeug.routing import MapAdapter
 
-from orders_service import wiring
+from orders_service import resources
 from orders_service.api import problems
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
@@ -23,6 +18,8 @@ from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
 from orders_service.api.problems import shortened
+from orders_service.api.serving.application import Application
+from orders_service.database.engines import open_engine
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
 
@@ -36,40 +33,7 @@ UNCHECKED = {
     "health.catalog_service",
     "metrics.show",
 }
-
-
 BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
-
-
-class Answer(Response):
-    """A response whose headers are final once Content-Length is set: Werkzeug does not process them again."""
-
-    def get_wsgi_headers(self, environ: Any) -> Headers:
-        return self.headers if "Content-Length" in self.headers else super().get_wsgi_headers(environ)
-
-
-class Json(DefaultJSONProvider):
-    """Writes JSON as the course's services do: compact, keys in the given order, text not escaped."""
-
-    def response(self, *args: Any, **kwargs: Any) -> Response:
-        body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_APPEND_NEWLINE)
-        # Werkzeug need not wrap the body: it is bytes already, and there is nothing to close.
-        return Answer(body, mimetype=self.mimetype, direct_passthrough=True)
-
-
-class Application(Flask):
-    """Flask with cheaper dispatch: no view is async, and routes match by path and method, not by host."""
-
-    json_provider_class = Json
-    response_class = Answer
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        if request is None:
-            return super().create_url_adapter(None)
-        return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
 def create_app(
@@ -90,7 +54,7 @@ def create_app(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
         TURN=turn,  # A long request does each piece of its work in a turn.
-        OUTBOX=wiring.orders_outbox(settings),
+        OUTBOX=resources.outbox(settings, "orders"),
         SQLALCHEMY_BINDS={
             None: settings.orders_database_url,
             COMMITTER: settings.orders_database_url,
@@ -107,7 +71,7 @@ def create_app(
             queue_max=settings.api_queue_max,
         )
     # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
-    engines = {name: wiring.engine(url, pool_size=2) for name, url in wiring.urls(settings).items()}
+    engines = {name: open_engine(url, pool_size=2) for name, url in resources.urls(settings).items()}
     app.extensions["readiness"] = Readiness(settings, engines)
     app.extensions["metrics"] = shared_metrics(settings, engines)
     problems.init_app(app)

@@ -19,8 +19,10 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from orders_service import database
-from orders_service.database import Clock, in_transaction, utc_now
+from orders_service.database import bounds
+from orders_service.database.columns import Clock, utc_now
+from orders_service.database.errors import DATA_ERRORS, error_code, in_short
+from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.orders import service
 from orders_service.orders.errors import KeyReused
@@ -100,13 +102,13 @@ class Committer:
             idle, self._at_work = not self._at_work, True
         if idle:
             self._start()
-        mine.wait(database.COMMIT_SECONDS)
+        mine.wait(bounds.COMMIT_SECONDS)
         if mine.outcome is None:
             self._give_up(mine)
         if isinstance(mine.outcome, Placed):
             return mine.outcome
         if mine.outcome is None:
-            raise Overdue(f"no commit within {database.COMMIT_SECONDS} s")
+            raise Overdue(f"no commit within {bounds.COMMIT_SECONDS} s")
         raise mine.outcome.with_traceback(None)  # The requests of a group share one exception.
 
     def _start(self) -> None:
@@ -149,7 +151,7 @@ class Committer:
                 )
         except Exception as error:
             if len(group) > 1 and _is_of_one(error):
-                log.warning("group refused, its orders are placed one by one", error=database.in_short(error))
+                log.warning("group refused, its orders are placed one by one", error=in_short(error))
                 for waiting in group:
                     self._commit([waiting])
                 return
@@ -161,5 +163,5 @@ class Committer:
 def _is_of_one(error: Exception) -> bool:
     """Whether the error is a data error, so that a single order of the group may have caused it."""
     return isinstance(error, DataError | IntegrityError) or (
-        isinstance(error, DBAPIError) and database.error_code(error) in database.DATA_ERRORS
+        isinstance(error, DBAPIError) and error_code(error) in DATA_ERRORS
     )

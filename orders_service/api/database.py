@@ -7,7 +7,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Session
 
-from orders_service import wiring
+from orders_service.database.engines import open_engine
 
 COMMITTER = "committer"
 
@@ -18,8 +18,8 @@ class Database(SQLAlchemy):
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
         if bind_key == COMMITTER:
-            return wiring.engine(url, pool_size=1, one_trip=True)
-        return wiring.engine(url, pool_size=app.config["SETTINGS"].api_threads)
+            return open_engine(url, pool_size=1, one_trip=True)
+        return open_engine(url, pool_size=app.config["SETTINGS"].api_threads)
 
 
 db = Database(session_options={"expire_on_commit": False})

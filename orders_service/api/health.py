@@ -12,12 +12,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
 from orders_service.api.problems import RETRY_SECONDS, problem
-from orders_service.api.shared import Shared
+from orders_service.api.serving.shared_answer import Shared
 from orders_service.catalog.product import Product
-from orders_service.database import CONNECT_SECONDS, DatabaseName, in_short
+from orders_service.database.bounds import CONNECT_SECONDS
+from orders_service.database.errors import in_short
 from orders_service.orders.order import Order
+from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 
+# One table of each database, which is read to see that it answers and was migrated.
+TABLE: dict[DatabaseName, type[DeclarativeBase]] = {"orders": Order, "catalog": Product}
 PROBE_SECONDS = 1.0  # The time-out for the catalog database and the broker. Orders do not need them.
 
 log = structlog.get_logger()
@@ -68,10 +72,12 @@ class Readiness:
     def __init__(self, settings: Settings, engines: Mapping[DatabaseName, Engine]) -> None:
         self.engines = engines
         self._questions = {
-            "ordersDatabase": _shared(partial(_read, engines["orders"], Order), CONNECT_SECONDS),
-            "catalogDatabase": _shared(partial(_read, engines["catalog"], Product), PROBE_SECONDS),
-            "broker": _shared(partial(_probe_broker, settings), PROBE_SECONDS),
+            f"{name}Database": _shared(
+                partial(_read, engine, TABLE[name]), CONNECT_SECONDS if name == "orders" else PROBE_SECONDS
+            )
+            for name, engine in engines.items()
         }
+        self._questions["broker"] = _shared(partial(_probe_broker, settings), PROBE_SECONDS)
 
     def checks(self) -> dict[str, str]:
         """The result of each check by its name: `ok` or `down`."""

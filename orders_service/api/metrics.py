@@ -14,12 +14,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from orders_service import wiring
+from orders_service import resources
 from orders_service.api.problems import problem
-from orders_service.api.shared import Shared
-from orders_service.database import DatabaseName, utc_now
-from orders_service.events import care, dead_letters
+from orders_service.api.serving.shared_answer import Shared
+from orders_service.database.columns import utc_now
+from orders_service.events import dead_letters, pending
 from orders_service.orders import service
+from orders_service.processes import RELAYS, DatabaseName
 from orders_service.settings import Settings
 
 PATIENCE_SECONDS = 5.0  # Prometheus has a scrape time-out of 10 s.
@@ -41,13 +42,14 @@ def show() -> ResponseReturnValue:
 
 def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -> Shared[bytes]:
     """The metrics as text, counted through *engines* at most once a second."""
-    topics = wiring.topics(settings)
-    of_each = {"orders": set(topics.names) - {topics.stock}, "catalog": {topics.stock}}
-    books = Books(engines, of_each)
-    return Shared(lambda: generate_latest(books), late=bytes, patience=PATIENCE_SECONDS)
+    topics: dict[str, set[str]] = {database: set() for database in engines}
+    for relay in RELAYS:
+        topics[relay.database].update(resources.sent_topics(settings, relay))
+    tables = EventTables(engines, topics)
+    return Shared(lambda: generate_latest(tables), late=bytes, patience=PATIENCE_SECONDS)
 
 
-class Books(Collector):
+class EventTables(Collector):
     """Collects the metrics of both databases. For a database that is down, it reports only that it is down.
 
     A topic with nothing pending is reported as 0, not left out.
@@ -105,11 +107,11 @@ class Books(Collector):
             self.up.add_metric([name], 1)
 
     def _read_events(self, session: Session, name: str) -> None:
-        waiting = {lane.lane: lane for lane in care.waiting(session)}
+        waiting = {lane.lane: lane for lane in pending.waiting(session)}
         for topic in sorted(waiting.keys() | self._topics[name]):
             lane = waiting.get(topic)
             age = (utc_now() - lane.oldest).total_seconds() if lane else 0.0
             self.pending.add_metric([name, topic], lane.events if lane else 0)
             self.oldest.add_metric([name, topic], max(0.0, age))
-        self.set_aside.add_metric([name], care.set_aside_lately(session, LATELY))
+        self.set_aside.add_metric([name], pending.set_aside_lately(session, LATELY))
         self.dead_letters.add_metric([name], dead_letters.count(session))

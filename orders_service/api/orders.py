@@ -8,14 +8,15 @@ from urllib.parse import quote
 from flask import Blueprint, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from orders_service.api import schemas
+from orders_service.api import requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, reading
 from orders_service.api.pages import Listing
 from orders_service.api.problems import InvalidKey
-from orders_service.database import in_transaction, utc_now
-from orders_service.events.envelope import valid_traceparent
+from orders_service.contract.wire import valid_traceparent
+from orders_service.database.columns import utc_now
+from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.orders import service
 from orders_service.orders.order import Order
@@ -31,15 +32,15 @@ orders = Blueprint("orders", __name__, url_prefix="/order-service")
 def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
     """Refuse a user id that no order can have, on every route."""
     if values:
-        schemas.load_user_id(values["user_id"])
+        requests.load_user_id(values["user_id"])
 
 
 @orders.post("/<user_id>/orders")
 def place(user_id: str) -> ResponseReturnValue:
     """Place an order. The answer says PENDING; the catalog confirms or rejects the order later."""
     _committer().require_room()
-    placed = _committer().place(_placement(user_id, schemas.load_order(read_object(request))))
-    response = jsonify(schemas.placed(placed.order))
+    placed = _committer().place(_placement(user_id, requests.load_order(read_object(request))))
+    response = jsonify(responses.placed(placed.order))
     response.status_code = 201
     response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{placed.order.order_id}"
     if placed.replayed:
@@ -50,21 +51,21 @@ def place(user_id: str) -> ResponseReturnValue:
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
     """The user's orders, oldest first: a page of `limit` after the order `after`."""
-    limit = schemas.load_limit(request.args.get("limit"))
+    limit = requests.load_limit(request.args.get("limit"))
     after = request.args.get("after")
     start = 0
     if after is not None:
         start = service.get(reading(Order), user_id, after).id
         db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
     path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
-    listing = Listing(db.engine, service.listed(user_id), schemas.order)
+    listing = Listing(db.engine, service.listed(user_id), responses.order)
     return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)
 
 
 @orders.get("/<user_id>/orders/<order_id>")
 def show(user_id: str, order_id: str) -> ResponseReturnValue:
     """One order as it is now."""
-    return jsonify(schemas.order(service.get(reading(Order), user_id, order_id)))
+    return jsonify(responses.order(service.get(reading(Order), user_id, order_id)))
 
 
 @orders.post("/<user_id>/orders/<order_id>/cancel")
@@ -78,7 +79,7 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
         clock=utc_now,
         traceparent=_traceparent(),
     )
-    return jsonify(schemas.order(in_transaction(db.session(), work, attempts=ATTEMPTS)))
+    return jsonify(responses.order(in_transaction(db.session(), work, attempts=ATTEMPTS)))
 
 
 def _placement(user_id: str, fields: dict[str, Any]) -> Placement:

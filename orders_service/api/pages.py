@@ -15,7 +15,7 @@ from flask import Response, current_app, jsonify
 from sqlalchemy import Engine, Row, Select
 from sqlalchemy.exc import SQLAlchemyError
 
-from orders_service.database import in_short
+from orders_service.database.errors import in_short
 
 FIRST_CHUNK = 20  # Rows. Most lists are no longer, and need no second query.
 CHUNK = 100  # Rows that are read in one turn, which takes a few milliseconds of the event loop.

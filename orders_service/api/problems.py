@@ -19,7 +19,7 @@ from werkzeug.exceptions import (
 
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.catalog.errors import ProductNotFound
-from orders_service.database import error_code
+from orders_service.database.errors import error_code
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
 RETRY_SECONDS = 1

@@ -11,7 +11,7 @@
 Refusals of stock are not errors but answers: see `product.Reason`.
 """
 
-from orders_service.events.errors import RecordError
+from orders_service.contract.errors import RecordError
 
 
 class CatalogError(Exception):

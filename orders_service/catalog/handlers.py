@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from orders_service.catalog.errors import ReleaseDue
-from orders_service.catalog.service import Ledger
-from orders_service.database import Clock, utc_now
+from orders_service.catalog.ledger import Ledger
+from orders_service.contract.events import Event, OrderCancelled, OrderEvent, OrderPlaced
+from orders_service.database.columns import Clock, utc_now
 from orders_service.events.consumer import Received
-from orders_service.events.contract import Event, OrderCancelled, OrderEvent, OrderPlaced
 from orders_service.events.dead_letters import Refused
 from orders_service.events.errors import Conflicting
 from orders_service.events.outbox import Outbox

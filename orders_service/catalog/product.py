@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orders_service.database import NAMES, UtcDateTime, exact, row_number
+from orders_service.database.columns import NAMES, UtcDateTime, exact, row_number
 
 
 class CatalogBase(DeclarativeBase):

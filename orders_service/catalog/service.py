@@ -1,151 +1,15 @@
 """Reserves and releases stock: makes the one decision about each order."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
-from orders_service.catalog.product import Product, Reason, Reservation, State, Supply
-from orders_service.database import text_of
-from orders_service.events.contract import Event, InvalidOrder, OrderEvent, StockRejected, StockReserved
-from orders_service.events.errors import Conflicting
-from orders_service.many_rows import ManyRows
-
-# These statements are built once, and executed without the ORM, which would double the time.
-ROWS: ManyRows["Decision"] = ManyRows(
-    Reservation.__table__,
-    {name: attrgetter(name) for name in ("order_id", "product_id", "qty", "state", "reason")},
-    shared=("created_at", "updated_at"),
-)
-PIECES = update(Product).where(Product.id == bindparam("row_id")).values(stock=bindparam("pieces"))
-# Rows are locked in order of product: two batches with the same two products would otherwise deadlock.
-LOCK = (
-    select(Product.product_id, Product.id, Product.stock, Product.unit_price)
-    .where(Product.product_id.in_(bindparam("ids", expanding=True)))
-    .order_by(Product.product_id)
-    .with_for_update()
-)
-DECIDED = select(
-    Reservation.order_id, Reservation.product_id, Reservation.qty, Reservation.state, Reservation.reason
-).where(Reservation.order_id.in_(bindparam("ids", expanding=True)))
-
-
-@dataclass
-class Decision:
-    """The decision about an order, in memory."""
-
-    order_id: str
-    product_id: str
-    qty: int
-    state: str
-    reason: str | None = None
-
-
-@dataclass
-class Stock:
-    """A locked product's stock, in memory."""
-
-    row_id: int
-    pieces: int
-    unit_price: int
-
-
-class Ledger:
-    """Decides about orders one after the other, on locked products; `write` stores all decisions at once.
-
-    Every rule is here. The events of an order may come any number of times, in any sequence.
-    """
-
-    def __init__(self, session: Session, events: Collection[OrderEvent], *, check_price: bool) -> None:
-        self._check_price = check_price
-        # Lock first, read second: other transactions that decide about these products have then ended.
-        self._products = _lock(session, {event.product_id for event in events})
-        self._decisions = _decided(session, {event.order_id for event in events})
-        self._opening = {product_id: stock.pieces for product_id, stock in self._products.items()}
-        self._made: dict[str, Decision] = {}
-        self._released: list[str] = []
-
-    def place(self, event: OrderEvent) -> Event | None:
-        """Reserve the pieces, or reject the order, and return the answer.
-
-        An order that is placed again gets the same answer; one that is void or released gets none.
-        """
-        decision = self._decisions.get(event.order_id) or self._decide(event)
-        _assert_same(event, decision)
-        return _answer(event, decision)
-
-    def cancel(self, event: OrderEvent) -> None:
-        """Release the pieces, once. An order that was not placed yet becomes void."""
-        decision = self._decisions.get(event.order_id)
-        if decision is None:
-            self._make(event, State.VOID)
-            return
-        _assert_same(event, decision)
-        if decision.state == State.RESERVED:
-            self._products[event.product_id].pieces += event.qty
-            decision.state = State.RELEASED
-            if event.order_id not in self._made:
-                self._released.append(event.order_id)
-
-    def discard(self, event: OrderEvent) -> Event | None:
-        """Reject an order whose event is discarded, unless it was decided before."""
-        if event.order_id in self._decisions:
-            return None
-        return _answer(event, self._make(event, State.REJECTED, Reason.DISCARDED))
-
-    def is_due(self, event: OrderEvent) -> bool:
-        """Whether a cancellation has pieces to release, or to keep from being reserved later."""
-        decision = self._decisions.get(event.order_id)
-        return decision is None or (
-            decision.state == State.RESERVED
-            and (event.product_id, event.qty) == (decision.product_id, decision.qty)
-        )
-
-    def write(self, session: Session, now: datetime) -> None:
-        """Store the decisions: one statement for each table, and one for each product that changed."""
-        if self._released:
-            session.execute(
-                update(Reservation)
-                .where(Reservation.order_id.in_(sorted(self._released)))
-                .values(state=State.RELEASED, updated_at=now)
-            )
-        changed = [
-            {"row_id": stock.row_id, "pieces": stock.pieces}
-            for product_id, stock in sorted(self._products.items())
-            if stock.pieces != self._opening[product_id]
-        ]
-        if changed:
-            session.connection().execute(PIECES, changed)
-        if self._made:
-            at = text_of(now)
-            ROWS.write(session.connection(), [*self._made.values()], created_at=at, updated_at=at)
-
-    def _decide(self, event: OrderEvent) -> Decision:
-        reason = self._refusal(event)
-        if reason is not None:
-            return self._make(event, State.REJECTED, reason)
-        self._products[event.product_id].pieces -= event.qty
-        return self._make(event, State.RESERVED)
-
-    def _refusal(self, event: OrderEvent) -> Reason | None:
-        if isinstance(event, InvalidOrder):
-            return Reason.INVALID_ORDER
-        stock = self._products.get(event.product_id)
-        if stock is None:
-            return Reason.UNKNOWN_PRODUCT
-        if self._check_price and event.unit_price not in (None, stock.unit_price):
-            return Reason.PRICE_DIFFERS
-        return Reason.INSUFFICIENT_STOCK if stock.pieces < event.qty else None
-
-    def _make(self, event: OrderEvent, state: State, reason: Reason | None = None) -> Decision:
-        decision = Decision(event.order_id, event.product_id, event.qty, state, reason)
-        self._decisions[event.order_id] = self._made[event.order_id] = decision
-        return decision
+from orders_service.catalog.ledger import _lock
+from orders_service.catalog.product import Product, Reservation, State, Supply
 
 
 def listed() -> Select[Any]:
@@ -217,40 +81,3 @@ def imbalances(session: Session, limit: int) -> Sequence[Row[str, int, int, int]
     return session.execute(
         select(of_each).where(of_each.c.stock + of_each.c.reserved != of_each.c.supplied).limit(limit)
     ).all()
-
-
-def _lock(session: Session, product_ids: Collection[str]) -> dict[str, Stock]:
-    rows = session.connection().execute(LOCK, {"ids": sorted(product_ids)})
-    return {row.product_id: Stock(row.id, row.stock, row.unit_price) for row in rows}
-
-
-def _decided(session: Session, order_ids: Collection[str]) -> dict[str, Decision]:
-    rows = session.connection().execute(DECIDED, {"ids": sorted(order_ids)})
-    return {row.order_id: Decision(*row) for row in rows}
-
-
-def _answer(event: OrderEvent, decision: Decision) -> Event | None:
-    if decision.state == State.RESERVED:
-        return StockReserved(
-            order_id=event.order_id,
-            product_id=event.product_id,
-            qty=event.qty,
-            traceparent=event.traceparent,
-        )
-    if decision.state == State.REJECTED:
-        return StockRejected(
-            order_id=event.order_id,
-            product_id=event.product_id,
-            qty=max(1, event.qty),  # An older status-consumer cannot read the 0 of an `InvalidOrder`.
-            reason=decision.reason or "",
-            traceparent=event.traceparent,
-        )
-    return None
-
-
-def _assert_same(event: OrderEvent, decision: Decision) -> None:
-    if (event.product_id, event.qty) != (decision.product_id, decision.qty):
-        raise Conflicting(
-            f"order {event.order_id} was recorded with {decision.qty} × {decision.product_id},"
-            f" the record says {event.qty} × {event.product_id}"
-        )

@@ -6,11 +6,13 @@ import click
 from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
-from orders_service import wiring
-from orders_service.api.schemas import PRODUCT_ID_MAX, UNIT_PRICE_MAX, Name
+from orders_service.api.requests import Name
 from orders_service.catalog import service
 from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
-from orders_service.database import in_transaction, utc_now
+from orders_service.contract.limits import PRODUCT_ID_MAX, UNIT_PRICE_MAX
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import one_session
+from orders_service.database.transactions import in_transaction
 from orders_service.settings import of_process
 
 TEXT_MAX = 255  # The most characters in a name or a note.
@@ -59,7 +61,7 @@ def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: i
         )
         return added, service.product(session, product_id).stock
 
-    with wiring.one_session(of_process("catalog").catalog_database_url) as session:
+    with one_session(of_process("catalog").catalog_database_url) as session:
         try:
             added, stock = in_transaction(session, work)
         except ProductNotFound as error:

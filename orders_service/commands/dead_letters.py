@@ -5,27 +5,26 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import islice
 
 import click
 from sqlalchemy.orm import Session
 
-from orders_service import wiring
-from orders_service.catalog.handlers import on_order_discarded
-from orders_service.database import DatabaseName, in_transaction, utc_now
-from orders_service.events import dead_letters, letter_box
+from orders_service import resources
+from orders_service.contract.errors import Unreadable
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import one_session
+from orders_service.database.transactions import in_transaction
+from orders_service.events import dead_letter_search, dead_letters
 from orders_service.events.consumer import Handler, Received, is_of_a_record, read, verdict_on
-from orders_service.events.errors import Unreadable
-from orders_service.events.letter_box import Listed, Place, Wanted
+from orders_service.events.dead_letter_search import Listed, Place, Wanted
 from orders_service.events.tables import DeadLetter
-from orders_service.orders.handlers import on_stock_answered
 from orders_service.printable import printable
+from orders_service.processes import CONSUMERS, Consumer, DatabaseName, Setting
 from orders_service.settings import Settings, of_process
-from orders_service.workers import stock_consumer
+from orders_service.workers import build
 
 SHOWN = 60
-FOR_THIS_COMMAND = "set STOCK_GROUP or STATUS_GROUP to it for this command"
 
 Handlers = dict[str, tuple[DatabaseName, Handler]]  # By consumer group.
 
@@ -38,7 +37,7 @@ class PlaceOfRecord(click.ParamType):  # type: ignore[type-arg]
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Place:
         try:
             return Place.parse(value)
-        except letter_box.NoPlace as error:
+        except dead_letter_search.NoPlace as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -89,8 +88,8 @@ def show(place: Place, group: str | None) -> None:
     """
     found = False
     for _, session in _databases():
-        for listed in letter_box.find(session, Wanted(place=place, group=group, resolved=True)):
-            if letter := letter_box.whole(session, listed):
+        for listed in dead_letter_search.find(session, Wanted(place=place, group=group, resolved=True)):
+            if letter := dead_letter_search.whole(session, listed):
                 found = True
                 click.echo(_as_json(_facts(listed) | {"detail": letter.detail} | _record(letter)))
     if not found:
@@ -116,10 +115,7 @@ def replay(
     The handler of their consumer group is called, once per letter, each in its own transaction.
     """
     settings = Settings.read(process="dead-letters")
-    handlers: Handlers = {
-        settings.stock_group: ("catalog", stock_consumer.handler(settings)),
-        settings.status_group: ("orders", on_stock_answered),
-    }
+    handlers = _handlers(settings, build.handler)
     _check(place, everything, reason)
     _resolve("replayed", handlers, Wanted(place=place, group=group, reason=reason), dry_run)
 
@@ -136,15 +132,16 @@ def discard(
     A cancellation that has pieces to give back is not given up: replay it.
     """
     settings = Settings.read(process="dead-letters")
-    handlers: Handlers = {
-        settings.stock_group: (
-            "catalog",
-            partial(on_order_discarded, outbox=wiring.catalog_outbox(settings)),
-        ),
-        settings.status_group: ("orders", lambda *_: []),
-    }
+    handlers = _handlers(settings, build.discard_handler)
     _check(place, everything, reason)
     _resolve("discarded", handlers, Wanted(place=place, group=group, reason=reason), dry_run)
+
+
+def _handlers(settings: Settings, made: Callable[[Consumer, Settings], Handler]) -> Handlers:
+    return {
+        resources.group(settings, consumer): (consumer.database, made(consumer, settings))
+        for consumer in CONSUMERS
+    }
 
 
 def _check(place: Place | None, everything: bool, reason: str | None) -> None:
@@ -157,11 +154,11 @@ def _check(place: Place | None, everything: bool, reason: str | None) -> None:
 def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool) -> None:
     found = failed = 0
     for names, session in _databases():
-        for letter in letter_box.find(session, wanted):
+        for letter in dead_letter_search.find(session, wanted):
             found += 1
             name, handler = handlers.get(letter.group, (None, None))
             if name is None or handler is None:
-                problem = f"its group is neither {' nor '.join(handlers)}: {FOR_THIS_COMMAND}"
+                problem = _unknown_group(handlers)
             elif name not in names:
                 problem = f"its group belongs to the {name} database"
             elif dry_run:
@@ -180,12 +177,17 @@ def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool)
         raise click.ClickException(f"{failed} of {found} stay as they are")
 
 
+def _unknown_group(handlers: Handlers) -> str:
+    named = [consumer.group.name for consumer in CONSUMERS if isinstance(consumer.group, Setting)]
+    return f"its group is neither {' nor '.join(handlers)}: set {' or '.join(named)} to it for this command"
+
+
 def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) -> str:
     """Apply one dead letter and record its resolution, in one transaction. Return the error, or ""."""
     who = _operator()
 
     def work(session: Session) -> str:
-        whole = letter_box.whole(session, letter)
+        whole = dead_letter_search.whole(session, letter)
         if whole is None or whole.resolution:
             return f"another operator has {whole.resolution if whole else 'removed'} it in the meantime"
         record = dead_letters.record_of(whole)
@@ -222,14 +224,14 @@ def _operator() -> str:
 
 def _listed(wanted: Wanted) -> Iterator[Listed]:
     for _, session in _databases():
-        yield from letter_box.find(session, wanted)
+        yield from dead_letter_search.find(session, wanted)
 
 
 def _databases() -> Iterator[tuple[set[DatabaseName], Session]]:
     """A session for each database, with its names. If orders and catalog share a database, it has both."""
-    urls = wiring.urls(of_process("dead-letters"))
+    urls = resources.urls(of_process("dead-letters"))
     for url in dict.fromkeys(urls.values()):
-        with wiring.one_session(url) as session:
+        with one_session(url) as session:
             yield {name for name, its in urls.items() if its == url}, session
 
 

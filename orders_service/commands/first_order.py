@@ -14,16 +14,17 @@ from marshmallow import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from orders_service import wiring
-from orders_service.events import contract, envelope
-from orders_service.events.broker import BrokerError, Reader, Record
-from orders_service.events.errors import Unreadable
+from orders_service import resources
+from orders_service.broker_client import broker
+from orders_service.contract import events, reading, wire
+from orders_service.contract.errors import Unreadable
+from orders_service.database.engines import one_session
+from orders_service.events.brokers.port import BrokerError, Reader, Record
 from orders_service.events.tables import OutboxRow
 from orders_service.port import base_url
 from orders_service.printable import printable, safe
 from orders_service.setting_kinds import http_url
 from orders_service.settings import Settings, of_process
-from orders_service.workers.broker import broker
 
 WAIT_SECONDS = 30
 LOOK_SECONDS = 0.02
@@ -162,7 +163,7 @@ class Journey:
 
     def _tell_outbox(self) -> None:
         try:
-            with wiring.one_session(self.settings.orders_database_url) as session:
+            with one_session(self.settings.orders_database_url) as session:
                 row = session.scalars(select(OutboxRow).where(OutboxRow.id == self._event_id())).first()
         except (SQLAlchemyError, OSError):
             row = None
@@ -171,12 +172,12 @@ class Journey:
 
     def _event_id(self) -> str:
         asked = {"product_id": self.asked["productId"], "qty": self.asked["qty"]}
-        return contract.OrderPlaced(order_id=self.order_id, **asked).id
+        return events.OrderPlaced(order_id=self.order_id, **asked).id
 
     def _tell_record(self, record: Record, seen: set[str]) -> None:
-        type_ = envelope.read(record.headers).get("ce_type")
+        type_ = wire.read(record.headers).get("ce_type")
         try:
-            event = contract.read(type_, record.value)
+            event = reading.read(type_, record.value)
         except Unreadable:
             return
         if event is not None and event.order_id == self.order_id and event.type not in seen:
@@ -198,7 +199,7 @@ class Journey:
 @contextmanager
 def _looking(settings: Settings) -> Iterator[Reader | None]:
     """A reader of both topics from their end, or None if the broker cannot be reached from here."""
-    names = wiring.topics(settings).names
+    names = resources.topics(settings).names
     try:
         reader = broker(settings).read(names, from_start=False)
     except BrokerError as error:

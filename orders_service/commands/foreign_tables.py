@@ -4,9 +4,9 @@ from sqlalchemy import Connection, Inspector, MetaData, String, Table, inspect
 
 from orders_service import migrations
 from orders_service.catalog.product import CatalogBase
-from orders_service.database import DatabaseName
 from orders_service.events.tables import EventsBase
 from orders_service.orders.order import OrdersBase
+from orders_service.processes import DatabaseName
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 EXACT = "utf8mb4_nopad_bin"

@@ -7,9 +7,11 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from orders_service import migrations, wiring
+from orders_service import migrations, resources
 from orders_service.commands.foreign_tables import NotOurs, assert_ours
-from orders_service.database import DatabaseName, in_short
+from orders_service.database.engines import open_engine
+from orders_service.database.errors import in_short
+from orders_service.processes import DatabaseName
 from orders_service.settings import Settings, of_process
 
 
@@ -28,7 +30,7 @@ def migrate(settings: Settings) -> list[str]:
 
     If one holds another service's tables, an error is raised before either is changed.
     """
-    for database, url in wiring.urls(settings).items():
+    for database, url in resources.urls(settings).items():
         with (
             _engine(database, url) as engine,
             migrations.turn(engine, database),  # Waits until no other process is migrating.
@@ -36,7 +38,7 @@ def migrate(settings: Settings) -> list[str]:
         ):
             assert_ours(connection, database)
     lines = []
-    for database, url in wiring.urls(settings).items():
+    for database, url in resources.urls(settings).items():
         with _engine(database, url) as engine:
             applied = migrations.upgrade(engine, database)
         version = migrations.newest(database)
@@ -49,7 +51,7 @@ def migrate(settings: Settings) -> list[str]:
 @contextmanager
 def _engine(database: DatabaseName, url: str) -> Iterator[Engine]:
     """An engine without a read time-out. Its errors become click errors that name the database."""
-    engine = wiring.engine(url, read_seconds=None, create=True)
+    engine = open_engine(url, read_seconds=None, create=True)
     try:
         yield engine
     except (DBAPIError, TimeoutError, NotOurs) as error:

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 
 import click
 
-from orders_service import wiring
-from orders_service.database import DatabaseName, utc_now
-from orders_service.events import care
-from orders_service.events.purge import purge_all
+from orders_service import resources
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import one_session
+from orders_service.events import pending
+from orders_service.events.requeue import events_set_aside, requeue_set_aside, requeue_since
+from orders_service.events.upkeep import purge_all
 from orders_service.orders import service
 from orders_service.printable import printable, without_passwords
+from orders_service.processes import DATABASES, DatabaseName
 from orders_service.settings import of_process
 
 
@@ -25,9 +28,9 @@ def list_(as_json: bool) -> None:
     """Print pending events per topic, and events that were set aside."""
     settings, now = of_process("outbox"), utc_now()
     found = []
-    for name, url in wiring.urls(settings).items():
-        with wiring.one_session(url) as session:
-            for lane in care.waiting(session):
+    for name, url in resources.urls(settings).items():
+        with one_session(url) as session:
+            for lane in pending.waiting(session):
                 age = (now - lane.oldest).total_seconds()
                 found.append(
                     {
@@ -45,7 +48,7 @@ def list_(as_json: bool) -> None:
                     "order": row.aggregateid,
                     "error": row.error,
                 }
-                for row in care.set_aside(session)
+                for row in events_set_aside(session)
             ]
     if as_json:
         click.echo(json.dumps(found))
@@ -59,7 +62,7 @@ def list_(as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--database", type=click.Choice(["orders", "catalog"]), default="orders", show_default=True)
+@click.option("--database", type=click.Choice(DATABASES), default="orders", show_default=True)
 @click.option("--set-aside", is_flag=True, help="All events that the broker refused permanently.")
 @click.option("--since", type=click.DateTime(), help="All events recorded since this time (UTC).")
 def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> None:
@@ -67,12 +70,12 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
     if set_aside == (since is not None):
         raise click.UsageError("Say what: --set-aside, or --since TIME.")
     settings = of_process("outbox")
-    pending = database == "catalog" or settings.events_via == "relay"
-    with wiring.one_session(wiring.urls(settings)[database]) as session:
+    by_relay = not resources.is_sent_by_debezium(settings, database)
+    with one_session(resources.url(settings, database)) as session:
         if since is None:
-            count = care.requeue_set_aside(session, pending=pending)
+            count = requeue_set_aside(session, pending=by_relay)
         else:
-            count = care.requeue_since(session, since.replace(tzinfo=utc_now().tzinfo), pending=pending)
+            count = requeue_since(session, since.replace(tzinfo=utc_now().tzinfo), pending=by_relay)
     click.echo(f"{count} events of {database} go out again")
 
 
@@ -86,11 +89,11 @@ def resend(seconds: int) -> None:
     The catalog then repeats its answers.
     """
     settings = of_process("outbox")
-    with wiring.one_session(settings.orders_database_url) as session:
+    with one_session(settings.orders_database_url) as session:
         count = service.resend(
             session,
             placed_before=utc_now() - timedelta(seconds=seconds),
-            outbox=wiring.orders_outbox(settings),
+            outbox=resources.outbox(settings, "orders"),
         )
     click.echo(f"{count} orders are still PENDING after {seconds} s; their events go out again")
 
@@ -103,6 +106,6 @@ def purge() -> None:
     """
     settings = of_process("outbox")
     before = utc_now() - timedelta(days=settings.outbox_keep_days)
-    for name, url in wiring.urls(settings).items():
-        with wiring.one_session(url) as session:
+    for name, url in resources.urls(settings).items():
+        with one_session(url) as session:
             click.echo(f"{name}: {purge_all(session, before=before)} events deleted")

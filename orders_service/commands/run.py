@@ -16,16 +16,18 @@ from typing import Any
 
 import click
 
-from orders_service import environment, logs, wiring
-from orders_service.api import server
+from orders_service import environment, logs, resources
+from orders_service.api.serving import server
+from orders_service.broker_client import broker, topic_spec
 from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
-from orders_service.events.broker import BrokerError
+from orders_service.events.brokers.port import BrokerError
 from orders_service.port import assert_free, base_url
 from orders_service.printable import safe
+from orders_service.processes import PROCESSES, WORKERS
 from orders_service.settings import Settings, names, of_process, secrets
-from orders_service.workers import catalog_relay, loop, orders_relay, status_consumer, stock_consumer
-from orders_service.workers.broker import broker, topic_spec
+from orders_service.workers import loop
+from orders_service.workers.build import build
 
 STATE = ("orders.db", "catalog.db", "broker.db")
 LOCK = "run.lock"
@@ -95,16 +97,14 @@ class Workers:
 
     def start(self) -> None:
         """Build the workers in this process and start a thread for each."""
-        settings = self._settings
-        workers: dict[str, loop.Worker] = {
-            "orders-relay": orders_relay.build(settings),
-            "stock-consumer": stock_consumer.build(settings, poll_seconds=POLL_SECONDS),
-            "catalog-relay": catalog_relay.build(settings),
-            "status-consumer": status_consumer.build(settings, poll_seconds=POLL_SECONDS),
-        }
-        for name, worker in workers.items():
+        for process in WORKERS:
+            worker = build(process, self._settings, poll_seconds=POLL_SECONDS)
             thread = threading.Thread(
-                target=loop.turn, args=(worker, name, self._stop), name=name, daemon=True
+                target=loop.turn,
+                args=(worker, process.command, self._stop),
+                kwargs={"step_seconds": process.step_seconds},
+                name=process.command,
+                daemon=True,
             )
             self._threads.append(thread)
             thread.start()
@@ -118,7 +118,7 @@ class Workers:
 
 
 def _create_topics(settings: Settings) -> None:
-    names = wiring.topics(settings).names
+    names = resources.topics(settings).names
     try:
         broker(settings, create=True).create_topics(names, topic_spec(settings))
     except BrokerError as error:
@@ -136,9 +136,11 @@ def _announce(settings: Settings, started: float) -> None:
             return
         time.sleep(0.02)
     prefix = _settings_for_first_order(settings)
-    commands = [f"  {prefix}{command}" for command in ("make first-order", ".venv/bin/orders-service first-order")]
+    commands = [
+        f"  {prefix}{command}" for command in ("make first-order", ".venv/bin/orders-service first-order")
+    ]
     lines = [
-        "  ✔ api, orders-relay, stock-consumer, catalog-relay, status-consumer",
+        f"  ✔ {', '.join(process.command for process in PROCESSES)}",
         "",
         f"  Orders   {base}/order-service/{{userId}}/orders",
         f"  Catalog  {base}/catalog-service/catalogs",
@@ -161,7 +163,7 @@ def _kept_in(settings: Settings) -> str:
 
 
 def _is_embedded(settings: Settings) -> bool:
-    return all(url.startswith("sqlite") for url in wiring.urls(settings).values())
+    return all(url.startswith("sqlite") for url in resources.urls(settings).values())
 
 
 def _settings_for_first_order(settings: Settings) -> str:

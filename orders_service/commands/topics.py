@@ -6,11 +6,11 @@ from typing import TypeVar
 
 import click
 
-from orders_service import wiring
-from orders_service.events.broker import BrokerError, TopicDescription
+from orders_service import resources
+from orders_service.broker_client import broker, topic_spec
+from orders_service.events.brokers.port import BrokerError, TopicDescription
 from orders_service.printable import printable
 from orders_service.settings import of_process
-from orders_service.workers.broker import broker, topic_spec
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ def main() -> None:
 def create() -> None:
     """Create the topics of the settings that do not exist. Safe to repeat."""
     settings = of_process("topics")
-    names = list(wiring.topics(settings).names)
+    names = list(resources.topics(settings).names)
     created = _asked(lambda: broker(settings, create=True).create_topics(names, topic_spec(settings)))
     for name in names:
         click.echo(f"{name}: {'created' if name in created else 'exists'}")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orders_service.events.broker import Record
+from orders_service.events.brokers.port import Record
 from orders_service.events.errors import NOT_OURS, TooManyDeadLetters
 from orders_service.events.tables import DeadLetter
 

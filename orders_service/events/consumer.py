@@ -8,13 +8,17 @@ from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service import crash_points
-from orders_service.database import DATA_ERRORS, Clock, error_code, in_short, in_transaction, utc_now
-from orders_service.events import contract, dead_letters, envelope
+from orders_service.contract import reading, wire
+from orders_service.contract.errors import RecordError, Unreadable
+from orders_service.contract.events import Event
+from orders_service.database.columns import Clock, utc_now
+from orders_service.database.errors import DATA_ERRORS, error_code, in_short
+from orders_service.database.transactions import in_transaction
+from orders_service.events import dead_letters
 from orders_service.events.breaker import Breaker
-from orders_service.events.broker import Record, Subscription
-from orders_service.events.contract import Event
+from orders_service.events.brokers.port import Record, Subscription
 from orders_service.events.dead_letters import Refused, Room
-from orders_service.events.errors import DataRefused, HandlerFailed, RecordError, Stopped, Unreadable
+from orders_service.events.errors import DataRefused, HandlerFailed, Stopped
 
 TRIES = 3
 DEAD_LETTER_BYTES = 100 * 1024 * 1024
@@ -140,9 +144,9 @@ class Outcome:
 
 def read(record: Record) -> Event | None:
     """Read the event of a record, with its trace; None if the type is not ours. Raises `Unreadable`."""
-    type_ = envelope.header(record.headers, "ce_type")
-    traceparent = envelope.valid_traceparent(envelope.header(record.headers, "traceparent"))
-    return contract.read(type_, record.value, traceparent)
+    type_ = wire.header(record.headers, "ce_type")
+    traceparent = wire.valid_traceparent(wire.header(record.headers, "traceparent"))
+    return reading.read(type_, record.value, traceparent)
 
 
 def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused], list[Record]]:

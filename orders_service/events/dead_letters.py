@@ -10,10 +10,11 @@ import structlog
 from sqlalchemy import func, insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from orders_service.database import Clock
-from orders_service.events.broker import Record
-from orders_service.events.envelope import Headers
-from orders_service.events.errors import DeadLettersFull, RecordError
+from orders_service.contract.errors import RecordError
+from orders_service.contract.wire import Headers
+from orders_service.database.columns import Clock
+from orders_service.events.brokers.port import Record
+from orders_service.events.errors import DeadLettersFull
 from orders_service.events.tables import DeadLetter
 from orders_service.printable import printable
 

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from orders_service.database import changed, database_now
+from orders_service.database.columns import database_now
+from orders_service.database.transactions import changed
 from orders_service.events.tables import Lease
 
 

@@ -8,10 +8,11 @@ from operator import attrgetter
 import orjson
 from sqlalchemy import Connection
 
-from orders_service.database import Clock, text_of, utc_now
-from orders_service.events.contract import Event, Topics
+from orders_service.contract.events import Event
+from orders_service.contract.topics import Topics
+from orders_service.database.columns import Clock, text_of, utc_now
+from orders_service.database.rows import ManyRows
 from orders_service.events.tables import OutboxRow
-from orders_service.many_rows import ManyRows
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import structlog
 from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
 from orders_service import crash_points
-from orders_service.database import Clock, utc_now
-from orders_service.events import envelope, leases
-from orders_service.events.broker import Delivery, Outgoing, Producer
-from orders_service.events.rest import rest
+from orders_service.contract import wire
+from orders_service.database.columns import Clock, utc_now
+from orders_service.events import leases
+from orders_service.events.backoff import rest
+from orders_service.events.brokers.port import Delivery, Outgoing, Producer
 from orders_service.events.tables import OutboxRow
 
 BATCH = 500
@@ -217,5 +218,5 @@ def _outgoing(row: Row[Any]) -> Outgoing:
         topic=row.topic,
         key=row.key.encode(),
         value=row.payload.encode(),
-        headers=envelope.write(attributes, row.traceparent),
+        headers=wire.write(attributes, row.traceparent),
     )

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, String
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orders_service.database import NAMES, UtcDateTime, exact, row_number
+from orders_service.database.columns import NAMES, UtcDateTime, exact, row_number
 
 BYTES = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 LONG_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb")

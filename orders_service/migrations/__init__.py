@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
-from orders_service.database import DatabaseName
+from orders_service.processes import DatabaseName
 
 FOLDER = Path(__file__).parent
 TURN_SECONDS = 60  # How long a migration waits for another one that is running.

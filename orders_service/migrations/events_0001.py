@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
-from orders_service.database import UtcDateTime, exact, row_number
+from orders_service.database.columns import UtcDateTime, exact, row_number
 
 TABLE: dict[str, Any] = {"mariadb_charset": "utf8mb4", "mariadb_engine": "InnoDB"}
 

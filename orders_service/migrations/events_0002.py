@@ -7,7 +7,7 @@ starts again at its first step.
 import sqlalchemy as sa
 from alembic import op
 
-from orders_service.database import exact
+from orders_service.database.columns import exact
 
 Texts = dict[str, dict[str, tuple[int, bool]]]  # By table and column: length, and whether NULL is allowed.
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import structlog
 from sqlalchemy.orm import Session
 
-from orders_service.database import Clock, utc_now
+from orders_service.contract.events import StockRejected, StockReserved
+from orders_service.database.columns import Clock, utc_now
 from orders_service.events.consumer import Received
-from orders_service.events.contract import StockRejected, StockReserved
 from orders_service.events.dead_letters import Refused
 from orders_service.orders import service
 

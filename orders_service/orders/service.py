@@ -10,10 +10,13 @@ from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid4, uuid5
 
-from orders_service.database import Clock, changed, text_of
-from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, OrderRow, Topics
+from orders_service.contract.events import Event, OrderCancelled, OrderPlaced
+from orders_service.contract.sink import OrderRow
+from orders_service.contract.topics import Topics
+from orders_service.database.columns import Clock, text_of
+from orders_service.database.rows import ManyRows
+from orders_service.database.transactions import changed
 from orders_service.events.outbox import Outbox
-from orders_service.many_rows import ManyRows
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 

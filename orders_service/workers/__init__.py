@@ -1,1 +1,1 @@
-"""The worker processes, one file each. A file only builds the worker; `loop.py` calls its step."""
+"""The worker processes, one file each. `build.py` builds them, `loop.py` calls their steps."""

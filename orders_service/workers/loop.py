@@ -9,33 +9,22 @@ import signal
 import threading
 import time
 from types import FrameType
-from typing import Protocol
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from orders_service import wiring
-from orders_service.events.broker import BrokerError
+from orders_service.database.errors import is_not_migrated
+from orders_service.events.backoff import rest
+from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import Stopped
-from orders_service.events.rest import rest
+from orders_service.events.worker import Worker
 
 REST_SECONDS = (0.001, 0.03)  # The shortest pause, right after work, and the longest.
 REST_PART = 0.01  # A pause is this part of the time since the last work.
 BACK_OFF_SECONDS = (0.1, 10.0)  # The back-off after the first failure, and the longest.
-WATCHDOG_SECONDS = 120  # Longer than the sum of all waits in a step.
+WATCHDOG_SECONDS = 120
 WATCHDOG_EXIT = 4
-
 log = structlog.get_logger()
-
-
-class Worker(Protocol):
-    """An object with a step, which the loop calls again and again."""
-
-    def step(self) -> bool:
-        """Do one batch in one transaction; True to be called again at once."""
-
-    def close(self) -> None:
-        """Release all resources, such as connections and leases."""
 
 
 class Watchdog:
@@ -60,12 +49,12 @@ class Watchdog:
                 os._exit(WATCHDOG_EXIT)
 
 
-def turn(worker: Worker, name: str, stop: threading.Event) -> None:
+def turn(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int = WATCHDOG_SECONDS) -> None:
     """Call *worker*'s step until *stop* is set. After an error, log it, back off and call the step again.
 
     `Stopped` is not retried: it ends this thread, and so the process of a single worker, with its exit code.
     """
-    watchdog, ended = Watchdog(name), threading.Event()
+    watchdog, ended = Watchdog(name, step_seconds), threading.Event()
     threading.Thread(target=watchdog.watch, args=(ended,), name=f"{name}-watchdog", daemon=True).start()
     log.info("started", worker=name)
     try:
@@ -98,7 +87,7 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
                 error=f"{type(error).__name__}: {error}",
                 failures=failures,
                 again_in_seconds=round(back_off, 1),
-                **({"advice": "orders-service migrate"} if wiring.is_not_migrated(error) else {}),
+                **({"advice": "orders-service migrate"} if is_not_migrated(error) else {}),
                 exc_info=failures == 1 and not lost,
             )
             stop.wait(back_off)
@@ -126,7 +115,7 @@ def _close(worker: Worker, name: str) -> None:
         log.warning("not closed cleanly", worker=name, error=f"{type(error).__name__}: {error}")
 
 
-def run(worker: Worker, name: str) -> None:
+def run(worker: Worker, name: str, *, step_seconds: int = WATCHDOG_SECONDS) -> None:
     """Run *worker* as this process: the first signal lets it finish its step, the second ends it at once."""
     stop = threading.Event()
 
@@ -137,4 +126,4 @@ def run(worker: Worker, name: str) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    turn(worker, name, stop)
+    turn(worker, name, stop, step_seconds=step_seconds)

@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 
 from orders_service.api.app import create_app
 from orders_service.api.database import COMMITTER, db
-from orders_service.database import in_transaction, utc_now
+from orders_service.database.columns import utc_now
+from orders_service.database.transactions import in_transaction
 from orders_service.events.tables import OutboxRow
 from orders_service.orders import service
 from orders_service.orders.order import Order, Status

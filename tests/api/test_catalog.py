@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert
 
 from orders_service.catalog.product import Product
-from orders_service.database import utc_now
+from orders_service.database.columns import utc_now
 from tests.api.kit import BERLIN, STOCKHOLM, TOKYO, Api, assert_problem, member
 
 CATALOGS = "/catalog-service/catalogs"

@@ -13,10 +13,10 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from orders_service import wiring
 from orders_service.api.committer import GROUP_MAX, Committer, Overdue
-from orders_service.database import Clock, utc_now
-from orders_service.events.contract import Topics
+from orders_service.contract.topics import Topics
+from orders_service.database.columns import Clock, utc_now
+from orders_service.database.engines import open_engine
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import OutboxRow
 from orders_service.orders import service
@@ -36,7 +36,7 @@ class Held:
     def __init__(self, databases: Databases, clock: Clock = utc_now) -> None:
         self.databases = databases
         self.go = threading.Event()
-        self.engine = wiring.engine(databases.orders_url, pool_size=1, one_trip=True)
+        self.engine = open_engine(databases.orders_url, pool_size=1, one_trip=True)
         self.committer = Committer(
             self.engine, OUTBOX, gather=lambda: self.go.wait(patience.seconds(10)), clock=clock
         )
@@ -176,7 +176,7 @@ def test_a_fault_of_ours_is_told_to_everybody_and_nothing_is_written(databases: 
 def test_nobody_waits_for_ever_and_who_has_left_is_not_placed(
     held: Held, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders_service.database.COMMIT_SECONDS", 0.1)
+    monkeypatch.setattr("orders_service.database.bounds.COMMIT_SECONDS", 0.1)
     (overdue,) = held.place(wanted())
     with pytest.raises(Overdue):
         overdue.result(10)

@@ -118,7 +118,7 @@ def _listening(api: Api, name: str, listener: Callable[..., None]) -> Iterator[N
 @pytest.fixture
 def silent(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The URL of a database that takes connections and never says a word."""
-    monkeypatch.setattr("orders_service.database.READ_SECONDS", 0.2)
+    monkeypatch.setattr("orders_service.database.bounds.READ_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"mariadb+pymysql://kim:secret@127.0.0.1:{server.getsockname()[1]}/silent"
 
@@ -328,7 +328,7 @@ def test_a_restarted_database_is_not_noticed(api: Api) -> None:
 def test_when_every_connection_is_taken_a_client_is_told_to_come_again(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders_service.database.POOL_SECONDS", 0.1)
+    monkeypatch.setattr("orders_service.database.bounds.POOL_SECONDS", 0.1)
     with Api.on(databases, API_THREADS="1") as api, ExitStack() as taken:
         taken.callback(api.engine().raw_connection().close)
         placed, listed = api.place(), api.get(ORDERS)
@@ -341,7 +341,7 @@ def test_a_writer_that_does_not_end_is_not_waited_for_long(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = 0.2 if databases.orders.dialect.name == "sqlite" else 1
-    monkeypatch.setattr("orders_service.database.LOCK_SECONDS", seconds)
+    monkeypatch.setattr("orders_service.database.bounds.LOCK_SECONDS", seconds)
     with Api.on(databases) as api:
         order_id = api.placed()
         with databases.orders.begin() as writer:

@@ -19,11 +19,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lab import Lab
-from orders_service.events.broker import Record
+from orders_service.broker_client import broker
+from orders_service.events.brokers.port import Record
 from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order as Row
-from orders_service.workers import orders_relay
-from orders_service.workers.broker import broker
+from orders_service.processes import worker
+from orders_service.workers.build import build
 from tests import patience
 from tests.databases import Databases
 from tests.deployment import Deployment, databases_in
@@ -85,7 +86,7 @@ class Stand:
     def relay(self) -> None:
         """Send every event to Kafka."""
         with (
-            closing(orders_relay.build(self.deployment.settings)) as relay,
+            closing(build(worker("orders-relay"), self.deployment.settings)) as relay,
             Session(self.databases.orders) as session,
         ):
             waiting = select(func.count()).where(OutboxRow.lane.is_not(None))

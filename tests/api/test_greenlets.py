@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from orders_service.api.greenlets import Turns, Until, WaitingGreenlet
+from orders_service.api.serving.greenlets import Turns, Until, WaitingGreenlet
 from orders_service.orders.service import Placed, Placement
 from tests import patience
 

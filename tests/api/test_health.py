@@ -62,7 +62,7 @@ def test_without_the_catalog_database_it_takes_orders(databases: Databases, away
 def test_a_catalog_that_swallows_what_is_sent_keeps_nobody_waiting(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders_service.database.CONNECT_SECONDS", 60)
+    monkeypatch.setattr("orders_service.database.bounds.CONNECT_SECONDS", 60)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"mariadb+pymysql://kim:secret@127.0.0.1:{silent.getsockname()[1]}/silent"
         with Api.on(databases, CATALOG_DATABASE_URL=url) as api:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 
 from orders_service.api.pages import CHUNK, FIRST_CHUNK
-from orders_service.database import utc_now
+from orders_service.database.columns import utc_now
 from orders_service.orders.order import Order, Status
 from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, assert_problem, at_once
 from tests.databases import Databases

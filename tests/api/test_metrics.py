@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from orders_service.events.broker import Outgoing
+from orders_service.events.brokers.port import Outgoing
 from tests.databases import Databases
 from tests.flow_kit import Flow
 

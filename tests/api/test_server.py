@@ -15,8 +15,8 @@ import pytest
 
 from lab import Ports
 from orders_service.api.body import BODY_MAX, LARGE_BODY
-from orders_service.api.connections import Connection
-from orders_service.api.server import Server
+from orders_service.api.serving.connections import Connection
+from orders_service.api.serving.server import Server
 from orders_service.settings import Settings
 from tests import patience
 from tests.api.kit import literal

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from orders_service.api import shared
-from orders_service.api.shared import Shared
+from orders_service.api.serving import shared_answer
+from orders_service.api.serving.shared_answer import Shared
 from tests.patience import await_true
 
 
@@ -36,7 +36,7 @@ def test_all_who_ask_at_once_share_one_answer() -> None:
 
 
 def test_an_answer_is_asked_for_again_when_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(shared_answer, "FRESH_SECONDS", 0.0)
     question = Question()
     question.go.set()
     asked = Shared(question, late=lambda: "late", patience=30)

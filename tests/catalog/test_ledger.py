@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from orders_service.catalog.ledger import Ledger
 from orders_service.catalog.product import Product, Reservation, Supply
-from orders_service.catalog.service import Ledger
-from orders_service.events.contract import Event, OrderCancelled, OrderEvent, OrderPlaced, StockReserved
+from orders_service.contract.events import Event, OrderCancelled, OrderEvent, OrderPlaced, StockReserved
 from orders_service.events.errors import Conflicting
 from tests.databases import Databases, assert_stock_adds_up
 

@@ -22,11 +22,11 @@ from sqlalchemy.engine import make_url
 from lab import Lab, Ports
 from orders_service.commands.doctor import topics
 from orders_service.commands.doctor.command import main
-from orders_service.commands.doctor.databases import Examined
+from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made
-from orders_service.database import utc_now
-from orders_service.events.broker import OpenTransaction, Outgoing, TopicSpec
-from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.database.columns import utc_now
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import OpenTransaction, Outgoing, TopicSpec
 from tests import patience
 from tests.databases import Databases
 from tests.deployment import deployed
@@ -238,7 +238,7 @@ def test_a_database_that_is_newer_is_told(place: Flow) -> None:
 
 @pytest.mark.parametrize(("ahead", "word"), [(5, "behind"), (-5, "ahead")])
 def test_clocks_that_differ_are_told(flow: Flow, ahead: int, word: str) -> None:
-    examined = Examined("orders", flow.settings, clock=lambda: utc_now() + timedelta(seconds=ahead))
+    examined = DatabaseChecks("orders", flow.settings, clock=lambda: utc_now() + timedelta(seconds=ahead))
 
     found = examined.time()
     examined.close()

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from sqlalchemy import inspect
 
 from orders_service.commands.migrate import main
-from orders_service.database import DatabaseName
+from orders_service.processes import DatabaseName
 from tests.databases import Databases
 from tests.test_migrations import drop_everything
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from orders_service.commands import connectors, outbox, topics
+from orders_service.commands import outbox, topics
+from orders_service.commands.connectors import command
 from orders_service.commands.doctor import command as doctor
-from orders_service.events.broker import TopicSpec
-from orders_service.events.embedded import EmbeddedBroker
+from orders_service.events.brokers.embedded import EmbeddedBroker
+from orders_service.events.brokers.port import TopicSpec
 from tests.flow_kit import Flow
 
 HOSTILE = "\x1b]0;title\x07\nforged\u202e"
@@ -98,7 +99,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("connect")
 @pytest.mark.parametrize("word", ["list", "status"])
 def test_what_connect_says(word: str) -> None:
-    output = CliRunner().invoke(connectors.main, [word]).output
+    output = CliRunner().invoke(command.main, [word]).output
 
     assert_harmless(output)
     assert "s3cret" not in output

@@ -5,8 +5,8 @@ import re
 import pytest
 from sqlalchemy.orm import Session
 
-from orders_service import wiring
-from orders_service.api.schemas import instant
+from orders_service import resources
+from orders_service.api.responses import instant
 from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order
 from tests.flow_kit import BERLIN, Flow
@@ -131,6 +131,9 @@ def test_the_health_checks_say_the_courses_words(flow: Flow, path: str) -> None:
 
 
 def test_the_sources_are_named_as_the_paths_are(flow: Flow) -> None:
-    sources = wiring.orders_outbox(flow.settings).source, wiring.catalog_outbox(flow.settings).source
+    sources = (
+        resources.outbox(flow.settings, "orders").source,
+        resources.outbox(flow.settings, "catalog").source,
+    )
 
     assert sources == ("/order-service", "/catalog-service")

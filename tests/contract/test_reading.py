@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders_service.events import envelope
-from orders_service.events.contract import (
+from orders_service.contract import wire
+from orders_service.contract.errors import Invalid, Unreadable
+from orders_service.contract.events import (
     Event,
     InvalidOrder,
     OrderCancelled,
     OrderPlaced,
     StockRejected,
     StockReserved,
-    read,
 )
-from orders_service.events.errors import Invalid, Unreadable
-from orders_service.events.fields import INT_MAX, UNPRINTABLE
+from orders_service.contract.fields import INT_MAX, UNPRINTABLE
+from orders_service.contract.reading import read
 from tests.flow_kit import BERLIN
 
 COURSE = {"productId": BERLIN, "qty": 1, "unitPrice": 1500, "totalPrice": 1500, "orderId": "o", "userId": "u"}
@@ -303,20 +303,20 @@ def test_anything_is_an_event_or_nobodys_or_unreadable(type_: str | None, value:
 
 @given(st.lists(st.tuples(st.text(), st.none() | st.binary())))
 def test_any_headers_can_be_read(headers: list[tuple[str, bytes | None]]) -> None:
-    assert set(envelope.read(headers)) == {name for name, value in headers if value}
+    assert set(wire.read(headers)) == {name for name, value in headers if value}
 
 
 @pytest.mark.parametrize("nothing", [None, b""], ids=["null", "empty"])
 def test_a_header_without_a_value_is_none(nothing: bytes | None) -> None:
-    assert envelope.header((("ce_type", nothing),), "ce_type") is None
-    assert envelope.header((("ce_type", b"x"), ("ce_type", nothing)), "ce_type") == "x"
-    assert envelope.read((("ce_type", nothing), ("ce_id", b"1"))) == {"ce_id": "1"}
+    assert wire.header((("ce_type", nothing),), "ce_type") is None
+    assert wire.header((("ce_type", b"x"), ("ce_type", nothing)), "ce_type") == "x"
+    assert wire.read((("ce_type", nothing), ("ce_id", b"1"))) == {"ce_id": "1"}
 
 
 def test_of_headers_of_one_name_the_last_counts() -> None:
-    assert envelope.header((("ce_type", b"x"), ("ce_type", b"y")), "ce_type") == "y"
+    assert wire.header((("ce_type", b"x"), ("ce_type", b"y")), "ce_type") == "y"
 
 
 @given(st.text())
 def test_only_a_trace_context_is_one(text: str) -> None:
-    assert envelope.valid_traceparent(text) is None or len(text) == 55
+    assert wire.valid_traceparent(text) is None or len(text) == 55

@@ -6,18 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orders_service.events.broker import Record
-from orders_service.events.contract import (
-    Event,
-    OrderCancelled,
-    OrderPlaced,
-    OrderRow,
-    StockRejected,
-    StockReserved,
-    Topics,
-)
+from orders_service.broker_client import topic_spec
+from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockRejected, StockReserved
+from orders_service.contract.sink import OrderRow
+from orders_service.contract.topics import Topics
+from orders_service.events.brokers.port import Record
 from orders_service.orders import service
-from orders_service.workers.broker import topic_spec
 from tests.databases import Databases
 from tests.flow_kit import BERLIN, Flow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orders_service.connect import PLACEHOLDER
+from orders_service.commands.connectors.rest import PLACEHOLDER
 from orders_service.settings import FIELDS, Settings
 from tests.certificates import Authority
 

@@ -9,8 +9,8 @@ from typing import Any
 import kafka
 from kafka import TopicPartition
 
-from orders_service.events.broker import Outgoing, Reader, Record, Subscription, TopicSpec
-from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Outgoing, Reader, Record, Subscription, TopicSpec
 
 SECONDS = 30.0
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy.orm import Session
 
-from orders_service.database import utc_now
+from orders_service.contract.errors import Unreadable
+from orders_service.database.columns import utc_now
 from orders_service.events import dead_letters
 from orders_service.events.breaker import IN_A_ROW, WITHIN, Breaker
-from orders_service.events.broker import Record
-from orders_service.events.errors import TooManyDeadLetters, Unreadable
+from orders_service.events.brokers.port import Record
+from orders_service.events.errors import TooManyDeadLetters
 from tests.databases import Databases
 
 GROUP = "group"

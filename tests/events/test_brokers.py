@@ -18,7 +18,13 @@ from hypothesis import strategies as st
 from kafka.structs import MemberState
 
 from lab import Lab
-from orders_service.events.broker import (
+from orders_service import broker_client
+from orders_service.contract.wire import Headers
+from orders_service.events.brokers.embedded import EmbeddedBroker
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.kafka.producer import KafkaProducer
+from orders_service.events.brokers.kafka.subscription import KafkaSubscription
+from orders_service.events.brokers.port import (
     Broker,
     BrokerError,
     Delivery,
@@ -31,13 +37,7 @@ from orders_service.events.broker import (
     TopicMissing,
     TopicSpec,
 )
-from orders_service.events.embedded import EmbeddedBroker
-from orders_service.events.envelope import Headers
-from orders_service.events.kafka.broker import KafkaBroker
-from orders_service.events.kafka.producer import KafkaProducer
-from orders_service.events.kafka.subscription import KafkaSubscription
 from orders_service.settings import Settings
-from orders_service.workers import broker as workers
 from tests import patience
 from tests.patience import await_true
 
@@ -499,8 +499,8 @@ def test_a_topic_that_takes_more_is_sent_more(kafka_servers: str) -> None:
             "TOPIC_MAX_MESSAGE_BYTES": str(len(value) + 200),
         }
     )
-    large = workers.broker(asked)
-    large.create_topics([topic], workers.topic_spec(asked))
+    large = broker_client.broker(asked)
+    large.create_topics([topic], broker_client.topic_spec(asked))
 
     with closing(large.producer()) as producer:
         deliver(producer, [Outgoing(topic, b"k", value)])

@@ -10,15 +10,16 @@ from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
 from lab import Lab
-from orders_service import wiring
-from orders_service.database import utc_now
+from orders_service.contract.errors import Unreadable
+from orders_service.contract.events import OrderPlaced
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import session_maker
 from orders_service.events import dead_letters
-from orders_service.events.broker import Outgoing, TopicSpec
+from orders_service.events.brokers.embedded import EmbeddedBroker
+from orders_service.events.brokers.port import Outgoing, TopicSpec
 from orders_service.events.consumer import Consumer, Handler, Received, read
-from orders_service.events.contract import OrderPlaced
 from orders_service.events.dead_letters import Refused
-from orders_service.events.embedded import EmbeddedBroker
-from orders_service.events.errors import Conflicting, Unreadable
+from orders_service.events.errors import Conflicting
 from orders_service.events.tables import DeadLetter, Lease
 from tests.databases import Databases
 
@@ -30,7 +31,7 @@ class Reception:
     """A log, a handler that writes a row per order, and a consumer between them."""
 
     def __init__(self, databases: Databases, path: Path) -> None:
-        self.sessions = wiring.sessions(databases.catalog_url)
+        self.sessions = session_maker(databases.catalog_url)
         self.broker = EmbeddedBroker(path / "broker.db")
         self.broker.create_topics([TOPIC], TopicSpec(partitions=1, max_message_bytes=64 * MIB))
         self.producer = self.broker.producer()

@@ -11,9 +11,9 @@ import pytest
 from lab import Lab
 from lab.java import class_path, jvm
 from lab.tools import KAFKA
-from orders_service.events.broker import Record, TopicSpec
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Record, TopicSpec
 from orders_service.events.errors import BeyondReading
-from orders_service.events.kafka.broker import KafkaBroker
 from tests import patience
 
 pytestmark = pytest.mark.real

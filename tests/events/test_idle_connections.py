@@ -10,8 +10,8 @@ import pytest
 
 from lab import Lab, Ports
 from lab.broker import Broker
-from orders_service.events.broker import Outgoing, TopicSpec
-from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Outgoing, TopicSpec
 from orders_service.logs import LostConnections
 
 pytestmark = pytest.mark.real

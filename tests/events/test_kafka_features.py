@@ -10,10 +10,10 @@ import pytest
 
 from lab import Lab
 from lab.java import class_path, jvm
-from orders_service.events.broker import Record
+from orders_service.events.brokers.kafka import positions
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Record
 from orders_service.events.errors import EventsGone
-from orders_service.events.kafka import positions
-from orders_service.events.kafka.broker import KafkaBroker
 from tests.events.kafka_log import Log, numbers, take
 
 pytestmark = pytest.mark.real

@@ -8,9 +8,9 @@ import pytest
 from kafka.admin import ConfigResource
 
 from lab import Lab
-from orders_service.events.broker import Record
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Record
 from orders_service.events.errors import EventsGone, InstanceTaken
-from orders_service.events.kafka.broker import KafkaBroker
 from orders_service.settings import Settings
 from tests import patience
 from tests.events.kafka_log import Log, take

@@ -9,13 +9,14 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from lab import Lab
-from orders_service import wiring
-from orders_service.database import utc_now
-from orders_service.events import care
-from orders_service.events.contract import OrderPlaced, Topics
+from orders_service.contract.events import OrderPlaced
+from orders_service.contract.topics import Topics
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import open_relay_engine
+from orders_service.events import pending
 from orders_service.events.outbox import Outbox
-from orders_service.events.purge import CHUNK, Purge, purge_all
 from orders_service.events.tables import OutboxRow
+from orders_service.events.upkeep import CHUNK, Purge, purge_all
 from tests.databases import Databases
 from tests.deployment import databases_in
 
@@ -28,7 +29,7 @@ AHEAD = NOW + timedelta(days=365)  # By a clock that was wrong.
 @pytest.fixture
 def engine(databases: Databases) -> Iterator[Engine]:
     """A relay's engine on an empty outbox."""
-    found = wiring.relay_engine(databases.orders_url)
+    found = open_relay_engine(databases.orders_url)
     yield found
     found.dispose()
 
@@ -149,7 +150,7 @@ def test_it_goes_on_while_chunks_are_full_and_rests_after_one_that_is_not(engine
 def mariadb(lab: Lab) -> Iterator[Engine]:
     """A relay's engine on an empty outbox of the real server, for what SQLite does not know."""
     with databases_in(lab) as databases:
-        found = wiring.relay_engine(databases.orders_url)
+        found = open_relay_engine(databases.orders_url)
         yield found
         found.dispose()
 
@@ -206,13 +207,13 @@ def test_two_purges_at_once_delete_all_of_it_once(mariadb: Engine) -> None:
 def test_what_is_told_of_stuck_rows_costs_no_more_for_more_of_them(
     mariadb: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(care, "COUNTED", 100)
+    monkeypatch.setattr(pending, "COUNTED", 100)
     record(mariadb, 5 * CHUNK, pending=True)
 
     with mariadb.connect() as connection, Session(connection) as session:
         before = rows_read(connection)
-        (waiting,) = care.waiting(session)
-        care.oldest(session)
+        (waiting,) = pending.waiting(session)
+        pending.oldest(session)
         read = rows_read(connection) - before
 
     assert waiting.events == 100

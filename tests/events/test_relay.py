@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import event, func, insert, select, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from orders_service import wiring
-from orders_service.database import database_now, utc_now
+from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockReserved
+from orders_service.contract.topics import Topics
+from orders_service.database.columns import database_now, utc_now
+from orders_service.database.engines import open_relay_engine
 from orders_service.events import leases
-from orders_service.events.broker import Delivery, Outgoing, Producer, Record, TopicSpec
-from orders_service.events.contract import Event, OrderCancelled, OrderPlaced, StockReserved, Topics
-from orders_service.events.embedded import EmbeddedBroker
+from orders_service.events.brokers.embedded import EmbeddedBroker
+from orders_service.events.brokers.port import Delivery, Outgoing, Producer, Record, TopicSpec
 from orders_service.events.outbox import Outbox
 from orders_service.events.relay import RETRY_BATCH, Relay
 from orders_service.events.tables import Lease, OutboxRow
@@ -28,7 +29,7 @@ class Post:
 
     def __init__(self, databases: Databases, path: Path) -> None:
         self.databases = databases
-        self.engine = wiring.relay_engine(databases.orders_url)
+        self.engine = open_relay_engine(databases.orders_url)
         self.sessions = sessionmaker(self.engine)
         self.broker = EmbeddedBroker(path / "broker.db")
         self.broker.create_topics([CATALOG], TopicSpec(partitions=1))

@@ -14,11 +14,11 @@ from lab import LabError, Ports
 from lab.broker import Broker as Server
 from lab.java import properties
 from lab.ports import is_free
-from orders_service.events.broker import BrokerError, Outgoing, Producer, Subscription, TopicSpec
-from orders_service.events.kafka.broker import KafkaBroker
-from orders_service.events.kafka.client import Security
+from orders_service.broker_client import broker
+from orders_service.events.brokers.kafka.client import Security
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import BrokerError, Outgoing, Producer, Subscription, TopicSpec
 from orders_service.settings import Settings
-from orders_service.workers.broker import broker
 from tests import patience
 from tests.certificates import Authority
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from orders_service.catalog.product import Product, Reservation, Supply
-from orders_service.events.broker import Record
+from orders_service.events.brokers.port import Record
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders.order import Order
 from tests.databases import Databases

@@ -42,7 +42,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the product's row is not locked",
-        "orders_service/catalog/service.py",
+        "orders_service/catalog/ledger.py",
         "    .with_for_update()\n",
         "",
         [
@@ -52,21 +52,21 @@ MUTATIONS = (
     ),
     Mutation(
         "a duplicate key (1062) is no reason to roll back and do it again",
-        "orders_service/database.py",
+        "orders_service/database/errors.py",
         "        or isinstance(error, IntegrityError)",
         "        or False",
         ["tests/faults/test_processes.py::test_twins_of_one_key_are_one_order"],
     ),
     Mutation(
         "after an error the transaction is not rolled back",
-        "orders_service/database.py",
+        "orders_service/database/transactions.py",
         "        except DBAPIError as error:\n            _roll_back(session)\n",
         "        except DBAPIError as error:\n",
         ["tests/api/test_faults.py"],
     ),
     Mutation(
         "after a COMMIT that failed the connection is not rolled back",
-        "orders_service/database.py",
+        "orders_service/database/transactions.py",
         "            session.dialect.do_rollback(session.connection)\n",
         "            pass\n",
         ["tests/test_database.py", "tests/api/test_faults.py"],

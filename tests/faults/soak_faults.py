@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from lab import Ports
-from orders_service.events.broker import Outgoing
+from orders_service.events.brokers.port import Outgoing
 from tests.attacks.attackers import ATTACKS
 from tests.faults.stage import Stage
 

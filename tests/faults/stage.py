@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from lab import Lab
 from orders_service.catalog.product import Product, Reservation, Supply
-from orders_service.database import utc_now
-from orders_service.events.broker import BrokerError, Outgoing, Producer
-from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.database.columns import utc_now
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import BrokerError, Outgoing, Producer
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders.order import Order
 from tests import patience

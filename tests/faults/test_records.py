@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from orders_service.events.broker import Outgoing
+from orders_service.events.brokers.port import Outgoing
 from orders_service.events.tables import OutboxRow
 from tests.faults.stage import Stage
 from tests.faults.test_killed import CONSUMERS

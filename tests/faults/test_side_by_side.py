@@ -15,8 +15,8 @@ from sqlalchemy import Engine, create_engine, select, text
 from sqlalchemy.orm import Session
 
 from orders_service.catalog.product import Product
-from orders_service.events.broker import Outgoing, TopicSpec
-from orders_service.events.kafka.broker import KafkaBroker
+from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.port import Outgoing, TopicSpec
 from tests.faults import course_way, history
 from tests.faults.stage import Stage
 from tests.patience import await_true

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from lab import Lab, Ports
-from orders_service import wiring
-from orders_service.connect import Connect, load
-from orders_service.database import in_transaction, utc_now
+from orders_service import resources
+from orders_service.commands.connectors.rest import Connect, load
+from orders_service.database.columns import utc_now
+from orders_service.database.transactions import in_transaction
 from orders_service.orders import service
 from orders_service.orders.service import Placement
 from tests.databases import Databases
@@ -64,7 +65,7 @@ def test_10_000_orders_land_once_each_though_connect_is_killed(
 
 def place(deployment: Deployment, databases: Databases, count: int) -> None:
     """Place orders as the API does, a thousand in a transaction."""
-    outbox = wiring.orders_outbox(deployment.settings)
+    outbox = resources.outbox(deployment.settings, "orders")
     for _ in range(count // 1000):
         placements = [
             Placement(

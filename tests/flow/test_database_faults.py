@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from lab import Lab
-from orders_service.workers.loop import Worker
+from orders_service.events.worker import Worker
 from tests.databases import Databases
 from tests.deployment import databases_in
 from tests.flow_kit import BERLIN, Flow

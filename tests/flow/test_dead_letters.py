@@ -13,12 +13,13 @@ from click.testing import CliRunner, Result
 from sqlalchemy.orm import Session
 
 from orders_service.commands import dead_letters
-from orders_service.database import utc_now
+from orders_service.contract.errors import Unreadable
+from orders_service.database.columns import utc_now
 from orders_service.events.breaker import IN_A_ROW
-from orders_service.events.broker import Outgoing, Record
+from orders_service.events.brokers.port import Outgoing, Record
+from orders_service.events.dead_letter_search import CHUNK, Wanted, find
 from orders_service.events.dead_letters import Room, keep
-from orders_service.events.errors import DeadLettersFull, HandlerFailed, TooManyDeadLetters, Unreadable
-from orders_service.events.letter_box import CHUNK, Wanted, find
+from orders_service.events.errors import DeadLettersFull, HandlerFailed, TooManyDeadLetters
 from tests.databases import Databases
 from tests.flow_kit import BERLIN, Flow
 

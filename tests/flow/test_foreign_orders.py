@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orders_service.events.breaker import IN_A_ROW
-from orders_service.events.broker import Outgoing
+from orders_service.events.brokers.port import Outgoing
 from tests.flow_kit import BERLIN, Flow
 
 MORE_THAN_IN_A_ROW = IN_A_ROW + 2

@@ -10,16 +10,16 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from orders_service.broker_client import BROKER_FILE
 from orders_service.catalog.product import Reservation
 from orders_service.commands import dead_letters, outbox
-from orders_service.database import utc_now
+from orders_service.database.columns import utc_now
 from orders_service.events.breaker import IN_A_ROW
-from orders_service.events.broker import Outgoing
-from orders_service.events.care import CHUNK, requeue_since
+from orders_service.events.brokers.port import Outgoing
 from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
+from orders_service.events.requeue import CHUNK, requeue_since
 from orders_service.events.tables import OutboxRow
-from orders_service.workers.broker import BROKER_FILE
 from tests.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO, Flow
 

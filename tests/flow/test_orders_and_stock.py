@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from orders_service.events import envelope
-from orders_service.events.broker import Outgoing
+from orders_service.contract import wire
+from orders_service.events.brokers.port import Outgoing
 from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
 
 
@@ -168,4 +168,4 @@ def test_the_trace_of_a_request_reaches_the_answer(flow: Flow) -> None:
     flow.run()
 
     answers = flow.records(flow.settings.stock_topic)
-    assert [envelope.header(answer.headers, "traceparent") for answer in answers] == [traceparent]
+    assert [wire.header(answer.headers, "traceparent") for answer in answers] == [traceparent]

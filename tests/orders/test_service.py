@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from orders_service.events.contract import Topics
+from orders_service.contract.topics import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import OutboxRow
 from orders_service.orders import service

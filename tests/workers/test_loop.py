@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from orders_service.events.broker import BrokerError
+from orders_service.events.backoff import rest
+from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import TooManyDeadLetters
-from orders_service.events.rest import rest
 from orders_service.workers import loop
 from tests import patience
 

@@ -8,13 +8,13 @@ from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.orm import sessionmaker
 from structlog.testing import capture_logs
 
-from orders_service import wiring
-from orders_service.database import utc_now
-from orders_service.events.contract import OrderPlaced, Topics
+from orders_service.contract.events import OrderPlaced
+from orders_service.contract.topics import Topics
+from orders_service.database.columns import utc_now
+from orders_service.database.engines import open_relay_engine
 from orders_service.events.outbox import Outbox
-from orders_service.events.purge import CHUNK
 from orders_service.events.tables import OutboxRow
-from orders_service.workers.purging import Purging
+from orders_service.events.upkeep import CHUNK, Purging
 from tests.databases import Databases
 
 KEEP = timedelta(days=14)
@@ -33,7 +33,7 @@ class Busy:
 
 @pytest.fixture
 def engine(databases: Databases) -> Iterator[Engine]:
-    found = wiring.relay_engine(databases.orders_url)
+    found = open_relay_engine(databases.orders_url)
     yield found
     found.dispose()
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
-from orders_service import wiring
+from orders_service import resources
+from orders_service.broker_client import BROKER_FILE, broker, topic_spec
 from orders_service.commands.doctor import topics
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
-from orders_service.events.broker import Broker, BrokerError, TopicDescription
+from orders_service.events.brokers.port import Broker, BrokerError, TopicDescription
+from orders_service.processes import CONSUMERS, Consumer
 from orders_service.settings import Settings
-from orders_service.workers.broker import BROKER_FILE, broker, topic_spec
 
 CREATE = "orders-service topics create"
 DAY = 86_400_000
@@ -17,7 +18,7 @@ PROMISED = {"replication": 3, "min.insync.replicas": 2}  # With less, a lost dis
 
 
 @dataclass
-class Examined:
+class BrokerChecks:
     """The broker that is checked."""
 
     settings: Settings
@@ -25,9 +26,6 @@ class Examined:
     @property
     def checks(self) -> list[Check]:
         """The checks in order: a check comes after those that it depends on."""
-        settings = self.settings
-        groups = {settings.stock_group: settings.catalog_topic, settings.status_group: settings.stock_topic}
-        names = ("stock-consumer", "status-consumer")
         return [
             Check("broker", self.reached, gate=True),
             Check("topics", self.topics, gate=True),
@@ -36,8 +34,8 @@ class Examined:
             *([Check("replication", self.replication)] if self._is_kafka else []),
             *([Check("retention", self.retention)] if self._is_kafka else []),
             *(
-                Check(f"group {group}", partial(self.group, group, topic, word))
-                for (group, topic), word in zip(groups.items(), names, strict=True)
+                Check(f"group {resources.group(self.settings, consumer)}", partial(self.group, consumer))
+                for consumer in CONSUMERS
             ),
         ]
 
@@ -125,15 +123,16 @@ class Examined:
             return warning(seen, "set the brokers' offsets.retention.minutes higher")
         return fine(f"shorter than the outbox's {keep} days")
 
-    def group(self, group: str, topic: str, word: str) -> Finding:
+    def group(self, consumer: Consumer) -> Finding:
+        group, topic = resources.group(self.settings, consumer), resources.topic(self.settings, consumer)
         found = self._broker.describe_group(group, [topic])
         waiting = f"{found.lag} waiting in {topic}"
         if found.lost:
             seen = f"{found.lost} records were dropped by {topic} before they were read"
-            return wrong(seen, f"start orders-service {word}: it says how to bring them back")
+            return wrong(seen, f"start orders-service {consumer.command}: it says how to bring them back")
         if found.members == 0:
             seen = f"no consumer, {waiting}"
-            return (wrong if found.lag else warning)(seen, f"start orders-service {word}")
+            return (wrong if found.lag else warning)(seen, f"start orders-service {consumer.command}")
         if found.members is None and found.lag:
             return warning(waiting, "see that orders-service run is running")
         who = "" if found.members is None else f", {found.members} consumer{'s' * (found.members != 1)}"
@@ -153,7 +152,7 @@ class Examined:
 
     @property
     def _names(self) -> tuple[str, ...]:
-        return wiring.topics(self.settings).names
+        return resources.topics(self.settings).names
 
     @property
     def _ours(self) -> list[TopicDescription]:

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import click
 
-from orders_service.commands.doctor import broker, connect, databases
+from orders_service.commands.doctor import broker, connector, databases
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, warning, wrong
 from orders_service.port import PortTaken, assert_free
 from orders_service.printable import printable, without_passwords
+from orders_service.processes import DATABASES
 from orders_service.settings import Settings, SettingsError, misspelt
 
 MARKS = {Level.FINE: "✔", Level.WARNING: "!", Level.WRONG: "✘", Level.AWAY: "✘"}
@@ -57,13 +58,13 @@ def _examined() -> Iterator[tuple[str, Finding]]:
     for variable, advice in misspelt():
         yield NAME, warning(f"{variable} is no setting of this service and is ignored", advice)
     yield from made([Check("port", lambda: _port(settings))])
-    for name in ("orders", "catalog"):
-        database = databases.Examined(name, settings)
+    for name in DATABASES:
+        database = databases.DatabaseChecks(name, settings)
         yield from made(database.checks)
         database.close()
-    yield from made(broker.Examined(settings).checks)
+    yield from made(broker.BrokerChecks(settings).checks)
     if settings.events_via == "cdc":
-        yield from made([Check(connect.CONNECTOR, lambda: connect.carried(settings.connect_url))])
+        yield from made([Check(connector.CONNECTOR, lambda: connector.carried(settings.connect_url))])
 
 
 def _in_one_line(text: str) -> str:

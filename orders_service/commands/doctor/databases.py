@@ -12,24 +12,20 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from orders_service import migrations, wiring
+from orders_service import migrations, resources
 from orders_service.catalog import service as catalog
 from orders_service.catalog.product import CatalogBase
 from orders_service.commands.doctor import limits
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
-from orders_service.database import (
-    Clock,
-    DatabaseName,
-    database_now,
-    error_code,
-    is_disturbance,
-    utc_now,
-)
-from orders_service.events import care, dead_letters, leases
+from orders_service.database.columns import Clock, database_now, utc_now
+from orders_service.database.engines import open_engine
+from orders_service.database.errors import error_code, is_disturbance
+from orders_service.database.sessions import DENIED
+from orders_service.events import dead_letters, leases, pending
 from orders_service.events.tables import EventsBase
 from orders_service.orders import service as orders
 from orders_service.orders.order import OrdersBase
-from orders_service.sessions import DENIED
+from orders_service.processes import DatabaseName, relay_of
 from orders_service.settings import Settings
 
 QUERY_SECONDS = 8  # MariaDB itself ends a longer query, so that a check never loads the server for long.
@@ -44,7 +40,7 @@ CDC_BINLOG = {"log_bin": "1", "binlog_format": "ROW", "binlog_row_image": "FULL"
 
 
 @dataclass
-class Examined:
+class DatabaseChecks:
     """A database that is checked."""
 
     name: DatabaseName
@@ -99,7 +95,7 @@ class Examined:
 
     def durability(self) -> Finding:
         """Whether a commit survives a power failure, and the binlog is as Debezium needs it (cdc only)."""
-        cdc = self.name == "orders" and self.settings.events_via == "cdc"
+        cdc = self._is_sent_by_debezium
         names = SAFE | SAFE_BINLOG | CDC_BINLOG
         with self._session() as session:
             row = session.execute(text("SELECT " + ", ".join(f"@@GLOBAL.{name}" for name in names))).one()
@@ -149,23 +145,24 @@ class Examined:
     def outbox(self) -> Finding:
         """Whether pending events are sent, and if not, which relay holds the lane."""
         with self._session() as session:
-            ages = {lane: (self.clock() - since).total_seconds() for lane, since in care.oldest(session)}
+            ages = {lane: (self.clock() - since).total_seconds() for lane, since in pending.oldest(session)}
             if not ages:
                 return fine("nothing waits")
             lane, age = max(ages.items(), key=lambda item: item[1])
             owner = leases.holder(session, lane)
         seen = f"the oldest of {lane} waits for {age:.0f} s"
+        relay = relay_of(self.name).command
         if age <= WAIT_SECONDS:
             return fine(seen)
-        if self.name == "orders" and self.settings.events_via == "cdc":
-            return wrong(f"{seen}, and EVENTS_VIA is cdc", "start orders-relay once with EVENTS_VIA=relay")
+        if self._is_sent_by_debezium:
+            return wrong(f"{seen}, and EVENTS_VIA is cdc", f"start {relay} once with EVENTS_VIA=relay")
         if owner is None:
-            return wrong(f"{seen}, and nobody holds this lane", f"start orders-service {self.name}-relay")
-        return wrong(f"{seen}; {owner} holds this lane", f"look into the log of that {self.name}-relay")
+            return wrong(f"{seen}, and nobody holds this lane", f"start orders-service {relay}")
+        return wrong(f"{seen}; {owner} holds this lane", f"look into the log of that {relay}")
 
     def set_aside(self) -> Finding:
         with self._session() as session:
-            count = care.set_aside_lately(session, LATELY)
+            count = pending.set_aside_lately(session, LATELY)
         if count:
             return wrong(
                 f"the broker refused {count} for good",
@@ -217,11 +214,15 @@ class Examined:
 
     @cached_property
     def _engine(self) -> Engine:
-        return wiring.engine(wiring.urls(self.settings)[self.name], pool_size=2)
+        return open_engine(resources.url(self.settings, self.name), pool_size=2)
 
     @cached_property
     def _url(self) -> URL:
-        return make_url(wiring.urls(self.settings)[self.name])
+        return make_url(resources.url(self.settings, self.name))
+
+    @property
+    def _is_sent_by_debezium(self) -> bool:
+        return resources.is_sent_by_debezium(self.settings, self.name)
 
     @property
     def _is_sqlite(self) -> bool:

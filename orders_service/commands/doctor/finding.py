@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from orders_service.database import error_code
-from orders_service.events.broker import BrokerError
+from orders_service.database.errors import error_code
+from orders_service.events.brokers.port import BrokerError
 
 SECONDS = 15.0  # The time-out of a check. Connections have shorter ones, but DNS look-ups have none.
 TOO_LONG = 1969  # MariaDB ended a statement after `max_statement_time`.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from orders_service.commands.doctor.finding import Finding, fine, warning, wrong
-from orders_service.events.broker import OpenTransaction, TopicDescription
+from orders_service.events.brokers.port import OpenTransaction, TopicDescription
 
 EVENT_BYTES = 16_384  # More than our largest event has, with its headers.
 CLOCKS_MS = 600_000  # Machines' clocks may well differ by less.

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from orders_service.database import UtcDateTime, exact, row_number
+from orders_service.database.columns import UtcDateTime, exact, row_number
 from orders_service.migrations.events_0001 import TABLE, create_events_tables
 
 revision = "catalog_0001"

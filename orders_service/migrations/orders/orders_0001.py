@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orders_service.database import UtcDateTime, exact, row_number
+from orders_service.database.columns import UtcDateTime, exact, row_number
 from orders_service.migrations.events_0001 import TABLE, create_events_tables
 
 revision = "orders_0001"

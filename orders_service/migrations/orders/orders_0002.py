@@ -1,10 +1,6 @@
 """Compare texts byte by byte, and keep dead letters for each consumer group."""
 
-from orders_service.migrations.events_0002 import (
-    EVENT_TEXTS,
-    compare_byte_by_byte,
-    key_dead_letters_by_group,
-)
+from orders_service.migrations.events_0002 import EVENT_TEXTS, compare_byte_by_byte, key_dead_letters_by_group
 
 revision = "orders_0002"
 down_revision = "orders_0001"

@@ -1,0 +1,105 @@
+"""The fields of requests: the JSON of an order, ids in paths, query parameters."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validates_schema
+
+from orders_service.api.problems import InvalidFields
+from orders_service.contract.limits import (
+    PRODUCT_ID_MAX,
+    QTY_MAX,
+    TOTAL_PRICE_MAX,
+    UNIT_PRICE_MAX,
+    USER_ID_MAX,
+)
+
+PAGE_MAX = 1000  # Also the default of `limit`.
+FIELDS_MAX = 50  # A body with more fields is refused without a check of each field.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Control characters, unpaired surrogates.
+DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
+
+
+class Whole(fields.Field[int]):
+    """A JSON integer from *least* to *most*: not `"2"`, `true`, `1.0` or `null`."""
+
+    default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(required=True)
+        self._least, self._most = least, most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
+        if type(value) is not int or not self._least <= value <= self._most:
+            raise ValidationError(f"must be an integer from {self._least} to {self._most}")
+        return value
+
+
+class Name(fields.Field[str]):
+    """A JSON string that can be a key: 1 to *most* printable characters, not only blanks."""
+
+    default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
+
+    def __init__(self, most: int) -> None:
+        super().__init__(required=True)
+        self._most = most
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str) or not value.strip() or len(value) > self._most:
+            raise ValidationError(f"must be a text of 1 to {self._most} characters")
+        if UNPRINTABLE.search(value):
+            raise ValidationError("must not contain control characters or unpaired surrogates")
+        if value in DOT_SEGMENTS:
+            raise ValidationError("must not be . or .., which no URL can contain as a name")
+        return value
+
+
+class OrderRequest(Schema):
+    """The body of `POST …/orders`. Other fields are refused, because they would have no effect."""
+
+    error_messages = {"unknown": "is not a field of an order"}  # noqa: RUF012
+
+    productId = Name(PRODUCT_ID_MAX)
+    qty = Whole(1, QTY_MAX)
+    unitPrice = Whole(0, UNIT_PRICE_MAX)
+
+    @validates_schema
+    def total_fits(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse an order whose total price does not fit in 32 bits."""
+        if data["qty"] * data["unitPrice"] > TOTAL_PRICE_MAX:
+            raise ValidationError(f"times unitPrice must be at most {TOTAL_PRICE_MAX}", "qty")
+
+
+ORDER_REQUEST = OrderRequest()
+USER_ID = Name(USER_ID_MAX)
+
+
+def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The validated fields of an order; raises `InvalidFields` for those that are wrong."""
+    if len(members) > FIELDS_MAX:
+        unknown = [name for name in members if name not in ORDER_REQUEST.fields]
+        raise InvalidFields(dict.fromkeys(unknown, OrderRequest.error_messages["unknown"]))
+    try:
+        return dict(ORDER_REQUEST.load(members))
+    except ValidationError as error:
+        assert isinstance(error.messages, dict)  # noqa: PT017
+        raise InvalidFields({name: texts[0] for name, texts in error.messages.items()}) from error
+
+
+def load_user_id(user_id: str) -> str:
+    """The validated user id of a path; raises `InvalidFields`."""
+    try:
+        return USER_ID.deserialize(user_id) or ""
+    except ValidationError as error:
+        raise InvalidFields({"userId": error.messages[0]}, in_path=frozenset({"userId"})) from error
+
+
+def load_limit(limit: str | None) -> int:
+    """The validated page size; raises `InvalidFields`."""
+    if limit is None:
+        return PAGE_MAX
+    if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= PAGE_MAX:
+        text = f"must be a whole number from 1 to {PAGE_MAX}"
+        raise InvalidFields({"limit": text}, in_path=frozenset({"limit"}))
+    return int(limit)

@@ -1,0 +1,1 @@
+"""gunicorn and everything that makes it fast or bounds it, apart from the application."""

@@ -1,0 +1,132 @@
+"""The process that serves HTTP: gunicorn, with greenlets or with threads."""
+
+import gc
+import os
+import resource
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from flask import Flask, Response
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
+
+from orders_service import logs, resources
+from orders_service.api.app import create_app
+from orders_service.api.problems import problem
+from orders_service.api.serving.connections import IDLE_SECONDS
+from orders_service.api.serving.greenlets import WaitingGreenlet, gather, turn
+from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
+from orders_service.api.serving.run_worker import RunWorker
+from orders_service.api.serving.server_log import ServerLog
+from orders_service.api.serving.worker import GreenletWorker
+from orders_service.database.engines import assert_created
+from orders_service.port import assert_free
+from orders_service.settings import Settings, of_process
+
+STALL_SECONDS = 30  # A worker process without a heartbeat for so long is replaced.
+DRAIN_SECONDS = 8  # After SIGTERM, a request in flight may take so long.
+SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
+
+log = structlog.get_logger()
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured by our settings instead of a file. *hooks* are gunicorn's server hooks."""
+
+    def __init__(
+        self, settings: Settings, hooks: Mapping[str, Callable[..., None]], *, greenlets: bool
+    ) -> None:
+        self._settings = settings
+        self._greenlets = greenlets
+        self._hooks = hooks
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        shared_memory = Path("/dev/shm")
+        options: dict[str, Any] = {
+            "bind": f"[{settings.api_host}]:{settings.api_port}",  # An IPv6 address has colons.
+            "worker_class": GreenletWorker if self._greenlets else RunWorker,
+            "workers": settings.api_workers,
+            "threads": settings.api_threads,
+            "timeout": STALL_SECONDS,
+            "graceful_timeout": DRAIN_SECONDS,
+            "keepalive": IDLE_SECONDS,
+            "worker_connections": settings.api_connections_max,
+            "limit_request_line": LINE_BYTES,
+            "limit_request_fields": FIELDS_MAX,
+            "limit_request_field_size": FIELD_BYTES,
+            "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
+            "logger_class": ServerLog,
+            "proc_name": "orders-service api",
+            # The service uses no forwarding headers of a proxy, so gunicorn need not look for them.
+            "forwarded_allow_ips": "*",
+            "secure_scheme_headers": {},
+            "forwarder_headers": "",
+            "sendfile": False,  # It would bypass `Connection` and send a body before its head.
+            "control_socket_disable": True,  # It needs a home folder, which a container does not have.
+            # A worker's heartbeat touches a file, which could block the worker on a slow disk.
+            "worker_tmp_dir": str(shared_memory) if os.access(shared_memory, os.W_OK) else None,
+        }
+        for name, value in (options | dict(self._hooks)).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        if self._greenlets:
+            app = create_app(self._settings, gather=gather, turn=turn, waiting=WaitingGreenlet)
+        else:
+            app = create_app(self._settings)
+        app.register_error_handler(ParseException, _on_broken_chunks)
+        # gunicorn reads dozens of settings per request. As attributes they bypass `Config.__getattr__`.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        gc.collect()
+        gc.freeze()  # The loaded objects stay, so the garbage collector need not scan them again.
+        return app
+
+
+def _on_broken_chunks(error: Exception) -> Response:
+    """Answer a request whose chunked body is invalid: gunicorn finds this while the view reads the body."""
+    return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
+
+
+def _thaw(_: object, __: object) -> None:
+    """Undo `gc.freeze` at the end: otherwise a log handler outlives its lock, and reports an error."""
+    gc.unfreeze()
+
+
+def serve(settings: Settings, *, greenlets: bool, **hooks: Callable[..., None]) -> None:
+    """Serve HTTP until a signal stops it; does not return. With *greenlets*, there are no real threads."""
+    _allow_files(settings.api_connections_max + SPARE_FILES)
+    Server(settings, hooks, greenlets=greenlets).run()
+
+
+def _allow_files(count: int) -> None:
+    """Raise this process's limit of open files (RLIMIT_NOFILE): each connection needs a file descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < count:
+        log.warning(
+            "Too few files may be open for API_CONNECTIONS_MAX. Raise `ulimit -Hn`.", may=hard, needs=count
+        )
+
+
+@click.command("api")
+def main() -> None:
+    """Serve orders and catalog over HTTP until told to stop."""
+    settings = of_process("api")
+    for url in resources.urls(settings).values():
+        assert_created(url)
+    logs.configure(settings.log_level)
+    assert_free(settings.api_host, settings.api_port)
+    address = f"{settings.api_host}:{settings.api_port}"
+    serve(
+        settings,
+        greenlets=True,
+        worker_exit=_thaw,
+        when_ready=lambda _: log.info("listening", address=address, workers=settings.api_workers),
+    )

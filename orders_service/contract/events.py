@@ -1,0 +1,193 @@
+"""The events: their types, keys and values. `docs/events.md` explains them."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from uuid_utils import UUID, uuid5
+
+from orders_service.contract.errors import Invalid
+from orders_service.contract.fields import INT_MAX, Data, integer, or_none, text
+from orders_service.contract.limits import PRODUCT_ID_MAX, REASON_MAX, TEXT_MAX
+
+NAMESPACE = UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A fact about one order, with the trace that caused it."""
+
+    type: ClassVar[str]
+
+    order_id: str
+    product_id: str
+    qty: int
+    traceparent: str | None = field(default=None, compare=False)
+
+    @property
+    def id(self) -> str:
+        """The event id: derived from type and order id, so that a fact recorded again is the same event."""
+        return str(uuid5(NAMESPACE, f"{self.type}:{self.order_id}"))
+
+    @property
+    def key(self) -> str:
+        """The record's key, which decides the partition."""
+        raise NotImplementedError
+
+    def data(self) -> dict[str, Any]:
+        """The record's value, as it is sent in JSON."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        """Read the event from a record's value; raises `Unreadable`."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderEvent(Event):
+    """The base of the events that the orders service sends to the catalog.
+
+    Its key is the product: who gets the last piece is decided by the order of the events in the log.
+    """
+
+    sign: ClassVar[int]
+
+    unit_price: int | None = None
+    total_price: int | None = None
+    user_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        return self.product_id
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "productId": self.product_id,
+            "qty": self.sign * self.qty,
+            "unitPrice": self.unit_price,
+            "totalPrice": self.total_price,
+            "orderId": self.order_id,
+            "userId": self.user_id,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderPlaced(OrderEvent):
+    """An order was placed. The catalog reserves stock for it, or rejects it."""
+
+    type = "order.placed.v1"
+    sign = 1
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        """The order, or an `InvalidOrder` if a value other than its ids is wrong or missing."""
+        facts: dict[str, Any] = {
+            "order_id": text(data, "orderId", TEXT_MAX),
+            "product_id": text(data, "productId", PRODUCT_ID_MAX),
+        }
+        try:
+            qty = integer(data, "qty", 1, INT_MAX)
+        except Invalid as error:
+            return InvalidOrder(**facts, qty=0, problem=str(error))
+        facts |= {"qty": qty, "user_id": or_none(text, data, "userId", TEXT_MAX)}
+        price, total = data.get("unitPrice"), data.get("totalPrice")
+        if price is not None:
+            try:
+                integer(data, "unitPrice", 0, INT_MAX)
+            except Invalid as error:
+                return InvalidOrder(**facts, problem=str(error))
+            if type(total) is int and total != qty * price:
+                return InvalidOrder(**facts, problem="totalPrice: must be qty times unitPrice")
+        return cls(
+            **facts,
+            unit_price=price,
+            total_price=or_none(integer, data, "totalPrice", 0, INT_MAX),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidOrder(OrderPlaced):
+    """A placed order with a wrong value. The catalog can answer it, and rejects it.
+
+    Its `qty` is 0 if the qty is what was wrong or missing.
+    """
+
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderCancelled(OrderEvent):
+    """A placed order was cancelled; the stock that was reserved for it is released.
+
+    On the wire its `qty` is negated: the course's catalog, which only subtracts, then adds.
+    """
+
+    type = "order.cancelled.v1"
+    sign = -1
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        """The cancellation. It does not depend on prices: a wrong one is left out."""
+        return cls(
+            order_id=text(data, "orderId", TEXT_MAX),
+            product_id=text(data, "productId", PRODUCT_ID_MAX),
+            qty=-integer(data, "qty", -INT_MAX, -1),
+            unit_price=or_none(integer, data, "unitPrice", 0, INT_MAX),
+            total_price=or_none(integer, data, "totalPrice", 0, INT_MAX),
+            user_id=or_none(text, data, "userId", TEXT_MAX),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockReserved(Event):
+    """All pieces of an order are reserved. The order may be confirmed."""
+
+    type = "stock.reserved.v1"
+
+    @property
+    def key(self) -> str:
+        return self.order_id
+
+    def data(self) -> dict[str, Any]:
+        return {"orderId": self.order_id, "productId": self.product_id, "qty": self.qty}
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        return cls(
+            order_id=text(data, "orderId", TEXT_MAX),
+            product_id=text(data, "productId", PRODUCT_ID_MAX),
+            qty=integer(data, "qty", 1, INT_MAX),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StockRejected(Event):
+    """No piece is reserved for an order, and *reason* says why. The order is to be rejected.
+
+    `qty` is sent as 1 if the order's qty was invalid. A reader accepts 0, too.
+    """
+
+    type = "stock.rejected.v1"
+
+    reason: str
+
+    @property
+    def key(self) -> str:
+        return self.order_id
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "orderId": self.order_id,
+            "productId": self.product_id,
+            "qty": self.qty,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def from_data(cls, data: Data) -> "Event":
+        return cls(
+            order_id=text(data, "orderId", TEXT_MAX),
+            product_id=text(data, "productId", PRODUCT_ID_MAX),
+            qty=integer(data, "qty", 0, INT_MAX),
+            reason=text(data, "reason", REASON_MAX),
+        )

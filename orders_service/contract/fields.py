@@ -1,0 +1,73 @@
+"""Reads and checks the fields of an event's JSON value."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from orders_service.contract.errors import Invalid, Unreadable
+
+ORDER_ID = "orderId"
+INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
+# A terminal executes control characters, and no column can hold an unpaired surrogate.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Data = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def json_object(value: bytes | None) -> Data:
+    """The JSON object in a record's value. Raises `Unreadable` if it is none, `Invalid` for a tombstone."""
+    if value is None:
+        raise Invalid("there is no value: a tombstone, which has a meaning in a compacted topic only")
+    if not value:
+        raise Unreadable("the value is empty")
+    try:
+        data = DECODER.decode(value.decode())
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the value is not JSON in UTF-8: {error}") from error
+    if not isinstance(data, dict):
+        raise Unreadable("the value is not a JSON object")
+    return data
+
+
+def _integer(digits: str) -> int:
+    # Python refuses to parse thousands of digits. The first 20 characters are out of every bound, too.
+    return int(digits) if len(digits) <= 20 else int(digits[:20])
+
+
+# Accepts NaN and Infinity, as Python does by default: the check of the field refuses them.
+DECODER = json.JSONDecoder(parse_int=_integer)
+
+
+def text(data: Data, name: str, most: int) -> str:
+    """A text field, such as an id. Raises `Unreadable` if the order id is missing, else `Invalid`."""
+    value = data.get(name)
+    if type(value) is str and 1 <= len(value) <= most:
+        if value.isprintable() or not UNPRINTABLE.search(value):
+            return value
+        raise Invalid(f"{name}: must not contain control characters or unpaired surrogates")
+    raise _problem(data, name, f"a text of 1 to {most} characters")
+
+
+def integer(data: Data, name: str, least: int, most: int) -> int:
+    """An integer field. Raises `Invalid` if it is missing, of another type, or out of bounds."""
+    value = data.get(name)
+    if type(value) is int and least <= value <= most:
+        return value
+    raise _problem(data, name, f"an integer from {least} to {most}")
+
+
+def _problem(data: Data, name: str, wanted: str) -> Unreadable:
+    if name in data:
+        return Invalid(f"{name}: must be {wanted}")
+    # A record with an order id is about an order, whatever else its producer left out.
+    return (Unreadable if name == ORDER_ID else Invalid)(f"{name}: is missing")
+
+
+def or_none(read: Callable[..., T], data: Data, name: str, *bounds: int) -> T | None:
+    """The value that *read* finds in a field that no decision depends on; None if it is missing or wrong."""
+    try:
+        return read(data, name, *bounds)
+    except Unreadable:
+        return None

@@ -1,0 +1,1 @@
+"""Engines, transactions, columns and statements for MariaDB and SQLite."""

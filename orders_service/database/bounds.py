@@ -1,0 +1,9 @@
+"""The time-outs of every wait for a database, in seconds."""
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10  # For a socket write, too: the longest time that the network may stall.
+LOCK_SECONDS = 5
+POOL_SECONDS = 5
+# How long a request waits for its order's commit. Shorter than the API's graceful shutdown.
+COMMIT_SECONDS = 7
+IDLE_TRANSACTION_SECONDS = 10  # A paused process would otherwise keep its row locks for hours.

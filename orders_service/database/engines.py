@@ -1,0 +1,140 @@
+"""Engines and sessions with bounded waits, for MariaDB and SQLite."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Engine,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+from orders_service.database import bounds, sessions
+from orders_service.database.one_trip import OneTrip, SoonMade
+
+
+def open_engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    read_seconds: int | None = bounds.READ_SECONDS,
+    one_trip: bool = False,
+    autocommit: bool = False,
+    create: bool = False,
+) -> Engine:
+    """An engine with a time-out on every wait and a pool of at most *pool_size* connections.
+
+    With *read_seconds* None a statement has no time-out, as DDL on a large table needs. With *one_trip* a
+    transaction's INSERTs are sent together with its COMMIT, and the pool does not ping a connection before
+    use, so the caller must be able to repeat a transaction whose connection was lost. With *autocommit* each
+    statement is a transaction (not on SQLite). With *create*, a missing SQLite file and its folder are
+    created; otherwise `FileNotFoundError` is raised.
+    """
+    if make_url(url).get_backend_name() != "sqlite":
+        return _open_mariadb(
+            url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit
+        )
+    if not create:
+        assert_created(url)
+    elif path := _sqlite_file(url):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _open_sqlite(url, pool_size)
+
+
+def assert_created(url: str) -> None:
+    """Raise `FileNotFoundError` for a missing SQLite file: opening it would create an empty one."""
+    path = _sqlite_file(url)
+    if path and not path.exists():
+        raise FileNotFoundError(f"there is no database {path}. Create it with: orders-service migrate")
+
+
+def session_maker(url: str) -> sessionmaker[Session]:
+    """A session factory for a single thread that needs no generated key of an INSERT."""
+    return sessionmaker(open_engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
+
+
+@contextmanager
+def one_session(url: str) -> Iterator[Session]:
+    """A session for a command: its connections are closed when the block ends."""
+    maker = session_maker(url)
+    try:
+        with maker() as session:
+            yield session
+    finally:
+        maker.kw["bind"].dispose()
+
+
+def open_relay_engine(url: str) -> Engine:
+    """An engine in autocommit mode, for a relay."""
+    return open_engine(url, pool_size=2, one_trip=True, autocommit=True)
+
+
+def _open_mariadb(
+    url: str, *, pool_size: int, read_seconds: int | None, one_trip: bool, autocommit: bool
+) -> Engine:
+    engine = create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        paramstyle="format",  # PyMySQL formats positional parameters faster than named ones.
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=bounds.POOL_SECONDS,
+        pool_pre_ping=not one_trip,
+        pool_reset_on_return=None,  # `sessions.watch` rolls back instead, and only an open transaction.
+        pool_recycle=600,
+        connect_args={
+            "connect_timeout": bounds.CONNECT_SECONDS,
+            "read_timeout": read_seconds,
+            "write_timeout": read_seconds,
+            "charset": "utf8mb4",
+            "conv": sessions.CONVERSIONS,
+            "init_command": sessions.init_command(
+                lock_seconds=bounds.LOCK_SECONDS, idle_seconds=bounds.IDLE_TRANSACTION_SECONDS
+            ),
+        },
+    )
+    sessions.watch(engine, OneTrip if one_trip else SoonMade, autocommit=autocommit)
+    sessions.speak_shortly(engine)
+    return engine
+
+
+def _open_sqlite(url: str, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=bounds.POOL_SECONDS,
+        connect_args={"timeout": bounds.LOCK_SECONDS},
+    )
+    sessions.speak_shortly(engine)
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # The driver begins no transaction by itself; `on_begin` does.
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        except BaseException:
+            connection.close()  # SQLAlchemy does not know this connection yet, so it would stay open.
+            raise
+
+    # Without IMMEDIATE a transaction that reads first and writes later fails, or loses an update, if another
+    # one writes in between.
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _sqlite_file(url: str) -> Path | None:
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(parsed.database) if is_file and parsed.database else None

@@ -1,0 +1,104 @@
+"""The settings of each MariaDB session, and the handling of its errors."""
+
+import re
+from typing import Any
+
+import pymysql
+from pymysql.constants.CR import CR_CONN_HOST_ERROR
+from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
+from pymysql.converters import conversions
+from sqlalchemy import Dialect, Engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import StatementError
+from sqlalchemy.pool import PoolResetState
+
+from orders_service.database.one_trip import OURS, SQL_MODE, SoonMade
+
+HANDSHAKE_SECONDS = 10  # For a server that accepts a connection but does not answer.
+
+# A missing privilege on the database, a table or a column. A new connection sees later grants.
+DENIED = frozenset({1044, 1142, 1143})
+# A syntax error: our statements are fixed, so the session must have lost the SQL mode that we set.
+IN_ANOTHER_MODE = frozenset({1064})
+# Errors whose text quotes a value: duplicate entry, truncated or incorrect values.
+WITH_A_VALUE = frozenset({1062, 1292, 1366, 1367, 1411, 1586})
+A_VALUE = re.compile(r"'(?:[^']|'(?! for | at row))*'", re.DOTALL)
+
+# PyMySQL would treat a value of an unknown type as text. Without a converter for `str` it raises an error.
+CONVERSIONS = {key: value for key, value in conversions.items() if key is not str}
+
+
+def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
+    """The first statement of a session. It sets the whole SQL mode, which decides what SQL means."""
+    settings = {
+        "time_zone": "'+00:00'",
+        "sql_mode": f"'{SQL_MODE}'",
+        "innodb_lock_wait_timeout": lock_seconds,
+        "idle_transaction_timeout": idle_seconds,
+        OURS: 1,
+    }
+    return "SET " + ", ".join(f"{name}={value}" for name, value in settings.items())
+
+
+def _connect(kind: type[SoonMade], arguments: Any, options: Any) -> SoonMade:
+    """Open a connection with a time-out for the handshake, even if its statements have none."""
+    password, seconds = options.get("password"), options.get("read_timeout")
+    if isinstance(password, str):
+        password = password.encode()  # PyMySQL would encode it as Latin-1; MariaDB compares UTF-8.
+    connection = kind(
+        *arguments, **options | {"password": password, "read_timeout": seconds or HANDSHAKE_SECONDS}
+    )
+    connection._read_timeout = seconds  # type: ignore[attr-defined]
+    return connection
+
+
+def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
+    """Let *engine* open connections of class *kind*, reset them, and drop them after certain errors."""
+
+    @event.listens_for(engine, "reset")
+    def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
+        if not state.terminate_only and connection.server_status & SERVER_STATUS_IN_TRANS:
+            connection.rollback()
+
+    @event.listens_for(engine, "do_connect")
+    def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> SoonMade:
+        try:
+            return _connect(kind, arguments, options)
+        except pymysql.Error:
+            raise
+        except Exception as error:
+            # PyMySQL also raises errors that are not its own: RuntimeError for a missing library, KeyError,
+            # struct.error. A UnicodeError quotes the text, which may be a password.
+            cause = "" if isinstance(error, UnicodeError) else f": {error}"
+            text = f"cannot connect: {type(error).__name__}{cause}"
+            raise pymysql.OperationalError(CR_CONN_HOST_ERROR, text) from error
+
+    if autocommit:
+
+        @event.listens_for(engine, "connect")
+        def on_connected(connection: pymysql.Connection, _: object) -> None:
+            connection.autocommit(True)
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if code_of(context.original_exception) in DENIED | IN_ANOTHER_MODE:
+            context.is_disconnect = True
+
+
+def speak_shortly(engine: Engine) -> None:
+    """Keep statements, parameters and values out of the error messages and tracebacks of *engine*."""
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        error, shown = context.original_exception, context.sqlalchemy_exception
+        if code_of(error) in WITH_A_VALUE and len(error.args) > 1:
+            error.args = (error.args[0], A_VALUE.sub("'…'", str(error.args[1]), count=1), *error.args[2:])
+        if isinstance(shown, StatementError):
+            shown.statement = shown.params = shown.code = None
+            shown.args = (f"({type(error).__module__}.{type(error).__qualname__}) {error}",)
+
+
+def code_of(error: BaseException | None) -> int | None:
+    """MariaDB's error number, or None."""
+    arguments = error.args if error is not None else ()
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None

@@ -1,0 +1,1 @@
+"""Where events are stored: the port, an embedded log, and Kafka."""

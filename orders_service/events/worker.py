@@ -1,0 +1,13 @@
+"""What the loop of a process calls: a worker."""
+
+from typing import Protocol
+
+
+class Worker(Protocol):
+    """An object with a step, which the loop calls again and again."""
+
+    def step(self) -> bool:
+        """Do one batch in one transaction; True to be called again at once."""
+
+    def close(self) -> None:
+        """Release all resources, such as connections and leases."""

@@ -1,0 +1,95 @@
+"""Builds a worker from its row in `processes.py`, and the command that runs it."""
+
+import pkgutil
+from datetime import timedelta
+
+import click
+from sqlalchemy.orm import sessionmaker
+
+from orders_service import logs, processes, resources
+from orders_service.broker_client import broker
+from orders_service.database.engines import open_relay_engine, session_maker
+from orders_service.events.consumer import Consumer, Handler
+from orders_service.events.relay import Relay
+from orders_service.events.upkeep import Purging
+from orders_service.events.worker import Worker
+from orders_service.settings import Settings, SettingsError, of_process
+from orders_service.workers import loop
+
+
+def build(
+    process: processes.Worker, settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False
+) -> Worker:
+    """The worker of *process*. The other options are for consumers: see `Consumer` and `KafkaBroker`."""
+    if isinstance(process, processes.Consumer):
+        return _consumer(process, settings, poll_seconds=poll_seconds, skip_gap=skip_gap)
+    return _relay(process, settings)
+
+
+def handler(process: processes.Consumer, settings: Settings) -> Handler:
+    """The function that applies the events of a consumer."""
+    return _made_by(process, "handler", settings)
+
+
+def discard_handler(process: processes.Consumer, settings: Settings) -> Handler:
+    """The function that is called for the events of a consumer that an operator discards."""
+    return _made_by(process, "discard_handler", settings)
+
+
+def command(name: str) -> click.Command:
+    """The command that runs the worker *name* until it is stopped."""
+    process = processes.worker(name)
+
+    def run(*, skip_gap: bool = False) -> None:
+        settings = of_process(name)
+        if isinstance(process, processes.Relay) and resources.is_sent_by_debezium(settings, process.database):
+            problem = (
+                "EVENTS_VIA is cdc: Debezium carries the outbox, and a relay would send every event again"
+            )
+            raise SettingsError([problem])
+        logs.configure(settings.log_level)
+        loop.run(build(process, settings, skip_gap=skip_gap), name, step_seconds=process.step_seconds)
+
+    gap = click.Option(
+        ["--skip-gap"], is_flag=True, help="Continue although the log has lost events that were not read."
+    )
+    options: list[click.Parameter] = [gap] if isinstance(process, processes.Consumer) else []
+    return click.Command(
+        name, callback=run, params=options, help=f"{process.about} Runs until it is stopped."
+    )
+
+
+def _relay(process: processes.Worker, settings: Settings) -> Worker:
+    """A relay. It also purges the outbox of its database."""
+    engine = open_relay_engine(resources.url(settings, process.database))
+    relay = Relay(
+        engine,
+        broker(settings).producer(),
+        owner=resources.owner(),
+        lease_seconds=settings.relay_lease_seconds,
+    )
+    return Purging(relay, sessionmaker(engine), keep=timedelta(days=settings.outbox_keep_days))
+
+
+def _consumer(
+    process: processes.Consumer, settings: Settings, *, poll_seconds: float, skip_gap: bool
+) -> Worker:
+    """A consumer. When Debezium sends its database's outbox, no relay purges it, so the consumer does."""
+    sessions = session_maker(resources.url(settings, process.database))
+    group, topic = resources.group(settings, process), resources.topic(settings, process)
+    consumer = Consumer(
+        sessions,
+        broker(settings, skip_gap=skip_gap).subscribe(group, [topic]),
+        handler(process, settings),
+        group=group,
+        dead_letter_bytes=settings.dead_letters_max_bytes,
+        poll_seconds=poll_seconds,
+    )
+    if not resources.is_sent_by_debezium(settings, process.database):
+        return consumer
+    return Purging(consumer, sessions, keep=timedelta(days=settings.outbox_keep_days))
+
+
+def _made_by(process: processes.Consumer, function: str, settings: Settings) -> Handler:
+    made: Handler = pkgutil.resolve_name(f"{process.module}:{function}")(settings)
+    return made
