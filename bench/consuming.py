@@ -81,4 +81,4 @@ def _record(topic: str, number: int, products: int) -> Outgoing:
         "subject": event.order_id,
     }
     value = json.dumps(event.data(), separators=(",", ":")).encode()
-    return Outgoing(topic, event.key.encode(), value, wire.write(attributes, None))
+    return Outgoing(topic, event.key.encode(), value, wire.write_headers(attributes, None))

@@ -9,7 +9,7 @@ from lab.mariadb import MariaDB
 from lab.programs import Programs, programs
 from orders_service import migrations
 from orders_service.database.engines import open_engine
-from orders_service.database.one_trip import OneTrip
+from orders_service.database.one_trip import BufferedConnection
 
 ATTACKS = 2000
 COM_RESET_CONNECTION = 31
@@ -90,7 +90,9 @@ def migrated(server: MariaDB, database: str, *, in_one_trip: bool = False) -> En
 
 def reset(connection: Any) -> None:
     """As a proxy does it: the driver knows nothing of it."""
-    if isinstance(connection, OneTrip):  # What it holds has not left this process, and no proxy resets it.
+    if isinstance(
+        connection, BufferedConnection
+    ):  # What it holds has not left this process, and no proxy resets it.
         assert not connection._held
     connection._execute_command(COM_RESET_CONNECTION, b"")
     assert connection._read_packet().is_ok_packet()

@@ -20,7 +20,7 @@ from orders_service.contract.topics import Topics
 from orders_service.database import one_trip
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import open_engine
-from orders_service.database.one_trip import OneTrip, SoonMade
+from orders_service.database.one_trip import BufferedConnection, GuardedConnection
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import DeadLetter, OutboxRow
@@ -125,7 +125,7 @@ def test_no_text_becomes_sql_where_a_reset_is_not_noticed(
     server: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(one_trip, "UNLESS_RESET", b"DO 0")
-    monkeypatch.setattr(SoonMade, "_end_if_reset", lambda *_: None)
+    monkeypatch.setattr(GuardedConnection, "_end_if_reset", lambda *_: None)
     texts = attacks(ATTACKS)
     for kind in (False, True):
         engine = migrated(server, f"orders_unnoticed_{int(kind)}", in_one_trip=kind)
@@ -215,9 +215,9 @@ def test_a_value_does_not_switch_the_refusal_off(url: str, statement: str) -> No
     engine.dispose()
 
 
-@pytest.mark.parametrize("kind", [SoonMade, OneTrip])
-def test_a_reset_is_noticed_by_the_next_answer(url: str, kind: type[SoonMade]) -> None:
-    engine = open_engine(url, pool_size=1, one_trip=kind is OneTrip)
+@pytest.mark.parametrize("kind", [GuardedConnection, BufferedConnection])
+def test_a_reset_is_noticed_by_the_next_answer(url: str, kind: type[GuardedConnection]) -> None:
+    engine = open_engine(url, pool_size=1, one_trip=kind is BufferedConnection)
     for statement in ("SELECT 1", "SELECT order_id FROM orders", "UPDATE orders SET version = 1", "DO 0"):
         with engine.connect() as connection:
             raw: Any = connection.connection.dbapi_connection

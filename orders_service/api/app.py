@@ -11,7 +11,7 @@ from orders_service import resources
 from orders_service.api import problems
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
-from orders_service.api.committer import Committer, Waiting
+from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import Readiness, health
 from orders_service.api.metrics import metrics, shared_metrics
@@ -41,7 +41,7 @@ def create_app(
     *,
     gather: Callable[[], object] = lambda: None,
     turn: Turn = lambda *, first: nullcontext(),
-    waiting: Callable[[Placement], Waiting] = Waiting,
+    waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
 ) -> Flask:
     """Create the application with its own engines. Call it after a fork, not before.
 

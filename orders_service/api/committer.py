@@ -42,7 +42,7 @@ class Overloaded(Exception):
     """The queue of orders is full. This order was not placed."""
 
 
-class Waiting:
+class WaitingRequest:
     """A request that waits for its group's commit in a thread."""
 
     __slots__ = ("_answered", "outcome", "placement")
@@ -72,7 +72,7 @@ class Committer:
         outbox: Outbox,
         *,
         gather: Callable[[], object] = lambda: None,
-        waiting: Callable[[Placement], Waiting] = Waiting,
+        waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
         queue_max: int = 512,
         clock: Clock = utc_now,
     ) -> None:
@@ -81,7 +81,7 @@ class Committer:
         self._gather = gather
         self._waiting = waiting
         self._queue_max = queue_max
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[WaitingRequest] = deque()
         self._mutex = threading.Lock()
         self._at_work = False
 
@@ -118,7 +118,7 @@ class Committer:
             self._at_work = False
             log.exception("no committer")
 
-    def _give_up(self, mine: Waiting) -> None:
+    def _give_up(self, mine: WaitingRequest) -> None:
         """Remove the request from the queue. If it is not there, its order is being placed."""
         with self._mutex:
             if mine in self._queue:
@@ -132,7 +132,7 @@ class Committer:
             self._at_work = False  # The next order starts another committer.
             raise
 
-    def _next(self) -> list[Waiting]:
+    def _next(self) -> list[WaitingRequest]:
         """Take the next group from the queue. If it is empty, the committer ends."""
         if len(self._queue) < GROUP_MAX:
             self._gather()
@@ -141,7 +141,7 @@ class Committer:
             self._at_work = bool(group)
         return group
 
-    def _commit(self, group: Sequence[Waiting]) -> None:
+    def _commit(self, group: Sequence[WaitingRequest]) -> None:
         placements = [waiting.placement for waiting in group]
         work = partial(self._place, placements=placements)
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
 from orders_service.api.problems import RETRY_SECONDS, problem
-from orders_service.api.serving.shared_answer import Shared
+from orders_service.api.serving.shared_answer import SharedAnswer
 from orders_service.catalog.product import Product
 from orders_service.database.bounds import CONNECT_SECONDS
 from orders_service.database.errors import in_short
@@ -86,8 +86,8 @@ class Readiness:
         return {name: question.answer() for name, question in self._questions.items()}
 
 
-def _shared(ask: Callable[[], object], patience: float) -> Shared[str]:
-    return Shared(partial(_answers, ask), late=lambda: "down", patience=patience)
+def _shared(ask: Callable[[], object], patience: float) -> SharedAnswer[str]:
+    return SharedAnswer(partial(_answers, ask), late=lambda: "down", patience=patience)
 
 
 def _answers(ask: Callable[[], object]) -> str:

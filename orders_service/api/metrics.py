@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from orders_service import resources
 from orders_service.api.problems import problem
-from orders_service.api.serving.shared_answer import Shared
+from orders_service.api.serving.shared_answer import SharedAnswer
 from orders_service.database.columns import utc_now
 from orders_service.events import dead_letters, pending
 from orders_service.orders import service
@@ -32,7 +32,7 @@ metrics = Blueprint("metrics", __name__)
 @metrics.get("/metrics")
 def show() -> ResponseReturnValue:
     """Metrics for Prometheus. All scrapers share one answer, because counting costs the databases time."""
-    counted: Shared[bytes] = current_app.extensions["metrics"]
+    counted: SharedAnswer[bytes] = current_app.extensions["metrics"]
     text = counted.answer()
     if not text:
         detail = f"The databases did not answer within {PATIENCE_SECONDS:.0f} s."
@@ -40,13 +40,13 @@ def show() -> ResponseReturnValue:
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -> Shared[bytes]:
+def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -> SharedAnswer[bytes]:
     """The metrics as text, counted through *engines* at most once a second."""
     topics: dict[str, set[str]] = {database: set() for database in engines}
     for relay in RELAYS:
         topics[relay.database].update(resources.sent_topics(settings, relay))
     tables = EventTables(engines, topics)
-    return Shared(lambda: generate_latest(tables), late=bytes, patience=PATIENCE_SECONDS)
+    return SharedAnswer(lambda: generate_latest(tables), late=bytes, patience=PATIENCE_SECONDS)
 
 
 class EventTables(Collector):
@@ -107,7 +107,7 @@ class EventTables(Collector):
             self.up.add_metric([name], 1)
 
     def _read_events(self, session: Session, name: str) -> None:
-        waiting = {lane.lane: lane for lane in pending.waiting(session)}
+        waiting = {lane.lane: lane for lane in pending.by_lane(session)}
         for topic in sorted(waiting.keys() | self._topics[name]):
             lane = waiting.get(topic)
             age = (utc_now() - lane.oldest).total_seconds() if lane else 0.0

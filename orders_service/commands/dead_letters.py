@@ -16,8 +16,8 @@ from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.database.transactions import in_transaction
 from orders_service.events import dead_letter_search, dead_letters
-from orders_service.events.consumer import Handler, Received, is_of_a_record, read, verdict_on
-from orders_service.events.dead_letter_search import Listed, Place, Wanted
+from orders_service.events.consumer import Handler, Received, event_of, is_of_a_record, verdict_on
+from orders_service.events.dead_letter_search import Filter, RecordId, Summary
 from orders_service.events.tables import DeadLetter
 from orders_service.printable import printable
 from orders_service.processes import CONSUMERS, Consumer, DatabaseName, Setting
@@ -29,15 +29,15 @@ SHOWN = 60
 Handlers = dict[str, tuple[DatabaseName, Handler]]  # By consumer group.
 
 
-class PlaceOfRecord(click.ParamType):  # type: ignore[type-arg]
+class RecordIdParameter(click.ParamType):  # type: ignore[type-arg]
     """A parameter of the form `topic-partition@offset`."""
 
-    name = "place"
+    name = "record"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> RecordId:
         try:
-            return Place.parse(value)
-        except dead_letter_search.NoPlace as error:
+            return RecordId.parse(value)
+        except dead_letter_search.NotARecordId as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -60,16 +60,16 @@ def list_(everything: bool, reason: str | None, group: str | None, limit: int | 
 
     `show` prints one of them with its record.
     """
-    wanted = Wanted(group=group, reason=reason, resolved=everything)
+    only = Filter(group=group, reason=reason, resolved=everything)
     found = 0
     if as_json:
         click.echo("[", nl=False)
-    for letter in islice(_listed(wanted), limit):
+    for letter in islice(_listed(only), limit):
         if as_json:
             click.echo(("," if found else "") + json.dumps(_facts(letter)), nl=False)
         else:
             resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
-            line = f"{letter.place}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
+            line = f"{letter.record_id}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
             click.echo(printable(line))
         found += 1
     if as_json:
@@ -79,26 +79,30 @@ def list_(everything: bool, reason: str | None, group: str | None, limit: int | 
 
 
 @main.command()
-@click.argument("place", type=PlaceOfRecord())
-@click.option("--group", help="The consumer group, if several have this place.")
-def show(place: Place, group: str | None) -> None:
+@click.argument("record_id", metavar="RECORD", type=RecordIdParameter())
+@click.option("--group", help="The consumer group, if several have this record.")
+def show(record_id: RecordId, group: str | None) -> None:
     """Print a dead letter and its record.
 
-    PLACE is topic-partition@offset, as `list` prints it.
+    RECORD is topic-partition@offset, as `list` prints it.
     """
     found = False
     for _, session in _databases():
-        for listed in dead_letter_search.find(session, Wanted(place=place, group=group, resolved=True)):
+        for listed in dead_letter_search.find(
+            session, Filter(record_id=record_id, group=group, resolved=True)
+        ):
             if letter := dead_letter_search.whole(session, listed):
                 found = True
                 click.echo(_as_json(_facts(listed) | {"detail": letter.detail} | _record(letter)))
     if not found:
-        raise click.ClickException(f"there is no dead letter {place}")
+        raise click.ClickException(f"there is no dead letter {record_id}")
 
 
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that select dead letters: PLACE, --all, --reason, --group; and --dry-run."""
-    command = click.argument("place", required=False, type=PlaceOfRecord())(command)
+    """Add the options that select dead letters: RECORD, --all, --reason, --group; and --dry-run."""
+    command = click.argument("record_id", metavar="[RECORD]", required=False, type=RecordIdParameter())(
+        command
+    )
     command = click.option("--all", "everything", is_flag=True, help="All that wait.")(command)
     command = click.option("--reason", help="All that wait with this reason.")(command)
     command = click.option("--group", help="Only those of this consumer group.")(command)
@@ -108,24 +112,24 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
 @main.command()
 @_choice
 def replay(
-    place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
+    record_id: RecordId | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Apply dead letters again; PLACE is topic-partition@offset.
+    """Apply dead letters again; RECORD is topic-partition@offset.
 
     The handler of their consumer group is called, once per letter, each in its own transaction.
     """
     settings = Settings.read(process="dead-letters")
     handlers = _handlers(settings, build.handler)
-    _check(place, everything, reason)
-    _resolve("replayed", handlers, Wanted(place=place, group=group, reason=reason), dry_run)
+    _check(record_id, everything, reason)
+    _resolve("replayed", handlers, Filter(record_id=record_id, group=group, reason=reason), dry_run)
 
 
 @main.command()
 @_choice
 def discard(
-    place: Place | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
+    record_id: RecordId | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Give up dead letters; PLACE is topic-partition@offset.
+    """Give up dead letters; RECORD is topic-partition@offset.
 
     A placed order that can be read is answered *rejected, discarded*.
 
@@ -133,8 +137,8 @@ def discard(
     """
     settings = Settings.read(process="dead-letters")
     handlers = _handlers(settings, build.discard_handler)
-    _check(place, everything, reason)
-    _resolve("discarded", handlers, Wanted(place=place, group=group, reason=reason), dry_run)
+    _check(record_id, everything, reason)
+    _resolve("discarded", handlers, Filter(record_id=record_id, group=group, reason=reason), dry_run)
 
 
 def _handlers(settings: Settings, made: Callable[[Consumer, Settings], Handler]) -> Handlers:
@@ -144,17 +148,17 @@ def _handlers(settings: Settings, made: Callable[[Consumer, Settings], Handler])
     }
 
 
-def _check(place: Place | None, everything: bool, reason: str | None) -> None:
-    if place and (everything or reason):
-        raise click.UsageError("PLACE names one: leave out --all and --reason.")
-    if not (place or everything or reason):
-        raise click.UsageError("Say which: PLACE, --all or --reason.")
+def _check(record_id: RecordId | None, everything: bool, reason: str | None) -> None:
+    if record_id and (everything or reason):
+        raise click.UsageError("RECORD names one: leave out --all and --reason.")
+    if not (record_id or everything or reason):
+        raise click.UsageError("Say which: RECORD, --all or --reason.")
 
 
-def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool) -> None:
+def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -> None:
     found = failed = 0
     for names, session in _databases():
-        for letter in dead_letter_search.find(session, wanted):
+        for letter in dead_letter_search.find(session, only):
             found += 1
             name, handler = handlers.get(letter.group, (None, None))
             if name is None or handler is None:
@@ -168,9 +172,9 @@ def _resolve(resolution: str, handlers: Handlers, wanted: Wanted, dry_run: bool)
             failed += bool(problem)
             done = f"not {resolution}, {problem}" if problem else resolution
             would = "would be " if dry_run and not problem else ""
-            click.echo(printable(f"{letter.place} of {letter.group}: {would}{done}"))
-    if not found and wanted.place:
-        raise click.ClickException(f"no dead letter {wanted.place} waits")
+            click.echo(printable(f"{letter.record_id} of {letter.group}: {would}{done}"))
+    if not found and only.record_id:
+        raise click.ClickException(f"no dead letter {only.record_id} waits")
     if not found:
         click.echo("No dead letters wait.")
     if failed:
@@ -182,7 +186,7 @@ def _unknown_group(handlers: Handlers) -> str:
     return f"its group is neither {' nor '.join(handlers)}: set {' or '.join(named)} to it for this command"
 
 
-def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) -> str:
+def _apply(session: Session, letter: Summary, handler: Handler, resolution: str) -> str:
     """Apply one dead letter and record its resolution, in one transaction. Return the error, or ""."""
     who = _operator()
 
@@ -192,7 +196,7 @@ def _apply(session: Session, letter: Listed, handler: Handler, resolution: str) 
             return f"another operator has {whole.resolution if whole else 'removed'} it in the meantime"
         record = dead_letters.record_of(whole)
         try:
-            event = read(record)
+            event = event_of(record)
         except Unreadable:
             if resolution == "replayed":
                 raise
@@ -222,9 +226,9 @@ def _operator() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _listed(wanted: Wanted) -> Iterator[Listed]:
+def _listed(only: Filter) -> Iterator[Summary]:
     for _, session in _databases():
-        yield from dead_letter_search.find(session, wanted)
+        yield from dead_letter_search.find(session, only)
 
 
 def _databases() -> Iterator[tuple[set[DatabaseName], Session]]:
@@ -235,9 +239,9 @@ def _databases() -> Iterator[tuple[set[DatabaseName], Session]]:
             yield {name for name, its in urls.items() if its == url}, session
 
 
-def _facts(letter: Listed) -> dict[str, object]:
+def _facts(letter: Summary) -> dict[str, object]:
     return {
-        "place": str(letter.place),
+        "record": str(letter.record_id),
         "timestamp": letter.record_timestamp,
         "group": letter.group,
         "reason": letter.reason,

@@ -175,9 +175,9 @@ class Journey:
         return events.OrderPlaced(order_id=self.order_id, **asked).id
 
     def _tell_record(self, record: Record, seen: set[str]) -> None:
-        type_ = wire.read(record.headers).get("ce_type")
+        type_ = wire.headers_by_name(record.headers).get("ce_type")
         try:
-            event = reading.read(type_, record.value)
+            event = reading.read_event(type_, record.value)
         except Unreadable:
             return
         if event is not None and event.order_id == self.order_id and event.type not in seen:

@@ -30,7 +30,7 @@ def list_(as_json: bool) -> None:
     found = []
     for name, url in resources.urls(settings).items():
         with one_session(url) as session:
-            for lane in pending.waiting(session):
+            for lane in pending.by_lane(session):
                 age = (now - lane.oldest).total_seconds()
                 found.append(
                     {

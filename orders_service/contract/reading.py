@@ -13,7 +13,7 @@ BY_TYPE: dict[str, type[Event]] = {
 NAMES_WITHOUT_VERSION = {name.rpartition(".")[0] for name in BY_TYPE}
 
 
-def read(type_: str | None, value: bytes | None, traceparent: str | None = None) -> Event | None:
+def read_event(type_: str | None, value: bytes | None, traceparent: str | None = None) -> Event | None:
     """Read the event from a record's value. None if its type is not ours.
 
     A record without a type is the course's: an order placed or, with a negative `qty`, cancelled. Raises

@@ -9,7 +9,7 @@ CONTENT_TYPE = "application/json"
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def write(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
+def write_headers(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
     """The headers of an event with these CloudEvents *attributes*."""
     headers: list[tuple[str, bytes | None]] = [
         (f"ce_{name}", value.encode()) for name, value in attributes.items()
@@ -20,7 +20,7 @@ def write(attributes: Mapping[str, str], traceparent: str | None) -> Headers:
     return tuple(headers)
 
 
-def read(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+def headers_by_name(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     """The headers that have a value, by name. Bytes that are not UTF-8 are replaced, not refused."""
     return {name: value.decode(errors="replace") for name, value in headers if value}
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service.database import bounds, sessions
-from orders_service.database.one_trip import OneTrip, SoonMade
+from orders_service.database.one_trip import BufferedConnection, GuardedConnection
 
 
 def open_engine(
@@ -98,7 +98,7 @@ def _open_mariadb(
             ),
         },
     )
-    sessions.watch(engine, OneTrip if one_trip else SoonMade, autocommit=autocommit)
+    sessions.watch(engine, BufferedConnection if one_trip else GuardedConnection, autocommit=autocommit)
     sessions.speak_shortly(engine)
     return engine
 

@@ -20,13 +20,13 @@ from pymysql.protocol import EOFPacketWrapper
 HELD_BYTES = 1_000_000
 
 # The first statement of each session sets this variable and this mode. A reset of the session clears both.
-OURS = "@orders_service"
+SESSION_MARK = "@orders_service"
 SQL_MODE = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES"
-SETTINGS = SERVER_STATUS_NO_BACKSLASH_ESCAPES | SERVER_STATUS_AUTOCOMMIT
+SESSION_FLAGS = SERVER_STATUS_NO_BACKSLASH_ESCAPES | SERVER_STATUS_AUTOCOMMIT
 RESET = "the session was reset by something between this process and the server, a proxy perhaps"
 WRITES = (b"INSERT ", b"UPDATE ", b"DELETE ")
 UNLESS_RESET = (
-    f"IF {OURS} IS NULL THEN SIGNAL SQLSTATE '08S01' SET MYSQL_ERRNO = {CR_SERVER_LOST},"
+    f"IF {SESSION_MARK} IS NULL THEN SIGNAL SQLSTATE '08S01' SET MYSQL_ERRNO = {CR_SERVER_LOST},"
     f" MESSAGE_TEXT = '{RESET}'; END IF"
 ).encode()
 
@@ -58,7 +58,7 @@ class Result(MySQLResult):
         return True
 
 
-class SoonMade(pymysql.Connection):
+class GuardedConnection(pymysql.Connection):
     """A connection that opens quickly, and that closes when it notices that its session was reset.
 
     It skips loading the system's CA bundle (15 ms) when the server's certificate is not verified. A session
@@ -118,7 +118,7 @@ class SoonMade(pymysql.Connection):
 
     def _end_if_reset(self, status: int) -> None:
         ours = SERVER_STATUS_NO_BACKSLASH_ESCAPES | (SERVER_STATUS_AUTOCOMMIT if self.autocommit_mode else 0)
-        if self._set_up and status & SETTINGS != ours:
+        if self._set_up and status & SESSION_FLAGS != ours:
             self._force_close()  # type: ignore[attr-defined]
             raise pymysql.OperationalError(CR_SERVER_LOST, RESET)
 
@@ -146,7 +146,7 @@ def _unchecked() -> ssl.SSLContext:
     return context
 
 
-class OneTrip(SoonMade):
+class BufferedConnection(GuardedConnection):
     """A connection that holds INSERTs back, and sends them with the COMMIT, or before any other statement.
 
     They are sent as one compound statement, which ends at the first error. So an INSERT's error is raised

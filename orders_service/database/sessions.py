@@ -12,7 +12,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import StatementError
 from sqlalchemy.pool import PoolResetState
 
-from orders_service.database.one_trip import OURS, SQL_MODE, SoonMade
+from orders_service.database.one_trip import SESSION_MARK, SQL_MODE, GuardedConnection
 
 HANDSHAKE_SECONDS = 10  # For a server that accepts a connection but does not answer.
 
@@ -35,12 +35,12 @@ def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
         "sql_mode": f"'{SQL_MODE}'",
         "innodb_lock_wait_timeout": lock_seconds,
         "idle_transaction_timeout": idle_seconds,
-        OURS: 1,
+        SESSION_MARK: 1,
     }
     return "SET " + ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
-def _connect(kind: type[SoonMade], arguments: Any, options: Any) -> SoonMade:
+def _connect(kind: type[GuardedConnection], arguments: Any, options: Any) -> GuardedConnection:
     """Open a connection with a time-out for the handshake, even if its statements have none."""
     password, seconds = options.get("password"), options.get("read_timeout")
     if isinstance(password, str):
@@ -52,7 +52,7 @@ def _connect(kind: type[SoonMade], arguments: Any, options: Any) -> SoonMade:
     return connection
 
 
-def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
+def watch(engine: Engine, kind: type[GuardedConnection], *, autocommit: bool) -> None:
     """Let *engine* open connections of class *kind*, reset them, and drop them after certain errors."""
 
     @event.listens_for(engine, "reset")
@@ -61,7 +61,7 @@ def watch(engine: Engine, kind: type[SoonMade], *, autocommit: bool) -> None:
             connection.rollback()
 
     @event.listens_for(engine, "do_connect")
-    def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> SoonMade:
+    def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> GuardedConnection:
         try:
             return _connect(kind, arguments, options)
         except pymysql.Error:

@@ -17,7 +17,7 @@ from orders_service.database.transactions import in_transaction
 from orders_service.events import dead_letters
 from orders_service.events.breaker import Breaker
 from orders_service.events.brokers.port import Record, Subscription
-from orders_service.events.dead_letters import Refused, Room
+from orders_service.events.dead_letters import ByteLimit, Refused
 from orders_service.events.errors import DataRefused, HandlerFailed, Stopped
 
 TRIES = 3
@@ -63,7 +63,7 @@ class Consumer:
         self._poll_seconds = poll_seconds
         self._clock = clock
         self._breaker = Breaker(group)
-        self._room = Room(dead_letter_bytes)
+        self._limit = ByteLimit(dead_letter_bytes)
 
     def step(self) -> bool:
         """Apply the next records and commit their effects, then acknowledge them. True if there may be more.
@@ -112,7 +112,9 @@ class Consumer:
     ) -> list[Refused]:
         def work(session: Session) -> list[Refused]:
             refused = [*unreadable, *(self._handler(session, events) if events else ())]
-            return dead_letters.keep(session, refused, group=self._group, clock=self._clock, room=self._room)
+            return dead_letters.keep(
+                session, refused, group=self._group, clock=self._clock, limit=self._limit
+            )
 
         return in_transaction(session, work)
 
@@ -142,11 +144,11 @@ class Outcome:
         )
 
 
-def read(record: Record) -> Event | None:
+def event_of(record: Record) -> Event | None:
     """Read the event of a record, with its trace; None if the type is not ours. Raises `Unreadable`."""
     type_ = wire.header(record.headers, "ce_type")
     traceparent = wire.valid_traceparent(wire.header(record.headers, "traceparent"))
-    return reading.read(type_, record.value, traceparent)
+    return reading.read_event(type_, record.value, traceparent)
 
 
 def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused], list[Record]]:
@@ -156,7 +158,7 @@ def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused], lis
     skipped: list[Record] = []
     for record in records:
         try:
-            if event := read(record):
+            if event := event_of(record):
                 events.append(Received(event, record))
             else:
                 skipped.append(record)

@@ -31,30 +31,30 @@ COLUMNS = (
 )
 
 
-class NoPlace(ValueError):
+class NotARecordId(ValueError):
     """The text does not name a record: it has not the form `topic-partition@offset`."""
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"{text} is no place: write topic-partition@offset, as `dead-letters list` prints it"
+            f"{text} does not name a record: write topic-partition@offset, as `dead-letters list` prints it"
         )
 
 
 @dataclass(frozen=True)
-class Place:
-    """The place of a record in a log. As text: `topic-partition@offset`."""
+class RecordId:
+    """The address of a record in a log. As text: `topic-partition@offset`."""
 
     topic: str
     partition: int
     offset: int
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
-        """The place that *text* names; raises `NoPlace`."""
+    def parse(cls, text: str) -> "RecordId":
+        """Read *text*; raises `NotARecordId`."""
         where, _, offset = text.rpartition("@")
         topic, _, partition = where.rpartition("-")
         if not (topic and _is_number(partition) and _is_number(offset)):
-            raise NoPlace(text)
+            raise NotARecordId(text)
         return cls(topic, int(partition), int(offset))
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Listed:
+class Summary:
     """A dead letter without the contents of its record."""
 
     topic: str
@@ -78,43 +78,43 @@ class Listed:
     resolved_at: datetime | None
 
     @property
-    def place(self) -> Place:
-        return Place(self.topic, self.partition, self.offset)
+    def record_id(self) -> RecordId:
+        return RecordId(self.topic, self.partition, self.offset)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Filter:
     """A filter for dead letters. None means any."""
 
-    place: Place | None = None
+    record_id: RecordId | None = None
     group: str | None = None
     reason: str | None = None
     resolved: bool = False  # True finds those that were replayed or discarded, too.
 
 
-def find(session: Session, wanted: Wanted) -> Iterator[Listed]:
-    """The dead letters that match *wanted*, by place. Reads in chunks, without a transaction in between."""
-    for topic, partition in _partitions(session, wanted.place):
+def find(session: Session, only: Filter) -> Iterator[Summary]:
+    """The dead letters that match *only*, in the order of their records. Reads in chunks, without a transaction in between."""
+    for topic, partition in _partitions(session, only.record_id):
         last: tuple[int, int, str] = (-1, 0, "")
         while True:
-            query = _query(wanted, topic, partition).where(DeadLetter.offset >= last[0])
+            query = _query(only, topic, partition).where(DeadLetter.offset >= last[0])
             rows = session.execute(query.order_by(*KEY).limit(CHUNK)).all()
             session.rollback()
-            yield from (Listed(*row) for row in rows if last < _order(row))
+            yield from (Summary(*row) for row in rows if last < _order(row))
             if len(rows) < CHUNK or _order(rows[-1]) == last:
                 break
             last = _order(rows[-1])
 
 
-def whole(session: Session, letter: Listed) -> DeadLetter | None:
+def whole(session: Session, letter: Summary) -> DeadLetter | None:
     """The whole dead letter with its record; None if it was deleted."""
     key = (letter.topic, letter.partition, letter.offset, letter.record_timestamp, letter.group)
     return session.get(DeadLetter, key)
 
 
-def _partitions(session: Session, place: Place | None) -> list[tuple[str, int]]:
-    if place:
-        return [(place.topic, place.partition)]
+def _partitions(session: Session, record_id: RecordId | None) -> list[tuple[str, int]]:
+    if record_id:
+        return [(record_id.topic, record_id.partition)]
     both = (DeadLetter.topic, DeadLetter.partition)
     found = [
         (topic, partition) for topic, partition in session.execute(select(*both).distinct().order_by(*both))
@@ -123,15 +123,15 @@ def _partitions(session: Session, place: Place | None) -> list[tuple[str, int]]:
     return found
 
 
-def _query(wanted: Wanted, topic: str, partition: int) -> Select[Any]:
+def _query(only: Filter, topic: str, partition: int) -> Select[Any]:
     query = select(*COLUMNS).where(DeadLetter.topic == topic, DeadLetter.partition == partition)
-    if wanted.place:
-        query = query.where(DeadLetter.offset == wanted.place.offset)
-    if wanted.group is not None:
-        query = query.where(DeadLetter.consumer_group == wanted.group)
-    if wanted.reason is not None:
-        query = query.where(DeadLetter.reason == wanted.reason)
-    if not wanted.resolved:
+    if only.record_id:
+        query = query.where(DeadLetter.offset == only.record_id.offset)
+    if only.group is not None:
+        query = query.where(DeadLetter.consumer_group == only.group)
+    if only.reason is not None:
+        query = query.where(DeadLetter.reason == only.reason)
+    if not only.resolved:
         query = query.where(DeadLetter.resolution.is_(None))
     return query
 

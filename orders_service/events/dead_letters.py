@@ -29,7 +29,7 @@ log = structlog.get_logger()
 Refused = tuple[Record, RecordError]
 
 
-class Room:
+class ByteLimit:
     """The bytes that the unresolved dead letters may take in a database.
 
     The table is summed up only when a letter is to be written, and then once for each tenth of the bound,
@@ -53,7 +53,7 @@ class Room:
 
 
 def keep(
-    session: Session, refused: Sequence[Refused], *, group: str, clock: Clock, room: Room | None = None
+    session: Session, refused: Sequence[Refused], *, group: str, clock: Clock, limit: ByteLimit | None = None
 ) -> list[Refused]:
     """Write *refused* in the transaction of their batch. A letter that is there already stays as it is.
 
@@ -76,8 +76,8 @@ def keep(
     for whole, error in letters.values():
         record, detail = _fitting(whole, str(error), packet)
         headers = _packed(record.headers)
-        if room:
-            room.take(session, _size(record, headers) + len(detail.encode()))
+        if limit:
+            limit.take(session, _size(record, headers) + len(detail.encode()))
         log.error("dead letter", record=str(record), reason=error.reason, detail=detail)
         session.execute(
             insert(DeadLetter).values(

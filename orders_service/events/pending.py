@@ -12,7 +12,7 @@ COUNTED = 100_000  # Pending events of a lane are counted up to here, so that th
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingEvents:
     """The pending events of one lane, counted up to `COUNTED`."""
 
     lane: str
@@ -20,12 +20,12 @@ class Waiting:
     oldest: datetime
 
 
-def waiting(session: Session) -> list[Waiting]:
+def by_lane(session: Session) -> list[PendingEvents]:
     """The pending events of each lane that has any."""
-    return [Waiting(lane, _count(session, lane), since) for lane, since in oldest(session)]
+    return [PendingEvents(lane, _count(session, lane), since) for lane, since in oldest_by_lane(session)]
 
 
-def oldest(session: Session) -> list[tuple[str, datetime]]:
+def oldest_by_lane(session: Session) -> list[tuple[str, datetime]]:
     """Each lane that has pending events, and when its first was recorded. Costs one index step per lane."""
     lanes: list[tuple[str, datetime]] = []
     first = select(OutboxRow.lane, OutboxRow.created_at).order_by(OutboxRow.lane, OutboxRow.seq).limit(1)

@@ -12,7 +12,7 @@ from orders_service import crash_points
 from orders_service.contract import wire
 from orders_service.database.columns import Clock, utc_now
 from orders_service.events import leases
-from orders_service.events.backoff import rest
+from orders_service.events.backoff import back_off
 from orders_service.events.brokers.port import Delivery, Outgoing, Producer
 from orders_service.events.tables import OutboxRow
 
@@ -23,7 +23,7 @@ RETRY_BATCH = 10
 RETRY_PATIENCE_SECONDS = 0.01
 PATIENCE_SECONDS = 0.05  # How long a step waits for one lane's acknowledgements if other lanes wait, too.
 CLOSE_SECONDS = 3.0  # How long `close` waits for acknowledgements.
-REST_SECONDS = (0.2, 10.0)  # The first and the longest back-off of a lane after its topic failed.
+PAUSE_SECONDS = (0.2, 10.0)  # The first and the longest back-off of a lane after its topic failed.
 
 Rows = Sequence[Row[Any]]
 COLUMNS = (
@@ -58,7 +58,7 @@ class Lane:
     """The state of one lane in a relay. Times are of its own monotonic clock."""
 
     held_until: float = 0.0
-    rests_until: float = 0.0
+    paused_until: float = 0.0
     failures: int = 0
     rows: Rows = ()  # The batch in flight: sent, and not marked yet.
     deliveries: Sequence[Delivery] = ()  # One for each of `rows`, in the same order.
@@ -124,7 +124,7 @@ class Relay:
     def _relay(self, connection: Connection, name: str, patience: float) -> bool:
         lane = self._lanes.setdefault(name, Lane())
         if not lane.rows:
-            if time.monotonic() < lane.rests_until or not self._hold(connection, name):
+            if time.monotonic() < lane.paused_until or not self._hold(connection, name):
                 return False
             self._send(lane, self._fetch(connection, name)[: RETRY_BATCH if lane.failures else BATCH])
             if not lane.rows:
@@ -148,8 +148,8 @@ class Relay:
             lane.failures = 0
             return True
         lane.failures += 1
-        pause = rest(lane.failures, shortest=REST_SECONDS[0], longest=REST_SECONDS[1])
-        lane.rests_until = time.monotonic() + pause
+        pause = back_off(lane.failures, shortest=PAUSE_SECONDS[0], longest=PAUSE_SECONDS[1])
+        lane.paused_until = time.monotonic() + pause
         log.warning("topic refuses", topic=name, error=str(failed), again_in_seconds=round(pause, 1))
         return False
 
@@ -218,5 +218,5 @@ def _outgoing(row: Row[Any]) -> Outgoing:
         topic=row.topic,
         key=row.key.encode(),
         value=row.payload.encode(),
-        headers=wire.write(attributes, row.traceparent),
+        headers=wire.write_headers(attributes, row.traceparent),
     )

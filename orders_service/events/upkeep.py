@@ -20,7 +20,7 @@ from orders_service.events.worker import Worker
 CHUNK = 500
 LOG_SECONDS = 60  # Rows become due all the time, so their number is logged once a minute.
 FAILED_SECONDS = 60  # The pause after a failed purge. The worker's own work goes on.
-REST_SECONDS = 10.0  # The pause after neither the front nor the sweep had more to delete.
+PAUSE_SECONDS = 10.0  # The pause after neither the front nor the sweep had more to delete.
 START = -1
 
 # The index (lane, seq) skips the pending rows, however many there are.
@@ -51,7 +51,7 @@ class Purging:
     def step(self) -> bool:
         """Run a step of the worker, then purge a chunk. True if the worker may have more to do."""
         busy = self._worker.step()
-        if not self._purge.rests:
+        if not self._purge.is_paused:
             self._purge_chunk()
         if self._deleted and time.monotonic() >= self._log_at:
             self._log()
@@ -68,7 +68,7 @@ class Purging:
             with self._sessions() as session:
                 self._deleted += self._purge.step(session, before=self._clock() - self._keep)
         except DBAPIError as error:
-            self._purge.rest(FAILED_SECONDS)
+            self._purge.pause(FAILED_SECONDS)
             log.warning(
                 "old events could not be purged", error=in_short(error), again_in_seconds=FAILED_SECONDS
             )
@@ -90,16 +90,16 @@ class Purge:
     front: int = START
     sweep: int = START
     _sweeping: bool = False
-    _rests_until: float = 0.0
+    _paused_until: float = 0.0
 
     @property
-    def rests(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether the purge is pausing, because nothing more was due."""
-        return time.monotonic() < self._rests_until
+        return time.monotonic() < self._paused_until
 
-    def rest(self, seconds: float = REST_SECONDS) -> None:
+    def pause(self, seconds: float = PAUSE_SECONDS) -> None:
         """Pause for *seconds*."""
-        self._rests_until = time.monotonic() + seconds
+        self._paused_until = time.monotonic() + seconds
 
     def step(self, session: Session, *, before: datetime) -> int:
         """Delete at most one chunk of events that were published *before*. Returns how many. Commits."""
@@ -113,7 +113,7 @@ class Purge:
         more = len(chunk) == CHUNK and bool(due) and due[-1] == chunk[-1].seq
         if not more:
             if self._sweeping:
-                self.rest()
+                self.pause()
             self._sweeping = not self._sweeping
         return deleted
 

@@ -14,13 +14,13 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from orders_service.database.errors import is_not_migrated
-from orders_service.events.backoff import rest
+from orders_service.events.backoff import back_off
 from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import Stopped
 from orders_service.events.worker import Worker
 
-REST_SECONDS = (0.001, 0.03)  # The shortest pause, right after work, and the longest.
-REST_PART = 0.01  # A pause is this part of the time since the last work.
+PAUSE_SECONDS = (0.001, 0.03)  # The shortest pause, right after work, and the longest.
+PAUSE_PART = 0.01  # A pause is this part of the time since the last work.
 BACK_OFF_SECONDS = (0.1, 10.0)  # The back-off after the first failure, and the longest.
 WATCHDOG_SECONDS = 120
 WATCHDOG_EXIT = 4
@@ -78,7 +78,7 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
             raise
         except Exception as error:
             failures += 1
-            back_off = rest(failures, shortest=BACK_OFF_SECONDS[0], longest=BACK_OFF_SECONDS[1])
+            pause = back_off(failures, shortest=BACK_OFF_SECONDS[0], longest=BACK_OFF_SECONDS[1])
             # After a lost connection, the next step mostly connects again within a second: no warning yet.
             lost = failures == 1 and is_connection_lost(error)
             (log.info if lost else log.warning)(
@@ -86,11 +86,11 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
                 worker=name,
                 error=f"{type(error).__name__}: {error}",
                 failures=failures,
-                again_in_seconds=round(back_off, 1),
+                again_in_seconds=round(pause, 1),
                 **({"advice": "orders-service migrate"} if is_not_migrated(error) else {}),
                 exc_info=failures == 1 and not lost,
             )
-            stop.wait(back_off)
+            stop.wait(pause)
             continue
         if failures:
             log.info("recovered", worker=name, failures=failures)
@@ -99,7 +99,7 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
         if busy:
             worked = now
         else:
-            stop.wait(min(max(REST_SECONDS[0], REST_PART * (now - worked)), REST_SECONDS[1]))
+            stop.wait(min(max(PAUSE_SECONDS[0], PAUSE_PART * (now - worked)), PAUSE_SECONDS[1]))
 
 
 def is_connection_lost(error: Exception) -> bool:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from orders_service.api.serving import shared_answer
-from orders_service.api.serving.shared_answer import Shared
+from orders_service.api.serving.shared_answer import SharedAnswer
 from tests.patience import await_true
 
 
@@ -25,7 +25,7 @@ class Question:
 
 def test_all_who_ask_at_once_share_one_answer() -> None:
     question = Question()
-    asked = Shared(question, late=lambda: "late", patience=30)
+    asked = SharedAnswer(question, late=lambda: "late", patience=30)
 
     with ThreadPoolExecutor(50) as pool:
         answers = [pool.submit(asked.answer) for _ in range(50)]
@@ -39,7 +39,7 @@ def test_an_answer_is_asked_for_again_when_it_is_old(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(shared_answer, "FRESH_SECONDS", 0.0)
     question = Question()
     question.go.set()
-    asked = Shared(question, late=lambda: "late", patience=30)
+    asked = SharedAnswer(question, late=lambda: "late", patience=30)
 
     answers = [asked.answer(), asked.answer()]
 
@@ -48,7 +48,7 @@ def test_an_answer_is_asked_for_again_when_it_is_old(monkeypatch: pytest.MonkeyP
 
 def test_a_question_that_hangs_is_not_asked_again() -> None:
     question = Question()
-    asked = Shared(question, late=lambda: "late", patience=0)
+    asked = SharedAnswer(question, late=lambda: "late", patience=0)
 
     answers = [asked.answer() for _ in range(100)]
 
@@ -64,7 +64,7 @@ def test_a_question_that_fails_is_late_and_asked_again() -> None:
         raise ZeroDivisionError
 
     asked: list[int] = []
-    question = Shared(fails, late=lambda: "late", patience=30)
+    question = SharedAnswer(fails, late=lambda: "late", patience=30)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading, "excepthook", lambda _: None)

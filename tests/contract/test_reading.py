@@ -18,7 +18,7 @@ from orders_service.contract.events import (
     StockReserved,
 )
 from orders_service.contract.fields import INT_MAX, UNPRINTABLE
-from orders_service.contract.reading import read
+from orders_service.contract.reading import read_event
 from tests.flow_kit import BERLIN
 
 COURSE = {"productId": BERLIN, "qty": 1, "unitPrice": 1500, "totalPrice": 1500, "orderId": "o", "userId": "u"}
@@ -69,7 +69,7 @@ def written(**fields: Any) -> bytes:
 
 
 def test_a_record_without_headers_is_an_order_placed() -> None:
-    event = read(None, written())
+    event = read_event(None, written())
 
     assert event == OrderPlaced(
         order_id="o", product_id=BERLIN, qty=1, unit_price=1500, total_price=1500, user_id="u"
@@ -77,7 +77,7 @@ def test_a_record_without_headers_is_an_order_placed() -> None:
 
 
 def test_a_negative_qty_without_headers_is_an_order_cancelled() -> None:
-    event = read(None, written(qty=-3))
+    event = read_event(None, written(qty=-3))
 
     assert event == OrderCancelled(
         order_id="o", product_id=BERLIN, qty=3, unit_price=1500, total_price=1500, user_id="u"
@@ -85,26 +85,26 @@ def test_a_negative_qty_without_headers_is_an_order_cancelled() -> None:
 
 
 def test_three_fields_are_enough() -> None:
-    event = read(None, b'{"productId":"CATALOG-001","qty":1,"orderId":"o"}')
+    event = read_event(None, b'{"productId":"CATALOG-001","qty":1,"orderId":"o"}')
 
     assert event == OrderPlaced(order_id="o", product_id=BERLIN, qty=1)
 
 
 def test_a_rejection_of_no_pieces_is_read() -> None:
-    event = read("stock.rejected.v1", json.dumps(STOCK | {"qty": 0}).encode())
+    event = read_event("stock.rejected.v1", json.dumps(STOCK | {"qty": 0}).encode())
 
     assert event == StockRejected(order_id="o", product_id=BERLIN, qty=0, reason="discarded")
 
 
 def test_extra_keys_are_ignored() -> None:
-    event = read(None, written(colour="red", nested={"qty": -1}, createdAt=None))
+    event = read_event(None, written(colour="red", nested={"qty": -1}, createdAt=None))
 
-    assert event == read(None, written())
+    assert event == read_event(None, written())
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["placed", "cancelled"])
 def test_what_no_decision_rests_on_may_be_wrong(sign: int) -> None:
-    event = read(None, written(qty=sign, userId=5, totalPrice="x"))
+    event = read_event(None, written(qty=sign, userId=5, totalPrice="x"))
 
     assert isinstance(event, OrderPlaced if sign > 0 else OrderCancelled)
     assert not isinstance(event, InvalidOrder)
@@ -112,7 +112,7 @@ def test_what_no_decision_rests_on_may_be_wrong(sign: int) -> None:
 
 
 def test_the_trace_is_kept_with_the_event() -> None:
-    event = read("order.placed.v1", written(), "00-trace")
+    event = read_event("order.placed.v1", written(), "00-trace")
 
     assert event is not None
     assert event.traceparent == "00-trace"
@@ -123,26 +123,26 @@ def test_the_trace_is_kept_with_the_event() -> None:
     ["", "x", "orders.sink.v1", "order.shipped.v1", "order.placed", "Order.Placed.v1", "order.placed.v1.x"],
 )
 def test_a_type_that_is_not_ours_is_nobodys(type_: str) -> None:
-    assert read(type_, b"\xff") is None
+    assert read_event(type_, b"\xff") is None
 
 
 @pytest.mark.parametrize("type_", TYPES)
 @pytest.mark.parametrize("version", ["v0", "v2", "v10", "V1", "", "v1 "])
 def test_another_version_of_ours_is_unreadable(type_: str, version: str) -> None:
     with pytest.raises(Unreadable, match="version"):
-        read(type_.removesuffix("v1") + version, written())
+        read_event(type_.removesuffix("v1") + version, written())
 
 
 @pytest.mark.parametrize(("type_", "sign"), [("order.cancelled.v1", 1), ("stock.reserved.v1", -1)])
 def test_a_type_decides_the_sign_of_its_qty(type_: str, sign: int) -> None:
     with pytest.raises(Invalid, match="qty"):
-        read(type_, written(qty=sign))
+        read_event(type_, written(qty=sign))
 
 
 @pytest.mark.parametrize("type_", [None, *TYPES])
 def test_an_order_id_that_is_missing_is_named_and_may_be_our_fault(type_: str | None) -> None:
     with pytest.raises(Unreadable, match=r"^orderId: is missing") as raised:
-        read(type_, written(orderId=...))
+        read_event(type_, written(orderId=...))
 
     assert raised.value.ours  # The records may have another shape than this version knows.
 
@@ -161,7 +161,7 @@ def test_another_member_that_is_missing_says_nothing_about_us(type_: str | None,
     value = {k: v for k, v in (COURSE | STOCK | {"qty": qty}).items() if k != name}
 
     with pytest.raises(Invalid, match=f"^{name}: is missing") as raised:
-        read(type_, json.dumps(value).encode())
+        read_event(type_, json.dumps(value).encode())
 
     assert not raised.value.ours
 
@@ -173,7 +173,7 @@ LONG = "9" * 5000
 @pytest.mark.parametrize("name", ["qty", "unitPrice", "totalPrice"])
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", LONG, "1e999"], ids=lambda n: n[:10])
 def test_a_number_that_no_field_can_hold_is_a_wrong_value(type_: str | None, name: str, number: str) -> None:
-    event = read(type_, written(**{name: "<number>"}).replace(b'"<number>"', number.encode()))
+    event = read_event(type_, written(**{name: "<number>"}).replace(b'"<number>"', number.encode()))
 
     # Nothing depends on a total that is not an integer.
     assert isinstance(event, InvalidOrder) == (name != "totalPrice" or number == LONG)
@@ -183,14 +183,14 @@ def test_a_number_that_no_field_can_hold_is_a_wrong_value(type_: str | None, nam
 
 def test_a_long_negative_qty_is_still_a_cancellation() -> None:
     with pytest.raises(Invalid, match=r"^qty: must be"):
-        read(None, written(qty="<number>").replace(b'"<number>"', b"-" + LONG.encode()))
+        read_event(None, written(qty="<number>").replace(b'"<number>"', b"-" + LONG.encode()))
 
 
 def test_an_extra_member_may_be_any_number() -> None:
     value = written(weight="<number>")
 
     for number in (b"NaN", LONG.encode()):
-        assert read(None, value.replace(b'"<number>"', number)) == read(None, written())
+        assert read_event(None, value.replace(b'"<number>"', number)) == read_event(None, written())
 
 
 @pytest.mark.parametrize("name", ["productId", "orderId"])
@@ -199,7 +199,7 @@ def test_an_extra_member_may_be_any_number() -> None:
 )
 def test_an_id_that_cannot_be_one_is_named_and_says_nothing_about_us(name: str, value: object) -> None:
     with pytest.raises(Invalid, match=f"^{name}: ") as raised:
-        read(None, written(**{name: value}))
+        read_event(None, written(**{name: value}))
 
     assert not raised.value.ours
 
@@ -218,7 +218,7 @@ WRONG: dict[str, list[Any]] = {
 def test_an_order_with_a_wrong_value_is_told_from_a_good_one(
     type_: str | None, name: str, value: object
 ) -> None:
-    event = read(type_, written(**{name: value}))
+    event = read_event(type_, written(**{name: value}))
 
     assert isinstance(event, InvalidOrder)
     assert (event.order_id, event.product_id, event.qty) == ("o", BERLIN, 0 if name == "qty" else 1)
@@ -226,12 +226,12 @@ def test_an_order_with_a_wrong_value_is_told_from_a_good_one(
 
 
 def test_a_placed_order_of_less_than_nothing_is_wrong() -> None:
-    assert isinstance(read("order.placed.v1", written(qty=-1)), InvalidOrder)
+    assert isinstance(read_event("order.placed.v1", written(qty=-1)), InvalidOrder)
 
 
 @pytest.mark.parametrize("value", [-1, 2**31, "1500"], ids=str)
 def test_a_cancellation_does_not_depend_on_prices(value: object) -> None:
-    event = read(None, written(qty=-1, unitPrice=value, totalPrice=7))
+    event = read_event(None, written(qty=-1, unitPrice=value, totalPrice=7))
 
     assert isinstance(event, OrderCancelled)
     assert event.unit_price is None
@@ -239,13 +239,13 @@ def test_a_cancellation_does_not_depend_on_prices(value: object) -> None:
 
 def test_a_tombstone_says_nothing_about_us() -> None:
     with pytest.raises(Invalid, match="tombstone"):
-        read(None, None)
+        read_event(None, None)
 
 
 @pytest.mark.parametrize("name", ["productId", "orderId"])
 def test_half_a_character_is_unreadable(name: str) -> None:
     with pytest.raises(Unreadable, match=name):
-        read(None, written(**{name: "\ud800"}))
+        read_event(None, written(**{name: "\ud800"}))
 
 
 @pytest.mark.parametrize(
@@ -271,14 +271,14 @@ def test_half_a_character_is_unreadable(name: str) -> None:
 )
 def test_what_is_no_json_object_is_unreadable(value: bytes | None) -> None:
     with pytest.raises(Unreadable):
-        read(None, value)
+        read_event(None, value)
 
 
 @given(events)
 def test_an_event_is_read_as_it_was_written(event: Event) -> None:
     value = json.dumps(event.data(), ensure_ascii=False, separators=(",", ":")).encode()
 
-    again = read(event.type, value)
+    again = read_event(event.type, value)
 
     assert again == event
 
@@ -287,13 +287,15 @@ def test_an_event_is_read_as_it_was_written(event: Event) -> None:
 def test_an_order_event_is_the_same_without_its_headers(event: Event) -> None:
     value = json.dumps(event.data()).encode()
 
-    assert not isinstance(event, OrderPlaced | OrderCancelled) or read(None, value) == read(event.type, value)
+    assert not isinstance(event, OrderPlaced | OrderCancelled) or read_event(None, value) == read_event(
+        event.type, value
+    )
 
 
 @given(types, values)
 def test_anything_is_an_event_or_nobodys_or_unreadable(type_: str | None, value: bytes | None) -> None:
     try:
-        event = read(type_, value)
+        event = read_event(type_, value)
     except Unreadable:
         return
 
@@ -303,14 +305,14 @@ def test_anything_is_an_event_or_nobodys_or_unreadable(type_: str | None, value:
 
 @given(st.lists(st.tuples(st.text(), st.none() | st.binary())))
 def test_any_headers_can_be_read(headers: list[tuple[str, bytes | None]]) -> None:
-    assert set(wire.read(headers)) == {name for name, value in headers if value}
+    assert set(wire.headers_by_name(headers)) == {name for name, value in headers if value}
 
 
 @pytest.mark.parametrize("nothing", [None, b""], ids=["null", "empty"])
 def test_a_header_without_a_value_is_none(nothing: bytes | None) -> None:
     assert wire.header((("ce_type", nothing),), "ce_type") is None
     assert wire.header((("ce_type", b"x"), ("ce_type", nothing)), "ce_type") == "x"
-    assert wire.read((("ce_type", nothing), ("ce_id", b"1"))) == {"ce_id": "1"}
+    assert wire.headers_by_name((("ce_type", nothing), ("ce_id", b"1"))) == {"ce_id": "1"}
 
 
 def test_of_headers_of_one_name_the_last_counts() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockRejected, StockReserved
 from orders_service.contract.fields import INT_MAX
 from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX
-from orders_service.contract.reading import BY_TYPE, read
+from orders_service.contract.reading import BY_TYPE, read_event
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -56,7 +56,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
 
 @given(st.one_of(*EVENTS.values()))
 def test_an_event_read_from_the_wire_is_the_event_recorded(event: Event) -> None:
-    found = read(event.type, json.dumps(event.data()).encode(), event.traceparent)
+    found = read_event(event.type, json.dumps(event.data()).encode(), event.traceparent)
 
     assert found == event
     assert found is not None
@@ -70,4 +70,6 @@ def test_every_type_of_event_is_tried() -> None:
 def test_a_record_of_others_may_lack_what_only_we_write() -> None:
     record = {"orderId": "1", "productId": "LAMP", "qty": 2}
 
-    assert read(None, json.dumps(record).encode()) == OrderPlaced(order_id="1", product_id="LAMP", qty=2)
+    assert read_event(None, json.dumps(record).encode()) == OrderPlaced(
+        order_id="1", product_id="LAMP", qty=2
+    )

@@ -17,7 +17,7 @@ from orders_service.database.engines import session_maker
 from orders_service.events import dead_letters
 from orders_service.events.brokers.embedded import EmbeddedBroker
 from orders_service.events.brokers.port import Outgoing, TopicSpec
-from orders_service.events.consumer import Consumer, Handler, Received, read
+from orders_service.events.consumer import Consumer, Handler, Received, event_of
 from orders_service.events.dead_letters import Refused
 from orders_service.events.errors import Conflicting
 from orders_service.events.tables import DeadLetter, Lease
@@ -134,7 +134,7 @@ def test_a_record_larger_than_the_database_takes_is_kept_in_part_and_stops_nobod
     )
     assert reception.applied() == ["a"]
     with pytest.raises(Unreadable):  # What is left of it is never taken for the whole.
-        read(dead_letters.record_of(letter))
+        event_of(dead_letters.record_of(letter))
 
 
 @pytest.fixture

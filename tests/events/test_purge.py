@@ -140,7 +140,7 @@ def test_it_goes_on_while_chunks_are_full_and_rests_after_one_that_is_not(engine
     record(engine, 2 * CHUNK + 1, published=OLD)
     purge, deleted = Purge(), []
 
-    while not purge.rests:
+    while not purge.is_paused:
         deleted.append(step(engine, purge))
 
     assert deleted == [CHUNK, CHUNK, 1, 0]
@@ -212,8 +212,8 @@ def test_what_is_told_of_stuck_rows_costs_no_more_for_more_of_them(
 
     with mariadb.connect() as connection, Session(connection) as session:
         before = rows_read(connection)
-        (waiting,) = pending.waiting(session)
-        pending.oldest(session)
+        (waiting,) = pending.by_lane(session)
+        pending.oldest_by_lane(session)
         read = rows_read(connection) - before
 
     assert waiting.events == 100

@@ -17,8 +17,8 @@ from orders_service.contract.errors import Unreadable
 from orders_service.database.columns import utc_now
 from orders_service.events.breaker import IN_A_ROW
 from orders_service.events.brokers.port import Outgoing, Record
-from orders_service.events.dead_letter_search import CHUNK, Wanted, find
-from orders_service.events.dead_letters import Room, keep
+from orders_service.events.dead_letter_search import CHUNK, Filter, find
+from orders_service.events.dead_letters import ByteLimit, keep
 from orders_service.events.errors import DeadLettersFull, HandlerFailed, TooManyDeadLetters
 from tests.databases import Databases
 from tests.flow_kit import BERLIN, Flow
@@ -99,11 +99,11 @@ def test_a_letter_is_not_given_to_the_handler_of_another_database(
 
 
 @pytest.mark.parametrize("word", ["show", "replay", "discard"])
-@pytest.mark.parametrize("place", ["5", f"{TOPIC}-0@9", f"{TOPIC}-x@1", "\x1b[2J", f"{TOPIC}-0@{10**30}"])
+@pytest.mark.parametrize("record_id", ["5", f"{TOPIC}-0@9", f"{TOPIC}-x@1", "\x1b[2J", f"{TOPIC}-0@{10**30}"])
 def test_a_place_without_a_letter_is_told_with_a_code(
-    operator: Callable[..., Result], word: str, place: str
+    operator: Callable[..., Result], word: str, record_id: str
 ) -> None:
-    result = operator(word, place)
+    result = operator(word, record_id)
 
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
@@ -143,7 +143,7 @@ def test_every_letter_is_listed_once_in_the_order_of_the_log(flow: Flow, databas
         bury(flow, *(record(n // 3, timestamp=-(n % 3)) for n in range(count)), group=group)
 
     with Session(databases.catalog) as session:
-        letters = list(find(session, Wanted()))
+        letters = list(find(session, Filter()))
 
     keys = [(one.offset, one.record_timestamp, one.group) for one in letters]
     assert len(keys) == 2 * count
@@ -155,7 +155,7 @@ def test_a_list_has_a_limit_and_is_json_for_a_script(flow: Flow, operator: Calla
 
     listed = json.loads(operator("list", "--json", "--limit", "2").output)
 
-    assert [letter["place"] for letter in listed] == [f"{TOPIC}-0@0", f"{TOPIC}-0@1"]
+    assert [letter["record"] for letter in listed] == [f"{TOPIC}-0@0", f"{TOPIC}-0@1"]
     assert json.loads(operator("list", "--json", "--reason", "none").output) == []
 
 
@@ -194,12 +194,12 @@ def test_dead_letters_stop_the_consumer_before_they_fill_the_database(
 def test_the_room_counts_what_others_wrote_and_what_was_resolved(
     flow: Flow, operator: Callable[..., Result]
 ) -> None:
-    room = Room(MIB)
+    limit = ByteLimit(MIB)
 
     def write(offset: int) -> None:
         with Session(flow.databases.catalog) as session:
             refused = [(record(offset, bytes(300_000)), Unreadable("x"))]
-            keep(session, refused, group="catalog-stock", clock=utc_now, room=room)
+            keep(session, refused, group="catalog-stock", clock=utc_now, limit=limit)
             session.commit()
 
     write(0)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
-from orders_service.events.backoff import rest
+from orders_service.events.backoff import back_off
 from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import TooManyDeadLetters
 from orders_service.workers import loop
@@ -84,7 +84,7 @@ def test_a_step_that_must_not_be_repeated_ends_the_process_with_its_code() -> No
 
 @pytest.mark.parametrize("failures", [1, 2, 10, 5_000, 10**9])
 def test_rests_grow_to_a_limit_however_often_it_failed(failures: int) -> None:
-    rests = [rest(failures, shortest=0.1, longest=10) for _ in range(20)]
+    rests = [back_off(failures, shortest=0.1, longest=10) for _ in range(20)]
 
     assert all(0.05 <= seconds <= 10 for seconds in rests)
 

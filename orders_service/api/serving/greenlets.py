@@ -10,7 +10,7 @@ import gevent
 from gevent import Timeout
 from gevent.hub import Waiter
 
-from orders_service.api.committer import Waiting
+from orders_service.api.committer import WaitingRequest
 from orders_service.orders.service import Placed, Placement
 
 # The longest wait for an idle event loop. A loop that is never idle would otherwise stop the orders.
@@ -51,7 +51,7 @@ class Until(BaseException):
             self._greenlet.throw(self)
 
 
-class WaitingGreenlet(Waiting):
+class WaitingGreenlet(WaitingRequest):
     """A request that waits for its group's commit in a greenlet."""
 
     __slots__ = ("_waiter",)

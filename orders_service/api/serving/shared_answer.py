@@ -10,7 +10,7 @@ T = TypeVar("T")
 FRESH_SECONDS = 1.0  # All callers get the same answer for so long.
 
 
-class Shared(Generic[T]):
+class SharedAnswer(Generic[T]):
     """The cached result of *ask*, a function that may be slow or hang. One thread at a time calls it.
 
     If *ask* does not return within *patience* seconds, callers get the result of *late*. *ask* is not called

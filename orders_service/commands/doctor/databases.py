@@ -145,7 +145,10 @@ class DatabaseChecks:
     def outbox(self) -> Finding:
         """Whether pending events are sent, and if not, which relay holds the lane."""
         with self._session() as session:
-            ages = {lane: (self.clock() - since).total_seconds() for lane, since in pending.oldest(session)}
+            ages = {
+                lane: (self.clock() - since).total_seconds()
+                for lane, since in pending.oldest_by_lane(session)
+            }
             if not ages:
                 return fine("nothing waits")
             lane, age = max(ages.items(), key=lambda item: item[1])
