@@ -93,7 +93,7 @@ class Filter:
 
 
 def find(session: Session, only: Filter) -> Iterator[Summary]:
-    """The dead letters that match *only*, in the order of their records. Reads in chunks, without a transaction in between."""
+    """The dead letters that match *only*, sorted by record. Reads in chunks, each in its own transaction."""
     for topic, partition in _partitions(session, only.record_id):
         last: tuple[int, int, str] = (-1, 0, "")
         while True:
