@@ -88,9 +88,7 @@ def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
     return Placement(
         order_id=g.order_id,
         user_id=user_id,
-        product_id=fields["productId"],
-        qty=fields["qty"],
-        unit_price=fields["unitPrice"],
+        **fields,
         keyed=key is not None,
         traceparent=_traceparent(),
     )

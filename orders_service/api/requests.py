@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from orders_service.api.problems import InvalidFields
+from orders_service.contract.fields import UNPRINTABLE
 from orders_service.contract.limits import (
     PRODUCT_ID_MAX,
     QTY_MAX,
@@ -17,7 +18,6 @@ from orders_service.contract.limits import (
 
 PAGE_MAX = 1000  # Also the default of `limit`.
 FIELDS_MAX = 50  # A body with more fields is refused without a check of each field.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # Control characters, unpaired surrogates.
 DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
 
 
@@ -26,8 +26,8 @@ class Whole(fields.Field[int]):
 
     default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
 
-    def __init__(self, least: int, most: int) -> None:
-        super().__init__(required=True)
+    def __init__(self, least: int, most: int, **options: Any) -> None:
+        super().__init__(**{"required": True} | options)
         self._least, self._most = least, most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
@@ -41,8 +41,8 @@ class Name(fields.Field[str]):
 
     default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
 
-    def __init__(self, most: int) -> None:
-        super().__init__(required=True)
+    def __init__(self, most: int, **options: Any) -> None:
+        super().__init__(**{"required": True} | options)
         self._most = most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
@@ -60,25 +60,26 @@ class OrderRequest(Schema):
 
     error_messages = {"unknown": "is not a field of an order"}  # noqa: RUF012
 
-    productId = Name(PRODUCT_ID_MAX)
+    product_id = Name(PRODUCT_ID_MAX, data_key="productId")
     qty = Whole(1, QTY_MAX)
-    unitPrice = Whole(0, UNIT_PRICE_MAX)
+    unit_price = Whole(0, UNIT_PRICE_MAX, data_key="unitPrice")
 
     @validates_schema
     def total_fits(self, data: dict[str, Any], **_: Any) -> None:
         """Refuse an order whose total price does not fit in 32 bits."""
-        if data["qty"] * data["unitPrice"] > TOTAL_PRICE_MAX:
+        if data["qty"] * data["unit_price"] > TOTAL_PRICE_MAX:
             raise ValidationError(f"times unitPrice must be at most {TOTAL_PRICE_MAX}", "qty")
 
 
 ORDER_REQUEST = OrderRequest()
+KNOWN = {field.data_key or name for name, field in ORDER_REQUEST.fields.items()}
 USER_ID = Name(USER_ID_MAX)
 
 
 def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
     """The validated fields of an order; raises `InvalidFields` for those that are wrong."""
     if len(members) > FIELDS_MAX:
-        unknown = [name for name in members if name not in ORDER_REQUEST.fields]
+        unknown = [name for name in members if name not in KNOWN]
         raise InvalidFields(dict.fromkeys(unknown, OrderRequest.error_messages["unknown"]))
     try:
         return dict(ORDER_REQUEST.load(members))

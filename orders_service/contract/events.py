@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from uuid_utils import UUID, uuid5
 
+from orders_service.contract import facts
 from orders_service.contract.errors import Invalid
-from orders_service.contract.fields import INT_MAX, Data, integer, or_none, text
-from orders_service.contract.limits import PRODUCT_ID_MAX, REASON_MAX, TEXT_MAX
+from orders_service.contract.fields import Data, integer, text
+from orders_service.contract.limits import INT_MAX, PRODUCT_ID_MAX, REASON_MAX, TEXT_MAX
 
 NAMESPACE = UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
 
@@ -44,7 +45,7 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderEvent(Event):
+class OrderEvent(Event, facts.OrderFacts):
     """The base of the events that the orders service sends to the catalog.
 
     Its key is the product: who gets the last piece is decided by the order of the events in the log.
@@ -52,23 +53,12 @@ class OrderEvent(Event):
 
     sign: ClassVar[int]
 
-    unit_price: int | None = None
-    total_price: int | None = None
-    user_id: str | None = None
-
     @property
     def key(self) -> str:
         return self.product_id
 
     def data(self) -> dict[str, Any]:
-        return {
-            "productId": self.product_id,
-            "qty": self.sign * self.qty,
-            "unitPrice": self.unit_price,
-            "totalPrice": self.total_price,
-            "orderId": self.order_id,
-            "userId": self.user_id,
-        }
+        return facts.by_json_name(self) | {"qty": self.sign * self.qty}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,28 +71,15 @@ class OrderPlaced(OrderEvent):
     @classmethod
     def from_data(cls, data: Data) -> "Event":
         """The order, or an `InvalidOrder` if a value other than its ids is wrong or missing."""
-        facts: dict[str, Any] = {
-            "order_id": text(data, "orderId", TEXT_MAX),
-            "product_id": text(data, "productId", PRODUCT_ID_MAX),
-        }
+        ids = _ids(data)
         try:
             qty = integer(data, "qty", 1, INT_MAX)
         except Invalid as error:
-            return InvalidOrder(**facts, qty=0, problem=str(error))
-        facts |= {"qty": qty, "user_id": or_none(text, data, "userId", TEXT_MAX)}
-        price, total = data.get("unitPrice"), data.get("totalPrice")
-        if price is not None:
-            try:
-                integer(data, "unitPrice", 0, INT_MAX)
-            except Invalid as error:
-                return InvalidOrder(**facts, problem=str(error))
-            if type(total) is int and total != qty * price:
-                return InvalidOrder(**facts, problem="totalPrice: must be qty times unitPrice")
-        return cls(
-            **facts,
-            unit_price=price,
-            total_price=or_none(integer, data, "totalPrice", 0, INT_MAX),
-        )
+            return InvalidOrder(**ids, qty=0, problem=str(error))
+        others = facts.optional(data)
+        if problem := _price_problem(data, qty):
+            return InvalidOrder(**ids, qty=qty, **others, problem=problem)
+        return cls(**ids, qty=qty, **others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +105,7 @@ class OrderCancelled(OrderEvent):
     @classmethod
     def from_data(cls, data: Data) -> "Event":
         """The cancellation. It does not depend on prices: a wrong one is left out."""
-        return cls(
-            order_id=text(data, "orderId", TEXT_MAX),
-            product_id=text(data, "productId", PRODUCT_ID_MAX),
-            qty=-integer(data, "qty", -INT_MAX, -1),
-            unit_price=or_none(integer, data, "unitPrice", 0, INT_MAX),
-            total_price=or_none(integer, data, "totalPrice", 0, INT_MAX),
-            user_id=or_none(text, data, "userId", TEXT_MAX),
-        )
+        return cls(**_ids(data), qty=-integer(data, "qty", -INT_MAX, -1), **facts.optional(data))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,11 +123,7 @@ class StockReserved(Event):
 
     @classmethod
     def from_data(cls, data: Data) -> "Event":
-        return cls(
-            order_id=text(data, "orderId", TEXT_MAX),
-            product_id=text(data, "productId", PRODUCT_ID_MAX),
-            qty=integer(data, "qty", 1, INT_MAX),
-        )
+        return cls(**_ids(data), qty=integer(data, "qty", 1, INT_MAX))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +152,24 @@ class StockRejected(Event):
     @classmethod
     def from_data(cls, data: Data) -> "Event":
         return cls(
-            order_id=text(data, "orderId", TEXT_MAX),
-            product_id=text(data, "productId", PRODUCT_ID_MAX),
-            qty=integer(data, "qty", 0, INT_MAX),
-            reason=text(data, "reason", REASON_MAX),
+            **_ids(data), qty=integer(data, "qty", 0, INT_MAX), reason=text(data, "reason", REASON_MAX)
         )
+
+
+def _price_problem(data: Data, qty: int) -> str:
+    """What is wrong with the prices of a placed order; empty if nothing is, or if it has no unit price."""
+    price, total = data.get("unitPrice"), data.get("totalPrice")
+    if price is None:
+        return ""
+    try:
+        integer(data, "unitPrice", 0, INT_MAX)
+    except Invalid as error:
+        return str(error)
+    return "totalPrice: must be qty times unitPrice" if type(total) is int and total != qty * price else ""
+
+
+def _ids(data: Data) -> dict[str, Any]:
+    return {
+        "order_id": text(data, "orderId", TEXT_MAX),
+        "product_id": text(data, "productId", PRODUCT_ID_MAX),
+    }

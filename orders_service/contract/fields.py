@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from orders_service.contract.errors import Invalid, Unreadable
 
 ORDER_ID = "orderId"
-INT_MAX = 2**31 - 1  # The course's Java, its tables and its sink are 32-bit.
 # A terminal executes control characters, and no column can hold an unpaired surrogate.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 

@@ -1,7 +1,7 @@
 """The four verbs of an order: place, cancel, confirm, reject."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid4, uuid5
 
+from orders_service.contract import facts
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced
 from orders_service.contract.sink import OrderRow
 from orders_service.contract.topics import Topics
@@ -23,10 +24,7 @@ from orders_service.orders.order import Order, Status
 CHUNK = 1000
 ROWS: ManyRows["Placement"] = ManyRows(
     Order.__table__,
-    {
-        name: attrgetter(name)
-        for name in ("product_id", "qty", "unit_price", "total_price", "user_id", "order_id")
-    },
+    {name: attrgetter(name) for name in facts.FACTS},
     shared=("created_at", "updated_at"),
     same={"status": "PENDING", "version": 1},
 )
@@ -34,20 +32,16 @@ KEYS = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placement:
+class Placement(facts.OrderFacts):
     """A request for an order, with the order's id. *keyed*: the id comes from an idempotency key."""
 
-    order_id: str
-    user_id: str
-    product_id: str
-    qty: int
-    unit_price: int
+    total_price: int = field(init=False)
     keyed: bool = False
     traceparent: str | None = None
 
-    @property
-    def total_price(self) -> int:
-        return self.qty * self.unit_price
+    def __post_init__(self) -> None:
+        assert self.unit_price is not None
+        object.__setattr__(self, "total_price", self.qty * self.unit_price)
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,7 @@ def place(
             known[placement.order_id] = placement
             fresh.append(placement)
             answers.append(Placed(placement, replayed=False))
-        elif _asks_the_same(placement, earlier):
+        elif facts.values(placement) == facts.values(earlier):
             answers.append(Placed(placement, replayed=placement.keyed))
         else:
             answers.append(KeyReused(placement.order_id))
@@ -119,7 +113,7 @@ def cancel(
     )
     session.refresh(order)
     if moved:
-        outbox.record(session.connection(), [OrderCancelled(**_facts(order), traceparent=traceparent)])
+        outbox.record(session.connection(), [OrderCancelled(**facts.by_name(order), traceparent=traceparent)])
     elif order.status == Status.REJECTED:
         raise OrderRejected(order_id)
     return order
@@ -137,7 +131,7 @@ def resend(session: Session, *, placed_before: datetime, outbox: Outbox) -> int:
         .order_by(Order.id)
         .limit(CHUNK)
     ).all():
-        outbox.record(session.connection(), [OrderPlaced(**_facts(order)) for order in orders])
+        outbox.record(session.connection(), [OrderPlaced(**facts.by_name(order)) for order in orders])
         last, count = orders[-1].id, count + len(orders)
         session.commit()
     return count
@@ -199,28 +193,8 @@ def _by_id(connection: Connection, order_ids: Sequence[str]) -> Sequence[Row[Any
     return connection.execute(select(Order.__table__).where(Order.order_id.in_(order_ids))).all()
 
 
-def _asks_the_same(placement: Placement, order: Row[Any] | Placement) -> bool:
-    return (placement.user_id, placement.product_id, placement.qty, placement.unit_price) == (
-        order.user_id,
-        order.product_id,
-        order.qty,
-        order.unit_price,
-    )
-
-
 def _events(placement: Placement, topics: Topics) -> Iterator[Event]:
     """The events to record when the order is placed."""
-    yield OrderPlaced(**_facts(placement), traceparent=placement.traceparent)
+    yield OrderPlaced(**facts.by_name(placement), traceparent=placement.traceparent)
     if topics.sink:
-        yield OrderRow(**_facts(placement), traceparent=placement.traceparent)
-
-
-def _facts(order: Order | Placement) -> dict[str, Any]:
-    return {
-        "order_id": order.order_id,
-        "product_id": order.product_id,
-        "qty": order.qty,
-        "unit_price": order.unit_price,
-        "total_price": order.total_price,
-        "user_id": order.user_id,
-    }
+        yield OrderRow(**facts.by_name(placement), traceparent=placement.traceparent)

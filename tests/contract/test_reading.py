@@ -17,7 +17,8 @@ from orders_service.contract.events import (
     StockRejected,
     StockReserved,
 )
-from orders_service.contract.fields import INT_MAX, UNPRINTABLE
+from orders_service.contract.fields import UNPRINTABLE
+from orders_service.contract.limits import INT_MAX
 from orders_service.contract.reading import read_event
 from tests.flow_kit import BERLIN
 

@@ -6,8 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockRejected, StockReserved
-from orders_service.contract.fields import INT_MAX
-from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX
+from orders_service.contract.limits import INT_MAX, PRODUCT_ID_MAX, TEXT_MAX
 from orders_service.contract.reading import BY_TYPE, read_event
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -1,6 +1,7 @@
 """The four verbs on a database of their own: for one, for a group, again, and too late."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -173,7 +174,7 @@ def test_who_has_the_id_of_anothers_order_does_not_get_it(session: Session) -> N
 
 
 def test_an_event_is_recorded_with_the_trace_of_its_own_request(session: Session) -> None:
-    first, second = (Placement(**vars(wanted()) | {"traceparent": f"trace-{number}"}) for number in range(2))
+    first, second = (replace(wanted(), traceparent=f"trace-{number}") for number in range(2))
 
     place(session, first, second)
 

@@ -1,0 +1,63 @@
+"""The facts of an order, which its request, its table row, its events and its responses have in common.
+
+A fact is spelled here, in the request's schema, in the table and in a migration. Everything else is derived
+from `OrderFacts` (`docs/extending.md` adds one).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any
+
+from orders_service.contract.fields import Data, integer, or_none, text
+from orders_service.contract.limits import INT_MAX, TEXT_MAX
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFacts:
+    """What was ordered, by whom, and the id of the order. Other producers may leave optional facts out."""
+
+    product_id: str
+    qty: int
+    unit_price: int | None = None
+    total_price: int | None = None
+    order_id: str
+    user_id: str | None = None
+
+
+def camel_case(name: str) -> str:
+    """The JSON name of a fact: `unitPrice` for `unit_price`."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+FACTS = {field.name: field.type for field in fields(OrderFacts)}
+JSON_NAMES = tuple(map(camel_case, FACTS))
+values: Callable[[Any], tuple[Any, ...]] = attrgetter(*FACTS)
+"""The facts of an event, a table row or a request, as a tuple in the order of `FACTS`."""
+OPTIONAL = {field.name: camel_case(field.name) for field in fields(OrderFacts) if field.default is None}
+
+
+def is_number(name: str) -> bool:
+    """Whether a fact is an integer; otherwise it is a text."""
+    return FACTS[name] in (int, int | None)
+
+
+def by_json_name(order: Any) -> dict[str, Any]:
+    """The facts of an order by their JSON names."""
+    return dict(zip(JSON_NAMES, values(order), strict=True))
+
+
+def by_name(order: Any) -> dict[str, Any]:
+    """The facts of an order by their names in Python and in the tables."""
+    return dict(zip(FACTS, values(order), strict=True))
+
+
+def optional(data: Data) -> dict[str, Any]:
+    """Read the optional facts, on which no decision depends: a missing or a wrong one is None."""
+    return {
+        name: or_none(integer, data, json_name, 0, INT_MAX)
+        if is_number(name)
+        else or_none(text, data, json_name, TEXT_MAX)
+        for name, json_name in OPTIONAL.items()
+    }
