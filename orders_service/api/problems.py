@@ -40,12 +40,12 @@ class InvalidKey(Exception):
 
 
 class InvalidFields(Exception):
-    """Fields of a request are wrong. *errors* maps their names to texts; those *in_path* have no pointer."""
+    """Fields of a request are wrong: *errors* maps their names to texts. Only those of a body have a pointer."""
 
-    def __init__(self, errors: Mapping[str, str], *, in_path: frozenset[str] = frozenset()) -> None:
+    def __init__(self, errors: Mapping[str, str], *, in_body: bool = True) -> None:
         super().__init__()
         self.errors = [
-            {"field": name, "detail": text} | ({} if name in in_path else {"pointer": f"/{_escaped(name)}"})
+            {"field": name, "detail": text} | ({"pointer": f"/{_escaped(name)}"} if in_body else {})
             for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
         ]
         self.more = max(0, len(errors) - ERRORS_MAX)

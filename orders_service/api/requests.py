@@ -93,7 +93,7 @@ def load_user_id(user_id: str) -> str:
     try:
         return USER_ID.deserialize(user_id) or ""
     except ValidationError as error:
-        raise InvalidFields({"userId": error.messages[0]}, in_path=frozenset({"userId"})) from error
+        raise InvalidFields({"userId": error.messages[0]}, in_body=False) from error
 
 
 def load_limit(limit: str | None) -> int:
@@ -102,5 +102,5 @@ def load_limit(limit: str | None) -> int:
         return PAGE_MAX
     if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= PAGE_MAX:
         text = f"must be a whole number from 1 to {PAGE_MAX}"
-        raise InvalidFields({"limit": text}, in_path=frozenset({"limit"}))
+        raise InvalidFields({"limit": text}, in_body=False)
     return int(limit)
