@@ -3,15 +3,18 @@
 import codecs
 import io
 import os
+import pkgutil
 import sys
-import traceback
 from collections.abc import Callable
 
 import click
 
 from orders_service.printable import printable, safe, without_passwords
 
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+FAILED, INTERRUPTED = 1, 130
+# Loaded only for an error that needs them: `--help` needs neither settings nor databases and must be fast.
+EXPLANATION = "orders_service.explanations:of_error"
+HINT = "orders_service.explanations:of_option"
 # Commands and options that delete data are never suggested for a mistyped one.
 DELETES = ("--reset", "--skip-gap", "delete", "discard", "purge")
 ASCII, STAND_IN = "ascii_terminal", "stand_in"
@@ -38,7 +41,7 @@ def end(command: Callable[[], object]) -> int:
         _show(_with_harmless_hints(error))
         return error.exit_code
     except Exception as error:
-        code, text = _told(error)
+        code, text = pkgutil.resolve_name(EXPLANATION)(error)
         click.echo(safe(text), err=True)
         return code
     return code if isinstance(code, int) else 0
@@ -113,7 +116,7 @@ def _with_harmless_hints(error: click.ClickException) -> click.ClickException:
         return click.NoSuchCommand(error.command_name, possibilities=_harmless(known), ctx=error.ctx)
     if isinstance(error, click.NoSuchOption):
         known = list(error.possibilities or ())
-        message = error.message + _setting_for(error.option_name)
+        message = error.message + pkgutil.resolve_name(HINT)(error.option_name)
         return click.NoSuchOption(
             error.option_name, message=message, possibilities=_harmless(known), ctx=error.ctx
         )
@@ -122,34 +125,3 @@ def _with_harmless_hints(error: click.ClickException) -> click.ClickException:
 
 def _harmless(words: list[str]) -> list[str]:
     return [word for word in words if word not in DELETES]
-
-
-def _setting_for(option: str) -> str:
-    """A hint for an unknown option that is a setting: for `--port`, API_PORT."""
-    from orders_service.settings import FIELDS  # noqa: PLC0415
-
-    name = option.lstrip("-").replace("-", "_")
-    found = next((known for known in (name, f"api_{name}") if known in FIELDS), None)
-    return f" It is a setting, in the environment: {found.upper()}=…" if found else ""
-
-
-def _told(error: Exception) -> tuple[int, str]:
-    """The exit code and the message for an exception that is not a click exception."""
-    # Imported only here, because `--help` needs neither settings nor databases and must be fast.
-    import sqlite3  # noqa: PLC0415
-
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
-
-    from orders_service.database.errors import is_not_migrated  # noqa: PLC0415
-    from orders_service.events.brokers.port import BrokerError  # noqa: PLC0415
-    from orders_service.settings import SettingsError  # noqa: PLC0415
-
-    if isinstance(error, SettingsError):
-        problems = "".join(f"\n  {line}" for line in error.problems)
-        return USAGE, f"The settings cannot be used:{problems}"
-    if isinstance(error, DBAPIError):
-        advice = ". Run: orders-service migrate" if is_not_migrated(error) else ""
-        return FAILED, f"Error: the database refused: {error.orig}{advice}"
-    if isinstance(error, OSError | BrokerError | sqlite3.Error):
-        return FAILED, f"Error: {error}"
-    return FAILED, "".join(traceback.format_exception(error)).rstrip()

@@ -40,7 +40,7 @@ class InvalidKey(Exception):
 
 
 class InvalidFields(Exception):
-    """Fields of a request are wrong: *errors* maps their names to texts. Only those of a body have a pointer."""
+    """Fields of a request are wrong: *errors* maps names to texts. A field of the body has a pointer."""
 
     def __init__(self, errors: Mapping[str, str], *, in_body: bool = True) -> None:
         super().__init__()

@@ -66,7 +66,9 @@ class ManyRows(Generic[T]):
             if not column.nullable and column is not self._table.autoincrement_column
         }
         assert len(set(self._names)) == len(self._names), f"a column twice: {self._names}"
-        assert needed <= set(self._names) <= known, f"{self._table.name} has and needs other columns"
+        unknown, missing = set(self._names) - known, needed - set(self._names)
+        assert not unknown, f"table {self._table.name} has no column {', '.join(sorted(unknown))}"
+        assert not missing, f"table {self._table.name} needs a value for {', '.join(sorted(missing))}"
         for value in self._same.values():
             assert PLAIN.fullmatch(str(value)), f"{value!r} cannot be part of a statement"
 
