@@ -41,9 +41,9 @@ def end(command: Callable[[], object]) -> int:
         _show(_with_harmless_hints(error))
         return error.exit_code
     except Exception as error:
-        code, text = pkgutil.resolve_name(EXPLANATION)(error)
-        click.echo(safe(text), err=True)
-        return code
+        explained: tuple[int, str] = pkgutil.resolve_name(EXPLANATION)(error)
+        click.echo(safe(explained[1]), err=True)
+        return explained[0]
     return code if isinstance(code, int) else 0
 
 

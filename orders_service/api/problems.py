@@ -1,7 +1,7 @@
 """Error responses: every error as problem details (RFC 9457)."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -69,55 +69,67 @@ def problem_body(status: int, slug: str, title: str, detail: str | None = None, 
 
 def init_app(app: Flask) -> None:
     """Answer every exception, ours and Flask's, with problem details."""
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(InternalServerError, _internal)
-    app.register_error_handler(DBAPIError, _unavailable)
-    app.register_error_handler(PoolTimeout, _unavailable)
-    app.register_error_handler(Overdue, _unavailable)
+    handlers: dict[type[Exception], Callable[[Any], Response]] = {
+        HTTPException: _http,
+        InternalServerError: _internal,
+        DBAPIError: _unavailable,
+        PoolTimeout: _unavailable,
+        Overdue: _unavailable,
+        Overloaded: _overloaded,
+        InvalidBody: _invalid_body,
+        InvalidKey: _invalid_key,
+        InvalidFields: _invalid_fields,
+        KeyReused: _key_reused,
+        OrderNotFound: _order_not_found,
+        OrderRejected: _order_rejected,
+        ProductNotFound: _product_not_found,
+    }
+    for kind, handler in handlers.items():
+        app.register_error_handler(kind, handler)
 
-    @app.errorhandler(Overloaded)
-    def on_overloaded(error: Overloaded) -> Response:
-        detail = "Too many orders wait for their turn. This one was not placed. Try again."
-        response = problem(503, "overloaded", "The service is overloaded", detail)
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-        return response
 
-    @app.errorhandler(InvalidBody)
-    def on_invalid_body(error: InvalidBody) -> Response:
-        return problem(400, "invalid-body", "The body is not a JSON object", str(error))
+def _overloaded(_: Overloaded) -> Response:
+    detail = "Too many orders wait for their turn. This one was not placed. Try again."
+    response = problem(503, "overloaded", "The service is overloaded", detail)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
-    @app.errorhandler(InvalidKey)
-    def on_invalid_key(error: InvalidKey) -> Response:
-        return problem(400, "invalid-idempotency-key", "The idempotency key cannot be used", str(error))
 
-    @app.errorhandler(InvalidFields)
-    def on_invalid_fields(error: InvalidFields) -> Response:
-        detail = "; ".join(f"{e['field']} {e['detail']}" for e in error.errors)
-        if error.more:
-            detail += f"; and {error.more} more"
-        return problem(422, "invalid-fields", "The request has invalid fields", detail, errors=error.errors)
+def _invalid_body(error: InvalidBody) -> Response:
+    return problem(400, "invalid-body", "The body is not a JSON object", str(error))
 
-    @app.errorhandler(KeyReused)
-    def on_key_reused(error: KeyReused) -> Response:
-        detail = "With this Idempotency-Key another order was placed; a new order needs a new key."
-        return problem(
-            422, "idempotency-key-reused", "The idempotency key is taken", detail, orderId=error.order_id
-        )
 
-    @app.errorhandler(OrderNotFound)
-    def on_order_not_found(error: OrderNotFound) -> Response:
-        detail = f"This user has no order {error.order_id}."
-        return problem(404, "order-not-found", "There is no such order", detail)
+def _invalid_key(error: InvalidKey) -> Response:
+    return problem(400, "invalid-idempotency-key", "The idempotency key cannot be used", str(error))
 
-    @app.errorhandler(OrderRejected)
-    def on_order_rejected(error: OrderRejected) -> Response:
-        detail = f"Order {error.order_id} was rejected; there is nothing to cancel."
-        return problem(409, "order-rejected", "The order was rejected", detail)
 
-    @app.errorhandler(ProductNotFound)
-    def on_product_not_found(error: ProductNotFound) -> Response:
-        detail = f"The catalog has no product {error.product_id}."
-        return problem(404, "product-not-found", "There is no such product", detail)
+def _invalid_fields(error: InvalidFields) -> Response:
+    detail = "; ".join(f"{e['field']} {e['detail']}" for e in error.errors)
+    if error.more:
+        detail += f"; and {error.more} more"
+    return problem(422, "invalid-fields", "The request has invalid fields", detail, errors=error.errors)
+
+
+def _key_reused(error: KeyReused) -> Response:
+    detail = "With this Idempotency-Key another order was placed; a new order needs a new key."
+    return problem(
+        422, "idempotency-key-reused", "The idempotency key is taken", detail, orderId=error.order_id
+    )
+
+
+def _order_not_found(error: OrderNotFound) -> Response:
+    detail = f"This user has no order {error.order_id}."
+    return problem(404, "order-not-found", "There is no such order", detail)
+
+
+def _order_rejected(error: OrderRejected) -> Response:
+    detail = f"Order {error.order_id} was rejected; there is nothing to cancel."
+    return problem(409, "order-rejected", "The order was rejected", detail)
+
+
+def _product_not_found(error: ProductNotFound) -> Response:
+    detail = f"The catalog has no product {error.product_id}."
+    return problem(404, "product-not-found", "There is no such product", detail)
 
 
 def _http(error: HTTPException) -> Response:

@@ -79,22 +79,20 @@ def keep(
         if limit:
             limit.take(session, _size(record, headers) + len(detail.encode()))
         log.error("dead letter", record=str(record), reason=error.reason, detail=detail)
-        session.execute(
-            insert(DeadLetter).values(
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                record_timestamp=record.timestamp,
-                consumer_group=group,
-                key=record.key,
-                value=record.value,
-                headers=headers,
-                reason=error.reason,
-                detail=detail,
-                created_at=clock(),
-            )
-        )
+        values = {"consumer_group": group, "reason": error.reason, "detail": detail, "created_at": clock()}
+        session.execute(insert(DeadLetter).values(_columns(record) | {"headers": headers} | values))
     return list(waiting.values())
+
+
+def _columns(record: Record) -> dict[str, object]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "record_timestamp": record.timestamp,
+        "key": record.key,
+        "value": record.value,
+    }
 
 
 def _fitting(record: Record, why: str, packet: int | None) -> tuple[Record, str]:

@@ -8,13 +8,19 @@ from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
 from orders_service.database.columns import UtcDateTime, exact, row_number
 
+LONG_TEXT = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+BLOB = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 TABLE: dict[str, Any] = {"mariadb_charset": "utf8mb4", "mariadb_engine": "InnoDB"}
 
 
 def create_events_tables() -> None:
     """Create the tables outbox, leases and dead_letters."""
-    long_text = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
-    blob = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
+    _create_outbox()
+    _create_leases()
+    _create_dead_letters()
+
+
+def _create_outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("seq", row_number(), autoincrement=True, nullable=False),
@@ -27,7 +33,7 @@ def create_events_tables() -> None:
         sa.Column("time", sa.String(27), nullable=False),
         sa.Column("topic", exact(249), nullable=False),
         sa.Column("key", exact(255), nullable=False),
-        sa.Column("payload", long_text, nullable=False),
+        sa.Column("payload", LONG_TEXT, nullable=False),
         sa.Column("traceparent", sa.String(55)),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("published_at", UtcDateTime()),
@@ -39,6 +45,9 @@ def create_events_tables() -> None:
     )
     op.create_index(op.f("ix_outbox_lane_seq"), "outbox", ["lane", "seq"], if_not_exists=True)
     op.create_index(op.f("ix_outbox_id"), "outbox", ["id"], if_not_exists=True)
+
+
+def _create_leases() -> None:
     op.create_table(
         "leases",
         sa.Column("lane", exact(249), nullable=False),
@@ -48,6 +57,9 @@ def create_events_tables() -> None:
         if_not_exists=True,
         **TABLE,
     )
+
+
+def _create_dead_letters() -> None:
     op.create_table(
         "dead_letters",
         sa.Column("topic", exact(249), nullable=False),
@@ -55,11 +67,11 @@ def create_events_tables() -> None:
         sa.Column("offset", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("record_timestamp", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("consumer_group", exact(255), nullable=False),
-        sa.Column("key", blob),
-        sa.Column("value", blob),
-        sa.Column("headers", long_text, nullable=False),
+        sa.Column("key", BLOB),
+        sa.Column("value", BLOB),
+        sa.Column("headers", LONG_TEXT, nullable=False),
         sa.Column("reason", sa.String(32), nullable=False),
-        sa.Column("detail", long_text, nullable=False),
+        sa.Column("detail", LONG_TEXT, nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("resolution", sa.String(16)),
         sa.Column("resolved_by", sa.String(255)),

@@ -20,7 +20,29 @@ OPENING = (
 
 def upgrade() -> None:
     """Create the catalog's tables and the event tables, and insert the course's products."""
-    catalog = op.create_table(
+    catalog = _create_catalog()
+    _create_reservations()
+    supplies = _create_supplies()
+    create_events_tables()
+    now = datetime.now(UTC)
+    op.bulk_insert(
+        catalog,
+        [
+            {"product_id": id_, "product_name": name, "stock": qty, "unit_price": price, "created_at": now}
+            for id_, name, qty, price in OPENING
+        ],
+    )
+    op.bulk_insert(
+        supplies,
+        [
+            {"product_id": id_, "qty": qty, "note": "opening stock", "created_at": now}
+            for id_, _, qty, _ in OPENING
+        ],
+    )
+
+
+def _create_catalog() -> sa.Table:
+    return op.create_table(
         "catalog",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),
         sa.Column("product_id", exact(120), nullable=False),
@@ -34,6 +56,9 @@ def upgrade() -> None:
         if_not_exists=True,
         **TABLE,
     )
+
+
+def _create_reservations() -> None:
     op.create_table(
         "reservations",
         sa.Column("order_id", exact(255), nullable=False),
@@ -53,6 +78,9 @@ def upgrade() -> None:
         ["product_id", "state", "qty"],
         if_not_exists=True,
     )
+
+
+def _create_supplies() -> sa.Table:
     supplies = op.create_table(
         "supplies",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),
@@ -65,19 +93,4 @@ def upgrade() -> None:
         **TABLE,
     )
     op.create_index(op.f("ix_supplies_product_id"), "supplies", ["product_id"], if_not_exists=True)
-    create_events_tables()
-    now = datetime.now(UTC)
-    op.bulk_insert(
-        catalog,
-        [
-            {"product_id": id_, "product_name": name, "stock": qty, "unit_price": price, "created_at": now}
-            for id_, name, qty, price in OPENING
-        ],
-    )
-    op.bulk_insert(
-        supplies,
-        [
-            {"product_id": id_, "qty": qty, "note": "opening stock", "created_at": now}
-            for id_, _, qty, _ in OPENING
-        ],
-    )
+    return supplies
