@@ -143,3 +143,12 @@ def switch() -> fields.Boolean:
         error_messages={"invalid": "must be on or off"},
         metadata={"allowed": " or ".join(", ".join(words) for words in (ON, OFF))},
     )
+
+
+def shown(value: Any, field: dataclasses.Field[Any]) -> str:
+    """The value of a setting as text, with secrets hidden."""
+    if hide := field.metadata["secret"]:
+        return str(hide(value))
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)

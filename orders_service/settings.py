@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 from marshmallow import Schema, ValidationError
@@ -34,6 +33,7 @@ from orders_service.setting_kinds import (
     one_of,
     servers,
     setting,
+    shown,
     switch,
     text,
     topic,
@@ -245,12 +245,3 @@ def _problem(name: str, texts: list[str], given: Mapping[str, str]) -> str:
     if FIELDS[name.lower()].metadata["secret"]:
         return problem
     return f"{problem} (it is {without_user(value)!r}){environment.origin(name, value)}"
-
-
-def shown(value: Any, field: dataclasses.Field[Any]) -> str:
-    """The value of a setting as text, with secrets hidden."""
-    if hide := field.metadata["secret"]:
-        return str(hide(value))
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value)

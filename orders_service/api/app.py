@@ -70,15 +70,19 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-    # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
-    engines = {name: open_engine(url, pool_size=2) for name, url in resources.urls(settings).items()}
-    app.extensions["readiness"] = Readiness(settings, engines)
-    app.extensions["metrics"] = shared_metrics(settings, engines)
+    _open_probes(app, settings)
     problems.init_app(app)
     app.before_request(refuse_broken_address)
     for blueprint in (orders, catalog, health, metrics):
         app.register_blueprint(blueprint)
     return app
+
+
+def _open_probes(app: Flask, settings: Settings) -> None:
+    # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
+    engines = {name: open_engine(url, pool_size=2) for name, url in resources.urls(settings).items()}
+    app.extensions["readiness"] = Readiness(settings, engines)
+    app.extensions["metrics"] = shared_metrics(settings, engines)
 
 
 def refuse_broken_address() -> None:

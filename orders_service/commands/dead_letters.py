@@ -11,14 +11,14 @@ import click
 from sqlalchemy.orm import Session
 
 from orders_service import resources
+from orders_service.commands.dead_letter_json import as_json, facts, record
 from orders_service.contract.errors import Unreadable
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.database.transactions import in_transaction
 from orders_service.events import dead_letter_search, dead_letters
-from orders_service.events.consumer import Handler, Received, event_of, is_of_a_record, verdict_on
+from orders_service.events.consumer import Handler, Received, event_of, verdict_on
 from orders_service.events.dead_letter_search import Filter, RecordId, Summary
-from orders_service.events.tables import DeadLetter
 from orders_service.printable import printable
 from orders_service.processes import CONSUMERS, Consumer, DatabaseName, Setting
 from orders_service.settings import Settings, of_process
@@ -66,7 +66,7 @@ def list_(everything: bool, reason: str | None, group: str | None, limit: int | 
         click.echo("[", nl=False)
     for letter in islice(_listed(only), limit):
         if as_json:
-            click.echo(("," if found else "") + json.dumps(_facts(letter)), nl=False)
+            click.echo(("," if found else "") + json.dumps(facts(letter)), nl=False)
         else:
             resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
             line = f"{letter.record_id}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
@@ -93,7 +93,7 @@ def show(record_id: RecordId, group: str | None) -> None:
         ):
             if letter := dead_letter_search.whole(session, listed):
                 found = True
-                click.echo(_as_json(_facts(listed) | {"detail": letter.detail} | _record(letter)))
+                click.echo(as_json(facts(listed) | {"detail": letter.detail} | record(letter)))
     if not found:
         raise click.ClickException(f"there is no dead letter {record_id}")
 
@@ -237,36 +237,3 @@ def _databases() -> Iterator[tuple[set[DatabaseName], Session]]:
     for url in dict.fromkeys(urls.values()):
         with one_session(url) as session:
             yield {name for name, its in urls.items() if its == url}, session
-
-
-def _facts(letter: Summary) -> dict[str, object]:
-    return {
-        "record": str(letter.record_id),
-        "timestamp": letter.record_timestamp,
-        "group": letter.group,
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "createdAt": letter.created_at.isoformat(),
-        "resolution": letter.resolution,
-        "resolvedBy": letter.resolved_by,
-        "resolvedAt": letter.resolved_at and letter.resolved_at.isoformat(),
-    }
-
-
-def _record(letter: DeadLetter) -> dict[str, object]:
-    record = dead_letters.record_of(letter)
-    return {
-        "key": _text(record.key),
-        "value": _text(record.value),
-        "headers": [[name, _text(value)] for name, value in record.headers],
-    }
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="backslashreplace")
-
-
-def _as_json(facts: dict[str, object]) -> str:
-    """Indented JSON that is safe to print: if a character is not printable, all non-ASCII is escaped."""
-    plain = json.dumps(facts, ensure_ascii=False)
-    return json.dumps(facts, indent=2, ensure_ascii=not plain.isprintable())

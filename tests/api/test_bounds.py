@@ -14,13 +14,8 @@ import pytest
 
 from orders_service.api.body import BODY_SECONDS
 from orders_service.api.serving import connections
-from orders_service.api.serving.connections import (
-    ANSWER_SECONDS,
-    FIRST_SECONDS,
-    HEAD_SECONDS,
-    Connections,
-    Stage,
-)
+from orders_service.api.serving.connection import ANSWER_SECONDS, FIRST_SECONDS, HEAD_SECONDS, Stage
+from orders_service.api.serving.connections import Connections
 from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from tests import patience
 from tests.api.test_server import BODY, JSON, PROBLEM, Address, Answer, serving, sized

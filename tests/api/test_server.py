@@ -15,7 +15,7 @@ import pytest
 
 from lab import Ports
 from orders_service.api.body import BODY_MAX, LARGE_BODY
-from orders_service.api.serving.connections import Connection
+from orders_service.api.serving.connection import Connection
 from orders_service.api.serving.server import Server
 from orders_service.settings import Settings
 from tests import patience

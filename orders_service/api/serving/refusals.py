@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from orders_service.api.body import SLOW_BODY
 from orders_service.api.problems import PROBLEM_TYPE, problem_body
-from orders_service.api.serving.connections import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
+from orders_service.api.serving.connection import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
 
 # An answer states the server's HTTP version, even if the client's request states a later one (RFC 9110, 6.2).
 HTTP_1_1 = (1, 1)

@@ -16,7 +16,7 @@ from gunicorn.http.errors import ParseException
 from orders_service import logs, resources
 from orders_service.api.app import create_app
 from orders_service.api.problems import problem
-from orders_service.api.serving.connections import IDLE_SECONDS
+from orders_service.api.serving.connection import IDLE_SECONDS
 from orders_service.api.serving.greenlets import WaitingGreenlet, gather, turn
 from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from orders_service.api.serving.run_worker import RunWorker

@@ -15,7 +15,8 @@ from gunicorn.workers.ggevent import GeventWorker
 from werkzeug.exceptions import HTTPException
 
 from orders_service.api.body import BODY_MAX
-from orders_service.api.serving.connections import STOP_SECONDS, UNREAD_BYTES, Connection, Connections, HangUp
+from orders_service.api.serving.connection import STOP_SECONDS, UNREAD_BYTES, Connection, HangUp
+from orders_service.api.serving.connections import Connections
 from orders_service.api.serving.greenlets import Until
 from orders_service.api.serving.refusals import HTTP_1_1, answer, refusal_of
 
