@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from orders_service.printable import safe
-from orders_service.settings import FIELDS, of_process, shown
+from orders_service.setting_kinds import shown
+from orders_service.settings import FIELDS, of_process
 
 
 @click.group("config")

@@ -17,7 +17,7 @@ from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.database.transactions import in_transaction
 from orders_service.events import dead_letter_search, dead_letters
-from orders_service.events.consumer import Handler, Received, event_of, verdict_on
+from orders_service.events.consumer import Handler, Received, event_of, is_of_a_record, verdict_on
 from orders_service.events.dead_letter_search import Filter, RecordId, Summary
 from orders_service.printable import printable
 from orders_service.processes import CONSUMERS, Consumer, DatabaseName, Setting

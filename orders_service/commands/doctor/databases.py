@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, MetaData, Table, delete, false, insert, select, text, update
+from sqlalchemy import Engine, MetaData, Table, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -15,12 +14,10 @@ from sqlalchemy.orm import Session
 from orders_service import migrations, resources
 from orders_service.catalog import service as catalog
 from orders_service.catalog.product import CatalogBase
-from orders_service.commands.doctor import limits
+from orders_service.commands.doctor import limits, rights
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.database.columns import Clock, database_now, utc_now
 from orders_service.database.engines import open_engine
-from orders_service.database.errors import error_code, is_disturbance
-from orders_service.database.sessions import DENIED
 from orders_service.events import dead_letters, leases, pending
 from orders_service.events.tables import EventsBase
 from orders_service.orders import service as orders
@@ -122,25 +119,8 @@ class DatabaseChecks:
         )
 
     def rights(self) -> Finding:
-        """Whether the user may read and write every table. Each statement is run, but touches no row.
-
-        So roles, grants with patterns and a read-only server are taken into account.
-        """
-        for table in self._tables:
-            for statement in _every_right(table):
-                try:
-                    with self._session(read_only=False) as session:
-                        session.execute(statement)
-                except DBAPIError as error:
-                    if error_code(error) not in DENIED and is_disturbance(error):
-                        return away(str(error.orig), "look again: another holds the database for long")
-                    user, database = self._url.username, self._url.database
-                    grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {database}.* TO {user}"
-                    return wrong(
-                        f"{table.name}: {error.orig}",
-                        "see that it can be written" if self._is_sqlite else grant,
-                    )
-        return fine("SELECT, INSERT, UPDATE, DELETE")
+        """Whether the user may read and write every table."""
+        return rights.check(partial(self._session, read_only=False), self._tables, self._url)
 
     def outbox(self) -> Finding:
         """Whether pending events are sent, and if not, which relay holds the lane."""
@@ -246,10 +226,3 @@ class DatabaseChecks:
             if not self._is_sqlite:
                 session.execute(text(f"SET SESSION max_statement_time = {QUERY_SECONDS}"))
             yield session
-
-
-def _every_right(table: Table) -> Iterator[Any]:
-    yield select(table).where(false())
-    yield insert(table).from_select([c.name for c in table.columns], select(table).where(false()))
-    yield update(table).where(false()).values({column: column for column in list(table.primary_key)[:1]})
-    yield delete(table).where(false())
