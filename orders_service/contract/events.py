@@ -18,6 +18,7 @@ class Event:
     """A fact about one order, with the trace that caused it."""
 
     type: ClassVar[str]
+    channel: ClassVar[str]  # The field of `Topics` that names the topic.
 
     order_id: str
     product_id: str
@@ -38,11 +39,6 @@ class Event:
         """The record's value, as it is sent in JSON."""
         raise NotImplementedError
 
-    @classmethod
-    def from_data(cls, data: Data) -> "Event":
-        """Read the event from a record's value; raises `Unreadable`."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event, facts.OrderFacts):
@@ -51,6 +47,7 @@ class OrderEvent(Event, facts.OrderFacts):
     Its key is the product: who gets the last piece is decided by the order of the events in the log.
     """
 
+    channel = "catalog"
     sign: ClassVar[int]
 
     @property
@@ -113,6 +110,7 @@ class StockReserved(Event):
     """All pieces of an order are reserved. The order may be confirmed."""
 
     type = "stock.reserved.v1"
+    channel = "stock"
 
     @property
     def key(self) -> str:
@@ -134,6 +132,7 @@ class StockRejected(Event):
     """
 
     type = "stock.rejected.v1"
+    channel = "stock"
 
     reason: str
 

@@ -24,6 +24,7 @@ class OrderRow(OrderEvent):
     """A placed order as a row for a Kafka Connect sink, as in the `orders` topic of the course."""
 
     type = "orders.sink.v1"
+    channel = "sink"
     sign = 1
 
     @property

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from orders_service.contract.events import Event, OrderEvent
-from orders_service.contract.sink import OrderRow
+from orders_service.contract.events import Event
 
 
 @dataclass(frozen=True)
 class Topics:
-    """Which topic carries which events."""
+    """The topic of each channel. Without a topic for *sink*, no such events are recorded."""
 
     catalog: str = "example-catalog-topic"
     stock: str = "example-stock-topic"
@@ -19,7 +18,8 @@ class Topics:
         return (self.catalog, self.stock) if self.sink is None else (self.catalog, self.stock, self.sink)
 
     def of(self, event: Event) -> str:
-        if isinstance(event, OrderRow):
-            assert self.sink is not None, "a row for a sink was recorded, and no topic is set for it"
-            return self.sink
-        return self.catalog if isinstance(event, OrderEvent) else self.stock
+        """The topic to which an event is sent."""
+        topic: str | None = getattr(self, event.channel)
+        if topic is None:
+            raise ValueError(f"there is no topic for {event.type}")
+        return topic
