@@ -10,13 +10,10 @@ import pytest_timeout
 from hypothesis import HealthCheck, settings
 
 from lab import Lab, Ports
-from lab.mariadb import MariaDB
-from lab.server import within
 from tests import patience
 from tests.databases import Databases
 from tests.deployment import running
 from tests.flow_kit import Flow
-from tests.resets import Older
 
 NUMBERS = count(1)
 
@@ -68,19 +65,3 @@ def flow(databases: Databases, tmp_path: Path) -> Iterator[Flow]:
     whole = Flow(databases, tmp_path)
     yield whole
     whole.close()
-
-
-@pytest.fixture(scope="session", params=["as the lab's", "10.11"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
-    """The lab's MariaDB and, once more, the oldest that we support."""
-    if request.param == "as the lab's":
-        yield request.getfixturevalue("lab").mariadb
-        return
-    older = Older(tmp_path_factory.mktemp("older"), Ports.free())
-    older.start()
-    assert within(60, older.answers), older.last_words()
-    with older.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT version()")
-        assert str(cursor.fetchone()[0]).startswith("10.11")  # type: ignore[index]
-    yield older
-    older.stop()

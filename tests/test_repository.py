@@ -1,5 +1,6 @@
-"""The repository as a stranger finds it: links, named tests, versions of Python."""
+"""The repository as a stranger finds it: links, named tests, versions of Python, sizes."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -17,6 +18,9 @@ LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 TEST_FILE = re.compile(r"tests/[\w/]+\.py")
 TEST_NAME = re.compile(r"::(test_\w+)")
+# Lines that a file of these folders may have, and a function of the package.
+FILE_MAX = {"orders_service": 250, "lab": 300, "bench": 300, "rig": 300, "docker": 300, "tests": 450}
+FUNCTION_MAX = 40
 
 
 def anchors(page: Path) -> set[str]:
@@ -87,3 +91,33 @@ def test_every_hook_of_pre_commit_is_a_step_of_make_check() -> None:
     checked = set(re.findall(r"\.venv/bin/(ruff|mypy|lint-imports|pytest)\b", printed))
 
     assert set(hooks) == checked
+
+
+def modules(folder: str) -> list[Path]:
+    """The Python files that Git keeps in *folder*."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--", f"{folder}/*.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize(("folder", "limit"), FILE_MAX.items(), ids=FILE_MAX)
+def test_no_file_is_too_long_to_be_read_at_once(folder: str, limit: int) -> None:
+    lines = {str(file.relative_to(ROOT)): len(file.read_text().splitlines()) for file in modules(folder)}
+
+    assert {name: count for name, count in lines.items() if count > limit} == {}
+
+
+def test_no_function_of_the_package_is_too_long_to_be_read_at_once() -> None:
+    lines = {
+        f"{file.relative_to(ROOT)}::{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for file in modules("orders_service")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+    assert {name: count for name, count in lines.items() if count > FUNCTION_MAX} == {}

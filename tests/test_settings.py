@@ -1,9 +1,8 @@
-"""The environment is read whole: what is wrong is told at once, what is secret is not told."""
+"""The environment is read whole, and what is wrong is told at once."""
 
 import dataclasses
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -13,10 +12,8 @@ from sqlalchemy.engine import make_url
 from orders_service.cli import main
 from orders_service.settings import FIELDS, Settings, SettingsError
 from tests import patience
-from tests.certificates import Authority
+from tests.settings_kit import CATALOG_URL, ORDERS_URL, problems
 
-ORDERS_URL = "mariadb+pymysql://orders:s3cr3t@127.0.0.1:3306/orders"
-CATALOG_URL = "mariadb+pymysql://catalog:s3cr3t@127.0.0.1:3306/catalog"
 WRONG = {
     "ORDERS_DATABASE_URL": [
         "nonsense",
@@ -92,49 +89,6 @@ CONTRADICTIONS = {
     "OUTBOX_KEEP_DAYS is not longer than TOPIC_RETENTION_DAYS": {"OUTBOX_KEEP_DAYS": "7"},
     "TOPIC_MIN_INSYNC_REPLICAS is larger than TOPIC_REPLICATION": {"TOPIC_MIN_INSYNC_REPLICAS": "2"},
 }
-
-KAFKA_CONTRADICTIONS: list[tuple[dict[str, str], list[str]]] = [
-    (
-        {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"},
-        [
-            "KAFKA_USERNAME must be set for KAFKA_SECURITY_PROTOCOL; it is SASL_SSL",
-            "KAFKA_PASSWORD must be set for KAFKA_SECURITY_PROTOCOL; it is SASL_SSL",
-        ],
-    ),
-    (
-        {"KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "s3cr3t", "KAFKA_CA_FILE": "ca.pem"},
-        [
-            "KAFKA_USERNAME is of no use for KAFKA_SECURITY_PROTOCOL; it is PLAINTEXT",
-            "KAFKA_PASSWORD is of no use for KAFKA_SECURITY_PROTOCOL; it is PLAINTEXT",
-            "KAFKA_CA_FILE is of no use for KAFKA_SECURITY_PROTOCOL; it is PLAINTEXT",
-        ],
-    ),
-    (
-        {
-            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
-            "KAFKA_USERNAME": "u",
-            "KAFKA_KEY_FILE": "ca.key",
-        },
-        [
-            "KAFKA_PASSWORD must be set for KAFKA_SECURITY_PROTOCOL; it is SASL_PLAINTEXT",
-            "KAFKA_KEY_FILE is of no use for KAFKA_SECURITY_PROTOCOL; it is SASL_PLAINTEXT",
-            "KAFKA_CERTIFICATE_FILE must be set for KAFKA_KEY_FILE; one is nothing without the other",
-        ],
-    ),
-    (
-        {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CERTIFICATE_FILE": "ca.pem"},
-        ["KAFKA_KEY_FILE must be set for KAFKA_CERTIFICATE_FILE; one is nothing without the other"],
-    ),
-    (
-        {
-            "KAFKA_SECURITY_PROTOCOL": "SSL",
-            "KAFKA_CERTIFICATE_FILE": "ca.pem",
-            "KAFKA_KEY_FILE": "other.key",
-        },
-        ["KAFKA_KEY_FILE is not the key of KAFKA_CERTIFICATE_FILE; [X509: KEY_VALUES_MISMATCH]"],
-    ),
-]
-
 variables = st.sampled_from(
     [*map(str.upper, FIELDS), "ORDERS_DATABASE_URL_FILE", "CATALOG_DATABASE_URL_FILE"]
 )
@@ -151,14 +105,6 @@ texts = (
     | urls
     | st.sampled_from([ORDERS_URL, "t", "on", "[::1]:1", "1_0", "٣"])
 )
-
-
-def problems(environment: dict[str, str]) -> list[str]:
-    """What is wrong with *environment*."""
-    with pytest.raises(SettingsError) as refusal:
-        Settings.read(environment)
-    assert str(refusal.value) == "\n".join(refusal.value.problems)
-    return refusal.value.problems
 
 
 def test_nothing_needs_to_be_set() -> None:
@@ -242,73 +188,6 @@ def test_a_contradiction_is_told_once(problem: str, environment: dict[str, str])
     assert told.startswith(problem)
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a certificate, its key, and the key of another."""
-    folder = tmp_path_factory.mktemp("certificates")
-    Authority(folder)
-    Authority(folder, "other")
-    return folder
-
-
-@pytest.mark.parametrize(("environment", "told"), KAFKA_CONTRADICTIONS)
-def test_what_kafka_cannot_be_shown_is_told_at_once(
-    environment: dict[str, str], told: list[str], certificates: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(certificates)
-
-    found = problems(environment)
-
-    assert len(found) == len(told)
-    assert all(one.startswith(other) for one, other in zip(found, told, strict=True)), found
-    assert "s3cr3t" not in "".join(found)
-
-
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"KAFKA_SECURITY_PROTOCOL": "SSL"},
-        {
-            "KAFKA_SECURITY_PROTOCOL": "SSL",
-            "KAFKA_CA_FILE": "ca.pem",
-            "KAFKA_CERTIFICATE_FILE": "ca.pem",
-            "KAFKA_KEY_FILE": "ca.key",
-        },
-        {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"},
-        {
-            "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-            "KAFKA_SASL_MECHANISM": "PLAIN",
-            "KAFKA_USERNAME": "u",
-            "KAFKA_PASSWORD": "p",
-            "KAFKA_CA_FILE": "ca.pem",
-        },
-    ],
-)
-def test_what_kafka_can_be_shown_is_taken(
-    environment: dict[str, str], certificates: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(certificates)
-
-    settings = Settings.read(environment)
-
-    assert {name: getattr(settings, name.lower()) for name in environment} == environment
-
-
-def test_the_password_for_kafka_may_lie_in_a_file_and_is_not_shown(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_text("s3cr3t\n")
-    environment = {
-        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "KAFKA_USERNAME": "orders",
-        "KAFKA_PASSWORD_FILE": str(file),
-    }
-
-    settings = Settings.read(environment)
-
-    assert settings.kafka_password == "s3cr3t"
-    assert "s3cr3t" not in repr(settings) + str(settings.show())
-
-
 def test_of_a_setting_that_is_wrong_no_contradiction_is_told() -> None:
     told = problems({"OUTBOX_KEEP_DAYS": "0", "STOCK_TOPIC": "t", "CATALOG_TOPIC": "t"})
 
@@ -318,78 +197,6 @@ def test_of_a_setting_that_is_wrong_no_contradiction_is_told() -> None:
 def test_two_servers_or_two_names_are_two_databases() -> None:
     for other in (ORDERS_URL.replace("3306", "3307"), CATALOG_URL, ORDERS_URL.replace("127.0.0.1", "db")):
         Settings.read({"ORDERS_DATABASE_URL": ORDERS_URL, "CATALOG_DATABASE_URL": other})
-
-
-@pytest.mark.parametrize("around", ["", "\n", "  \r\n"])
-def test_a_secret_may_lie_in_a_file(tmp_path: Path, around: str) -> None:
-    file = tmp_path / "secret"
-    file.write_text(around + ORDERS_URL + around)
-
-    settings = Settings.read({"ORDERS_DATABASE_URL_FILE": str(file)})
-
-    assert settings.orders_database_url == ORDERS_URL
-
-
-def test_only_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
-    assert Settings.read({"API_PORT_FILE": str(tmp_path / "missing")}) == Settings.read({})
-
-
-def test_a_secret_that_is_given_twice_is_refused(tmp_path: Path) -> None:
-    told = problems({"ORDERS_DATABASE_URL": ORDERS_URL, "ORDERS_DATABASE_URL_FILE": str(tmp_path / "x")})
-
-    assert told == ["ORDERS_DATABASE_URL and ORDERS_DATABASE_URL_FILE are both set; keep one"]
-
-
-@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"nonsense", b"a\x00b"], ids=repr)
-def test_a_file_that_holds_no_url_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    file = tmp_path / "secret"
-    if content is not None:
-        file.write_bytes(content)
-
-    (problem,) = problems({"ORDERS_DATABASE_URL_FILE": str(file)})
-
-    assert problem.startswith("ORDERS_DATABASE_URL")
-
-
-@pytest.mark.parametrize(
-    "path", ["/", "/nowhere/x", "a\0b", "x" * 5000], ids=["folder", "missing", "NUL", "long"]
-)
-def test_a_file_that_cannot_be_read_is_named(path: str) -> None:
-    (problem,) = problems({"CATALOG_DATABASE_URL_FILE": path})
-
-    assert problem.startswith("CATALOG_DATABASE_URL_FILE names a file that cannot be read: ")
-
-
-def test_a_password_is_not_shown() -> None:
-    settings = Settings.read({"ORDERS_DATABASE_URL": ORDERS_URL, "CATALOG_DATABASE_URL": CATALOG_URL})
-
-    assert settings.show()["ORDERS_DATABASE_URL"] == ORDERS_URL.replace("orders:s3cr3t", "***")
-    assert "s3cr3t" not in repr(settings)
-
-
-def test_config_show_hides_passwords_and_marks_what_is_set(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    file = tmp_path / "secret"
-    file.write_text(CATALOG_URL)
-    for name, value in {"ORDERS_DATABASE_URL": ORDERS_URL, "API_PORT": "8001", "LOG_LEVEL": ""}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CATALOG_DATABASE_URL_FILE", str(file))
-    monkeypatch.setattr(sys, "argv", ["orders-service", "config", "show"])
-
-    with pytest.raises(SystemExit) as ending:
-        main()
-
-    out = capsys.readouterr().out
-    assert ending.value.code == 0
-    assert "s3cr3t" not in out
-    lines = [line.split("=")[0] for line in out.splitlines()]
-    assert [line[2:] for line in lines] == [name.upper() for name in FIELDS]
-    assert {line[2:] for line in lines if line.startswith("*")} == {
-        "ORDERS_DATABASE_URL",
-        "CATALOG_DATABASE_URL",
-        "API_PORT",
-    }
 
 
 @pytest.mark.parametrize("word", ["api", "run", "first-order", "config show"])
@@ -461,8 +268,3 @@ def test_any_state_folder_is_where_the_databases_lie(name: str) -> None:
         return
 
     assert make_url(settings.orders_database_url).database == f"{name.strip()}/orders.db"
-
-
-def test_connect_is_named_without_a_password() -> None:
-    with pytest.raises(SettingsError, match="CONNECT_URL must be an http:// or https:// URL, without user"):
-        Settings.read({"CONNECT_URL": "http://admin:secret@127.0.0.1:8083"})

@@ -12,7 +12,7 @@ import pytest
 
 from lab import Lab
 from orders_service.settings import FIELDS
-from tests.test_run import Running
+from tests.commands.test_run import Running
 
 COMMAND = [sys.executable, "-m", "orders_service"]
 UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}

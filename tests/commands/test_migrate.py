@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 from orders_service.commands.migrate import main
 from orders_service.processes import DatabaseName
 from tests.databases import Databases
-from tests.test_migrations import drop_everything
+from tests.migrations.test_migrations import drop_everything
 
 
 def test_a_new_folder_gets_both_databases(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

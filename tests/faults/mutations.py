@@ -69,7 +69,7 @@ MUTATIONS = (
         "orders_service/database/transactions.py",
         "            session.dialect.do_rollback(session.connection)\n",
         "            pass\n",
-        ["tests/test_database.py", "tests/api/test_faults.py"],
+        ["tests/database/test_transactions.py", "tests/api/test_faults.py"],
     ),
     Mutation(
         "every relay has every lane",

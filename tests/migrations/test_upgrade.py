@@ -14,7 +14,14 @@ from orders_service import migrations
 from orders_service.processes import DatabaseName
 from tests.databases import Databases
 from tests.deployment import databases_in
-from tests.test_migrations import KILLED, by_name, differences, drop_everything, killed_before, migrating
+from tests.migrations.test_migrations import (
+    KILLED,
+    by_name,
+    differences,
+    drop_everything,
+    killed_before,
+    migrating,
+)
 
 
 def fill(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:

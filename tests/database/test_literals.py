@@ -10,7 +10,7 @@ from orders_service.catalog.product import Product
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import open_engine
 from orders_service.database.one_trip import quoted
-from tests.resets import ATTACKS, attacks, migrated
+from tests.database.resets import ATTACKS, attacks, migrated
 
 pytestmark = pytest.mark.real
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.commands.test_run import Running
 from tests.patience import await_true, seconds
-from tests.test_run import Running
 
 READY = b"Ctrl-C stops everything."
 HALF = (

@@ -27,7 +27,7 @@ from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders import service
 from orders_service.orders.order import Order
 from orders_service.orders.service import Placement
-from tests.resets import ATTACKS, COM_RESET_CONNECTION, attacks, migrated, reset
+from tests.database.resets import ATTACKS, COM_RESET_CONNECTION, attacks, migrated, reset
 
 pytestmark = pytest.mark.real
 

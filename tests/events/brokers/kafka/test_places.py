@@ -13,7 +13,7 @@ from orders_service.events.brokers.port import Record
 from orders_service.events.errors import EventsGone, InstanceTaken
 from orders_service.settings import Settings
 from tests import patience
-from tests.events.kafka_log import Log, take
+from tests.events.brokers.kafka.log import Log, take
 
 pytestmark = pytest.mark.real
 

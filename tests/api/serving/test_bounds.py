@@ -18,7 +18,7 @@ from orders_service.api.serving.connection import ANSWER_SECONDS, FIRST_SECONDS,
 from orders_service.api.serving.connections import Connections
 from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
 from tests import patience
-from tests.api.test_server import BODY, JSON, PROBLEM, Address, Answer, serving, sized
+from tests.api.serving.test_server import BODY, JSON, PROBLEM, Address, Answer, serving, sized
 from tests.patience import await_true
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"

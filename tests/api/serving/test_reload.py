@@ -8,7 +8,7 @@ import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from tests.api.test_server import serving
+from tests.api.serving.test_server import serving
 from tests.deployment import children
 from tests.patience import await_true
 

@@ -14,7 +14,7 @@ from orders_service.events.brokers.kafka import positions
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Record
 from orders_service.events.errors import EventsGone
-from tests.events.kafka_log import Log, numbers, take
+from tests.events.brokers.kafka.log import Log, numbers, take
 
 pytestmark = pytest.mark.real
 

@@ -1,57 +1,16 @@
-"""Rows and transactions on both databases, beneath all that knows of orders."""
+"""Many rows in few statements on both databases, beneath all that knows of orders."""
 
-from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
 import pymysql
 import pytest
-from sqlalchemy import Connection, Engine, Integer, Text, event, select
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Engine
 
-from orders_service.database.engines import open_engine
 from orders_service.database.rows import ROWS_MAX, ManyRows
-from orders_service.database.transactions import in_transaction
-from tests.databases import Databases
+from tests.database.things import THINGS, Thing, things
 
 NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ? :key ; -- `é😀` \\"
-
-
-class Base(DeclarativeBase):
-    """Tables of this test."""
-
-
-class Thing(Base):
-    """A row with a column whose name is one of SQL's own words."""
-
-    __tablename__ = "things"
-
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    kind: Mapped[str] = mapped_column(Text)
-    key: Mapped[str | None] = mapped_column(Text)
-    version: Mapped[int] = mapped_column(Integer)
-
-
-THINGS: ManyRows[tuple[int, str | None]] = ManyRows(
-    Thing.__table__,
-    {"key": itemgetter(1), "number": itemgetter(0)},  # Not in the table's order, which does not matter.
-    same={"kind": "lamp", "version": 1},
-)
-
-
-@pytest.fixture(params=[False, True], ids=["plain", "one trip"])
-def engine(databases: Databases, request: pytest.FixtureRequest) -> Iterator[Engine]:
-    found = open_engine(databases.orders_url, pool_size=1, one_trip=request.param)
-    Base.metadata.create_all(found)
-    yield found
-    found.dispose()
-
-
-def things(engine: Engine) -> list[tuple[object, ...]]:
-    with engine.connect() as connection:
-        query = select(Thing.number, Thing.kind, Thing.key, Thing.version).order_by(Thing.number)
-        return [tuple(row) for row in connection.execute(query)]
 
 
 def test_many_rows_are_written_as_they_are(engine: Engine) -> None:
@@ -130,22 +89,3 @@ def test_shared_values_are_given_by_name(engine: Engine) -> None:
             rows.write(connection, [3], version=7)
 
     assert things(engine) == [(1, "lamp", "same", 7), (2, "lamp", "same", 7)]
-
-
-def test_what_a_failed_commit_leaves_open_is_rolled_back_before_the_next_attempt(engine: Engine) -> None:
-    attempts: list[int] = []
-
-    def work(connection: Connection) -> None:
-        attempts.append(len(attempts))
-        THINGS.write(connection, [(len(attempts), "key")])
-
-    @event.listens_for(engine, "commit")
-    def on_commit(connection: Connection) -> None:
-        if len(attempts) == 1:
-            connection.exec_driver_sql("SELECT 1")  # What is held has now been sent.
-            raise IntegrityError("COMMIT", None, Exception("a twin was first"))
-
-    with engine.connect() as connection:
-        in_transaction(connection, work)
-
-    assert things(engine) == [(2, "lamp", "key", 1)]

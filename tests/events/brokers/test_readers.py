@@ -1,0 +1,69 @@
+"""What a reader without a group sees, on every broker."""
+
+from contextlib import closing
+
+import pytest
+
+from orders_service.events.brokers.port import Broker, Outgoing, Producer, TopicMissing
+from tests.events.brokers.kit import (
+    assert_nothing_more,
+    deliver,
+    numbered,
+    numbers,
+    on_embedded,
+    take,
+    unique,
+)
+
+
+def test_a_reader_names_a_missing_topic(broker: Broker, topic: str) -> None:
+    missing = unique("missing")
+
+    with pytest.raises(TopicMissing, match=missing):
+        broker.read([topic, missing], from_start=True)
+
+
+def test_a_reader_from_the_end_sees_what_is_sent_from_then_on(
+    broker: Broker, producer: Producer, topic: str
+) -> None:
+    deliver(producer, numbered(topic, 10))
+
+    with closing(broker.read([topic], from_start=False)) as reader:
+        deliver(producer, numbered(topic, 5, first=10))
+
+        assert numbers(take(reader, 5)) == list(range(10, 15))
+        assert_nothing_more(reader)
+
+
+def test_a_reader_from_the_start_sees_everything_and_what_comes(
+    broker: Broker, producer: Producer, topic: str
+) -> None:
+    deliver(producer, numbered(topic, 10))
+
+    with closing(broker.read([topic], from_start=True)) as reader:
+        take(reader, 10)
+        deliver(producer, numbered(topic, 5, first=10))
+
+        assert numbers(take(reader, 5)) == list(range(10, 15))
+
+
+def test_a_reader_takes_nothing_from_a_group(
+    broker: Broker, producer: Producer, topic: str, group: str
+) -> None:
+    deliver(producer, numbered(topic, 10))
+    with closing(broker.read([topic], from_start=True)) as reader:
+        take(reader, 10)
+
+    with closing(broker.subscribe(group, [topic])) as subscription:
+        assert numbers(take(subscription, 10)) == list(range(10))
+
+
+@on_embedded
+def test_a_partition_with_a_backlog_does_not_delay_the_others(broker: Broker, topic: str) -> None:
+    with closing(broker.producer()) as producer:
+        producer.send([Outgoing(topic, str(key).encode(), b"x", ()) for key in range(50) for _ in range(100)])
+
+    with closing(broker.read([topic], from_start=True)) as reader:
+        found = [record for _ in range(3) for record in reader.poll(seconds=0)]
+
+    assert {record.partition for record in found} == {0, 1, 2}
