@@ -77,7 +77,7 @@ def _idle(stage: Stage, relay: Process) -> dict[str, float]:
     for number in range(SINGLE):
         event = OrderPlaced(order_id=f"{time.time_ns()}-{number}", product_id="CATALOG-001", qty=1)
         with Session(engine) as session:
-            outbox.record(session.connection(), [event])
+            outbox.record(session.connection(), [event], utc_now())
             session.commit()
         commits[event.order_id] = utc_now().timestamp()
         time.sleep(APART_SECONDS)

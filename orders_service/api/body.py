@@ -36,15 +36,17 @@ def read_object(request: Request) -> dict[str, Any]:
         return _parsed(text)
 
 
-def _parsed(text: bytes) -> dict[str, Any]:
+def _parsed(text: bytes, *, patient: bool = False) -> dict[str, Any]:
     if not text.strip():
         raise InvalidBody("The body is empty.")
     try:
-        value = DECODER.decode(text.decode())
+        value = (PATIENT_DECODER if patient else DECODER).decode(text.decode())
     except UnicodeDecodeError as error:
         raise InvalidBody(f"The body is not UTF-8 (byte {error.start}).") from error
     except json.JSONDecodeError as error:
         raise InvalidBody(f"The body is not JSON: {error}.") from error
+    except ValueError:  # `int` refuses thousands of digits.
+        return _parsed(text, patient=True)
     except RecursionError as error:
         raise InvalidBody("The body is nested too deeply.") from error
     if not isinstance(value, dict):
@@ -83,7 +85,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | float:
-    # `int` raises an error for thousands of digits. A float is refused later, with the name of its field.
+    # A float is refused later, with the name of its field.
     return int(digits) if len(digits) < 20 else float(digits)
 
 
@@ -91,4 +93,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidBody(f"The body is not JSON: {name} is no JSON value.")
 
 
-DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer)
+DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
+PATIENT_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
+)

@@ -14,6 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
+from operator import attrgetter
 
 import structlog
 from sqlalchemy import Engine
@@ -29,6 +31,7 @@ from orders_service.orders.errors import KeyReused
 from orders_service.orders.service import Placed, Placement
 
 GROUP_MAX = 64
+PLACEMENT = attrgetter("placement")
 ATTEMPTS = 2  # After a lock conflict or a lost connection there is only one retry, because clients wait.
 
 log = structlog.get_logger()
@@ -137,12 +140,14 @@ class Committer:
         if len(self._queue) < GROUP_MAX:
             self._gather()
         with self._mutex:
-            group = [self._queue.popleft() for _ in range(min(GROUP_MAX, len(self._queue)))]
+            group = list(islice(self._queue, GROUP_MAX))
+            for _ in group:
+                self._queue.popleft()
             self._at_work = bool(group)
         return group
 
     def _commit(self, group: Sequence[WaitingRequest]) -> None:
-        placements = [waiting.placement for waiting in group]
+        placements = list(map(PLACEMENT, group))
         work = partial(self._place, placements=placements)
         try:
             with self._engine.connect() as connection:

@@ -38,8 +38,9 @@ def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
 @orders.post("/<user_id>/orders")
 def place(user_id: str) -> ResponseReturnValue:
     """Place an order. The answer says PENDING; the catalog confirms or rejects the order later."""
-    _committer().require_room()
-    placed = _committer().place(_placement(user_id, requests.load_order(read_object(request))))
+    committer = _committer()
+    committer.require_room()
+    placed = committer.place(_placement(user_id, requests.load_order(read_object(request))))
     response = jsonify(responses.placed(placed.order))
     response.status_code = 201
     response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{placed.order.order_id}"
@@ -106,7 +107,8 @@ def _idempotency_key() -> str | None:
 
 
 def _traceparent() -> str | None:
-    return valid_traceparent(request.headers.get("traceparent"))
+    header = request.headers.get("traceparent")
+    return valid_traceparent(header) if header else None
 
 
 def _committer() -> Committer:

@@ -13,22 +13,18 @@ from orders_service.orders.service import Placement
 
 def placed(order: Placement) -> dict[str, Any]:
     """The order as it was placed: PENDING, even if its status has changed since."""
-    return _facts(order) | {"status": Status.PENDING}
+    shown = facts.by_json_name(order) | {"status": Status.PENDING}
+    del shown["userId"]  # The path has it.
+    return shown
 
 
 def order(order: Order | Row[Any]) -> dict[str, Any]:
     """The order as it is now."""
-    shown = _facts(order)
+    shown = facts.by_json_name(order)
+    del shown["userId"]
     order_id = shown.pop("orderId")  # The course shows it behind the time.
     shown |= {"createdAt": instant(order.created_at), "orderId": order_id, "status": order.status}
     return shown if order.reason is None else shown | {"reason": order.reason}
-
-
-def _facts(order: Placement | Order | Row[Any]) -> dict[str, Any]:
-    """The facts of an order, without the user's id: the path has it."""
-    found = facts.by_json_name(order)
-    del found["userId"]
-    return found
 
 
 def product(product: Product | Row[Any]) -> dict[str, Any]:

@@ -38,8 +38,9 @@ def on_order_events(
                 answers.append(answer)
         except Conflicting as error:
             refused.append((record, error))
-    ledger.write(session, clock())
-    outbox.record(session.connection(), answers)
+    now = clock()
+    ledger.write(session, now)
+    outbox.record(session.connection(), answers, now)
     return refused
 
 
@@ -60,6 +61,7 @@ def on_order_discarded(
         elif ledger.is_due(event):
             text = f"order {event.order_id} may hold {event.qty} × {event.product_id}: replay it"
             refused.append((record, ReleaseDue(text)))
-    ledger.write(session, clock())
-    outbox.record(session.connection(), answers)
+    now = clock()
+    ledger.write(session, now)
+    outbox.record(session.connection(), answers, now)
     return refused

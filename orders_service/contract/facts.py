@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
-from orders_service.contract.fields import Data, integer, or_none, text
+from orders_service.contract.errors import Unreadable
+from orders_service.contract.fields import Data, integer, text
 from orders_service.contract.limits import INT_MAX, TEXT_MAX
 
 
@@ -35,7 +36,6 @@ FACTS = {field.name: field.type for field in fields(OrderFacts)}
 JSON_NAMES = tuple(map(camel_case, FACTS))
 values: Callable[[Any], tuple[Any, ...]] = attrgetter(*FACTS)
 """The facts of an event, a table row or a request, as a tuple in the order of `FACTS`."""
-OPTIONAL = {field.name: camel_case(field.name) for field in fields(OrderFacts) if field.default is None}
 
 
 def is_number(name: str) -> bool:
@@ -55,9 +55,20 @@ def by_name(order: Any) -> dict[str, Any]:
 
 def optional(data: Data) -> dict[str, Any]:
     """Read the optional facts, on which no decision depends: a missing or a wrong one is None."""
-    return {
-        name: or_none(integer, data, json_name, 0, INT_MAX)
-        if is_number(name)
-        else or_none(text, data, json_name, TEXT_MAX)
-        for name, json_name in OPTIONAL.items()
-    }
+    found: dict[str, Any] = {}
+    for name, json_name, read, bounds in OPTIONAL:
+        try:
+            found[name] = read(data, json_name, *bounds)
+        except Unreadable:
+            found[name] = None
+    return found
+
+
+# The name, the JSON name, the function that reads it, and its bounds. Built once: each record is read so.
+OPTIONAL: tuple[tuple[str, str, Callable[..., Any], tuple[int, ...]], ...] = tuple(
+    (field.name, camel_case(field.name), integer, (0, INT_MAX))
+    if is_number(field.name)
+    else (field.name, camel_case(field.name), text, (TEXT_MAX,))
+    for field in fields(OrderFacts)
+    if field.default is None
+)

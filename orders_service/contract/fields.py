@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from orders_service.contract.errors import Invalid, Unreadable
@@ -22,21 +22,29 @@ def json_object(value: bytes | None) -> Data:
     if not value:
         raise Unreadable("the value is empty")
     try:
-        data = DECODER.decode(value.decode())
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the value is not JSON in UTF-8: {error}") from error
+        data = _decoded(value, DECODER)
+    except ValueError:  # `int` refuses thousands of digits.
+        data = _decoded(value, PATIENT_DECODER)
     if not isinstance(data, dict):
         raise Unreadable("the value is not a JSON object")
     return data
 
 
+def _decoded(value: bytes, decoder: json.JSONDecoder) -> Any:
+    try:
+        return decoder.decode(value.decode())
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise Unreadable(f"the value is not JSON in UTF-8: {error}") from error
+
+
 def _integer(digits: str) -> int:
-    # Python refuses to parse thousands of digits. The first 20 characters are out of every bound, too.
+    # The first 20 characters are out of every bound, too.
     return int(digits) if len(digits) <= 20 else int(digits[:20])
 
 
 # Accepts NaN and Infinity, as Python does by default: the check of the field refuses them.
-DECODER = json.JSONDecoder(parse_int=_integer)
+DECODER = json.JSONDecoder()
+PATIENT_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def text(data: Data, name: str, most: int) -> str:
@@ -62,11 +70,3 @@ def _problem(data: Data, name: str, wanted: str) -> Unreadable:
         return Invalid(f"{name}: must be {wanted}")
     # A record with an order id is about an order, whatever else its producer left out.
     return (Unreadable if name == ORDER_ID else Invalid)(f"{name}: is missing")
-
-
-def or_none(read: Callable[..., T], data: Data, name: str, *bounds: int) -> T | None:
-    """The value that *read* finds in a field that no decision depends on; None if it is missing or wrong."""
-    try:
-        return read(data, name, *bounds)
-    except Unreadable:
-        return None

@@ -27,8 +27,11 @@ def headers_by_name(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, st
 
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None:
     """The value of the last header called *name* that has one; None if there is none."""
-    found = [value for each, value in headers if each == name and value]
-    return found[-1].decode(errors="replace") if found else None
+    found = None
+    for each, value in headers:
+        if each == name and value:
+            found = value
+    return found.decode(errors="replace") if found else None
 
 
 def valid_traceparent(value: str | None) -> str | None:

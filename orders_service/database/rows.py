@@ -47,13 +47,15 @@ class ManyRows(Generic[T]):
     def write(self, connection: Connection, things: Sequence[T], **shared: Value) -> None:
         """Insert a row for each of *things* in the connection's transaction."""
         assert shared.keys() == set(self._shared), f"{sorted(shared)} given, {sorted(self._shared)} needed"
-        head, row = self._statement(connection.dialect)
-        rest = [shared[name] for name in self._shared]
+        name = connection.dialect.name
+        head, row = self._statements.get(name) or self._statement(connection.dialect)
+        rest = tuple(map(shared.__getitem__, self._shared))
         for start in range(0, len(things), ROWS_MAX):
             some = things[start : start + ROWS_MAX]
             values: list[Value] = []
             for thing in some:
-                values += [get(thing) for get in self._getters]
+                for get in self._getters:  # A comprehension would be a call for each row.
+                    values.append(get(thing))
                 values += rest
             _insert(connection, head, row, values, len(some))
 
@@ -74,14 +76,13 @@ class ManyRows(Generic[T]):
 
     def _statement(self, dialect: Dialect) -> tuple[str, str]:
         """The text `INSERT INTO … VALUES ` and the `(…)` of one row, in this dialect."""
-        if dialect.name not in self._statements:
-            quote = dialect.identifier_preparer.quote
-            place = "%s" if dialect.paramstyle == "format" else "?"
-            row = [place] * (len(self._getters) + len(self._shared)) + [
-                str(value) if isinstance(value, int) else f"'{value}'" for value in self._same.values()
-            ]
-            head = f"INSERT INTO {quote(self._table.name)} ({', '.join(map(quote, self._names))}) VALUES "
-            self._statements[dialect.name] = head, f"({', '.join(row)})"
+        quote = dialect.identifier_preparer.quote
+        placeholder = "%s" if dialect.paramstyle == "format" else "?"
+        row = [placeholder] * (len(self._getters) + len(self._shared)) + [
+            str(value) if isinstance(value, int) else f"'{value}'" for value in self._same.values()
+        ]
+        head = f"INSERT INTO {quote(self._table.name)} ({', '.join(map(quote, self._names))}) VALUES "
+        self._statements[dialect.name] = head, f"({', '.join(row)})"
         return self._statements[dialect.name]
 
 

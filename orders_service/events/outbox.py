@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 
 from orders_service.contract.events import Event
 from orders_service.contract.topics import Topics
-from orders_service.database.columns import Clock, text_of, utc_now
+from orders_service.database.columns import text_of
 from orders_service.database.rows import ManyRows
 from orders_service.events.tables import OutboxRow
 
@@ -22,14 +23,12 @@ class Outbox:
     source: str
     topics: Topics
     pending: bool = True  # False if change data capture sends the events instead of a relay.
-    clock: Clock = utc_now
 
-    def record(self, connection: Connection, events: Iterable[Event]) -> None:
-        """Insert *events* in the connection's transaction.
+    def record(self, connection: Connection, events: Iterable[Event], now: datetime) -> None:
+        """Insert *events*, which happened *now*, in the connection's transaction.
 
         They are committed with their cause or not at all. Nothing is sent from here.
         """
-        now = self.clock()
         time, created_at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text_of(now)
         self._rows.write(connection, [*events], source=self.source, time=time, created_at=created_at)
 

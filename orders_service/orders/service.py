@@ -1,6 +1,6 @@
 """The four verbs of an order: place, cancel, confirm, reject."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
@@ -13,8 +13,7 @@ from uuid_utils import UUID, uuid4, uuid5
 from orders_service.contract import facts
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced
 from orders_service.contract.sink import OrderRow
-from orders_service.contract.topics import Topics
-from orders_service.database.columns import Clock, text_of
+from orders_service.database.columns import Clock, text_of, utc_now
 from orders_service.database.rows import ManyRows
 from orders_service.database.transactions import changed
 from orders_service.events.outbox import Outbox
@@ -75,7 +74,7 @@ def place(
     without a key, because it is unknown whether the last attempt was committed.
     """
     ids = [p.order_id for p in placements if p.keyed or look_up_all]
-    known: dict[str, Row[Any] | Placement] = {order.order_id: order for order in _by_id(connection, ids)}
+    known: dict[str, Row[Any] | Placement] = _by_id(connection, ids) if ids else {}
     fresh: list[Placement] = []
     answers: list[Placed | KeyReused] = []
     for placement in placements:
@@ -89,9 +88,9 @@ def place(
         else:
             answers.append(KeyReused(placement.order_id))
     if fresh:
-        now = text_of(clock())
-        ROWS.write(connection, fresh, created_at=now, updated_at=now)
-        outbox.record(connection, [e for placement in fresh for e in _events(placement, outbox.topics)])
+        now = clock()
+        ROWS.write(connection, fresh, created_at=text_of(now), updated_at=text_of(now))
+        outbox.record(connection, _events(fresh, with_rows=outbox.topics.sink is not None), now)
     return answers
 
 
@@ -108,18 +107,18 @@ def cancel(
     order = get(session, user_id, order_id)
     if order.status == Status.CANCELLED:
         return order
-    moved = move(
-        session, [order_id], Status.CANCELLED, allowed=(Status.PENDING, Status.CONFIRMED), now=clock()
-    )
+    now = clock()
+    moved = move(session, [order_id], Status.CANCELLED, allowed=(Status.PENDING, Status.CONFIRMED), now=now)
     session.refresh(order)
     if moved:
-        outbox.record(session.connection(), [OrderCancelled(**facts.by_name(order), traceparent=traceparent)])
+        cancelled = OrderCancelled(**facts.by_name(order), traceparent=traceparent)
+        outbox.record(session.connection(), [cancelled], now)
     elif order.status == Status.REJECTED:
         raise OrderRejected(order_id)
     return order
 
 
-def resend(session: Session, *, placed_before: datetime, outbox: Outbox) -> int:
+def resend(session: Session, *, placed_before: datetime, outbox: Outbox, clock: Clock = utc_now) -> int:
     """Record `order.placed` again for orders still PENDING, so that the catalog repeats its answers.
 
     Returns the number of orders. Commits each chunk.
@@ -131,7 +130,9 @@ def resend(session: Session, *, placed_before: datetime, outbox: Outbox) -> int:
         .order_by(Order.id)
         .limit(CHUNK)
     ).all():
-        outbox.record(session.connection(), [OrderPlaced(**facts.by_name(order)) for order in orders])
+        outbox.record(
+            session.connection(), [OrderPlaced(**facts.by_name(order)) for order in orders], clock()
+        )
         last, count = orders[-1].id, count + len(orders)
         session.commit()
     return count
@@ -187,14 +188,17 @@ def oldest_pending(session: Session) -> Order | None:
     return session.scalar(select(Order).where(Order.status == Status.PENDING).order_by(Order.id).limit(1))
 
 
-def _by_id(connection: Connection, order_ids: Sequence[str]) -> Sequence[Row[Any]]:
-    if not order_ids:
-        return []
-    return connection.execute(select(Order.__table__).where(Order.order_id.in_(order_ids))).all()
+def _by_id(connection: Connection, order_ids: Sequence[str]) -> dict[str, Row[Any] | Placement]:
+    rows = connection.execute(select(Order.__table__).where(Order.order_id.in_(order_ids)))
+    return {row.order_id: row for row in rows}
 
 
-def _events(placement: Placement, topics: Topics) -> Iterator[Event]:
-    """The events to record when the order is placed."""
-    yield OrderPlaced(**facts.by_name(placement), traceparent=placement.traceparent)
-    if topics.sink:
-        yield OrderRow(**facts.by_name(placement), traceparent=placement.traceparent)
+def _events(placements: Sequence[Placement], *, with_rows: bool) -> list[Event]:
+    """The events of orders that are placed; *with_rows*, a row for the sink after each."""
+    events: list[Event] = []
+    for placement in placements:
+        known = facts.by_name(placement) | {"traceparent": placement.traceparent}
+        events.append(OrderPlaced(**known))
+        if with_rows:
+            events.append(OrderRow(**known))
+    return events

@@ -44,11 +44,11 @@ def record(
     pending: bool = False,
 ) -> list[int]:
     """So many events. Their numbers."""
-    outbox = Outbox("/order-service", Topics(), pending=pending, clock=lambda: recorded)
+    outbox = Outbox("/order-service", Topics(), pending=pending)
     with Session(engine) as session:
         last = session.scalar(select(func.max(OutboxRow.seq))) or 0
         events = [OrderPlaced(order_id=str(number), product_id="LAMP", qty=1) for number in range(count)]
-        outbox.record(session.connection(), events)
+        outbox.record(session.connection(), events, recorded)
         session.flush()
         of_these = OutboxRow.seq > last
         session.execute(update(OutboxRow).where(of_these).values(published_at=published, error=error))
@@ -180,7 +180,7 @@ def test_it_waits_for_nobody_who_writes(mariadb: Engine, published: int) -> None
 
     with mariadb.connect() as other:
         other.exec_driver_sql("START TRANSACTION")
-        outbox.record(other, [OrderPlaced(order_id="open", product_id="LAMP", qty=1)])
+        outbox.record(other, [OrderPlaced(order_id="open", product_id="LAMP", qty=1)], OLD)
         other.exec_driver_sql("SELECT 1")  # What was held back has now been sent.
         deleted = turn(mariadb, steps=2)
         seen = len(left(mariadb))

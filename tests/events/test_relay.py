@@ -42,7 +42,7 @@ class Post:
 
     def record(self, *events: Event) -> None:
         with self.sessions.begin() as session:
-            self.outbox.record(session.connection(), events)
+            self.outbox.record(session.connection(), events, utc_now())
 
     def rows(self) -> list[OutboxRow]:
         with self.sessions() as session:
@@ -104,7 +104,7 @@ def test_with_nothing_pending_there_is_nothing_to_do(post: Post) -> None:
 
 def test_a_rolled_back_order_has_no_event(post: Post) -> None:
     with post.sessions() as session:
-        post.outbox.record(session.connection(), [placed()])
+        post.outbox.record(session.connection(), [placed()], utc_now())
         session.rollback()
 
     post.relay().step()

@@ -45,6 +45,7 @@ def publish(engine: Engine, count: int) -> None:
         outbox.record(
             session.connection(),
             [OrderPlaced(order_id=str(n), product_id="LAMP", qty=1) for n in range(count)],
+            EVER,
         )
         session.execute(update(OutboxRow).values(created_at=EVER, published_at=EVER))
 

@@ -22,7 +22,7 @@ from tests.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-OUTBOX = Outbox("/order-service", Topics(), clock=lambda: NOON)
+OUTBOX = Outbox("/order-service", Topics())
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 

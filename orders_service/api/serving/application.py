@@ -1,6 +1,6 @@
 """Flask with cheaper dispatch and responses. `docs/decisions/0007` has the measurements."""
 
-from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import orjson
@@ -32,8 +32,9 @@ class Application(Flask):
     json_provider_class = Json
     response_class = Answer
 
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        return func
+    # Flask would ask for every view and hook of a request whether it is a coroutine. A cached function is
+    # answered without a call in Python.
+    ensure_sync = staticmethod(cache(lambda func: func))
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:
