@@ -1,13 +1,20 @@
 """An orders service: it takes orders over HTTP, and the catalog confirms or rejects them through events.
 
-    api          (1) an order comes in
-    orders       (2) it is placed: the order and its event are written in one transaction
-    events       (3) outbox  (4) relay  (5) Kafka  (6) consumer
-    catalog      (7) stock is reserved or refused, and the answer takes the same way back
-    orders       (8) the order is confirmed or rejected
-    workers      one file per process, for the steps 3 to 8
+    api/orders.py            (1) an order comes in; api/committer.py commits the orders that wait together
+    orders/service.py        (2) the order is placed: the order and its event are written in one transaction
+    events/outbox.py         (3) the event is recorded
+    events/relay.py          (4) it is sent to Kafka
+    events/brokers/          (5) Kafka stores it (or, with `run`, an embedded log)
+    events/consumer.py       (6) the catalog reads it
+    catalog/handlers.py      (7) stock is reserved or refused; the answer takes the same way back
+    orders/handlers.py       (8) the order is confirmed or rejected
 
-Read the packages in this order, each file from its top. `docs/architecture.md` has a picture.
+Beside the road stand `contract/` (what other services rely on: events, topics, limits), `processes.py`
+(every process, as a row of data), `database/` and `api/serving/` (technique: what makes statements and requests
+fast, and bounds them), `workers/` (one file per process) and `commands/` (one file per command).
+
+Read the packages in this order, each file from its top. `docs/architecture.md` has a picture, and
+`docs/extending.md` shows how to add a process, a field, a filter or a setting.
 """
 
 __version__ = "0.1.0"

@@ -176,6 +176,9 @@ class Relay:
         return list(first.values())
 
     def _send(self, lane: Lane, rows: Rows) -> None:
+        if not rows:
+            lane.rows, lane.deliveries = (), ()
+            return
         crash_points.at("relay.fetched")
         lane.rows, lane.deliveries = rows, self._producer.send([_outgoing(row) for row in rows])
         crash_points.at("relay.sent")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orders_service.commands.connectors.rest import PLACEHOLDER
+from orders_service.processes import PROCESSES
 from orders_service.settings import FIELDS, Settings
 from tests.certificates import Authority
 
@@ -32,10 +33,6 @@ SERVICES = dict(
         re.MULTILINE,
     )
 )
-DATABASES = {
-    "orders": {"api", "orders-relay", "status-consumer"},
-    "catalog": {"api", "stock-consumer", "catalog-relay"},
-}
 
 
 @pytest.fixture
@@ -57,6 +54,13 @@ def test_every_image_is_pinned_by_a_tag() -> None:
 
     assert len(images) >= 6
     assert all(":" in image and not image.endswith(":latest") for image in images)
+
+
+def test_every_process_is_a_service() -> None:
+    commands = {name: f"command: [{name}" for name in (process.command for process in PROCESSES)}
+
+    assert commands.keys() <= SERVICES.keys()
+    assert [name for name, command in commands.items() if command not in SERVICES[name]] == []
 
 
 def test_every_port_is_open_to_this_machine_only_unless_told() -> None:
@@ -110,7 +114,7 @@ def test_a_process_is_given_only_the_databases_that_it_uses(database: str) -> No
 
     given = {name for name, block in SERVICES.items() if url in block or anchor in block}
 
-    assert given == DATABASES[database]
+    assert given == {process.command for process in PROCESSES if database in process.databases}
     assert url not in COMPOSE.partition("x-service: &service")[2].partition("\nx-")[0]
 
 
