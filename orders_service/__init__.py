@@ -10,8 +10,8 @@
     orders/handlers.py       (8) the order is confirmed or rejected
 
 Beside the road stand `contract/` (what other services rely on: events, topics, limits), `processes.py`
-(every process, as a row of data), `database/` and `api/serving/` (technique: what makes statements and requests
-fast, and bounds them), `workers/` (one file per process) and `commands/` (one file per command).
+(every process, as a row of data), `database/` and `api/serving/` (technique: what makes statements and
+requests fast, and bounds them), `workers/` (one file per process) and `commands/` (one file per command).
 
 Read the packages in this order, each file from its top. `docs/architecture.md` has a picture, and
 `docs/extending.md` shows how to add a process, a field, a filter or a setting.
