@@ -15,6 +15,8 @@ from pymysql.constants.SERVER_STATUS import (
 )
 from pymysql.protocol import EOFPacketWrapper
 
+CHECKED = "1.2.4"  # The version of PyMySQL whose private methods the classes below override.
+
 # INSERTs are held back up to this sum: MariaDB closes the connection for a statement longer than
 # `max_allowed_packet`. One INSERT alone may be larger.
 HELD_BYTES = 1_000_000

@@ -20,6 +20,7 @@ from orders_service.api.serving.connections import Connections
 from orders_service.api.serving.greenlets import Until
 from orders_service.api.serving.refusals import HTTP_1_1, answer, refusal_of
 
+CHECKED = "27.0.1"  # The version of gunicorn whose loop this worker replaces.
 # Room for new connections while evicted ones close.
 SPARE_CONNECTIONS = 100
 STOPPING = (signal.SIGQUIT, signal.SIGTERM)

@@ -14,6 +14,7 @@ from kafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from orders_service.events.brokers.kafka import quirks
 from orders_service.events.brokers.kafka.client import COMMIT_SECONDS, REQUEST_SECONDS, ms, translated
 from orders_service.events.brokers.port import Record
 from orders_service.events.errors import EventsGone
@@ -170,7 +171,7 @@ class Positions:
     def _commit_gaps(self) -> None:
         """Commit offsets that were passed over without a record, where every record is acknowledged."""
         self._gaps_due = time.monotonic() + GAPS_SECONDS
-        positions = self._consumer._subscription.all_consumed_offsets()
+        positions = quirks.consumed_offsets(self._consumer)
         passed = {
             place: position.offset
             for place, position in positions.items()
@@ -200,14 +201,13 @@ class Positions:
 
     def _present(self, topic: str) -> str:
         """The present id of a topic; "" if this client does not know it, or Kafka is older than 2.8."""
-        found = self._consumer._cluster.topic_id(topic)
+        found = quirks.topic_id(self._consumer, topic)
         return "" if found in (None, NO_TOPIC) else str(found)
 
     def _refresh(self) -> None:
         """Request the cluster's metadata, and wait for it."""
-        network, manager = self._consumer._net, self._consumer._manager
         with translated():
-            network.run(manager.wait_for, self._consumer._cluster.request_update(), ms(REQUEST_SECONDS))
+            quirks.refresh_metadata(self._consumer, ms(REQUEST_SECONDS))
 
 
 def place_of(record: Record) -> TopicPartition:

@@ -16,6 +16,7 @@ from kafka.errors import (
     RecordListTooLargeError,
 )
 
+from orders_service.events.brokers.kafka import quirks
 from orders_service.events.brokers.kafka.client import (
     CLOSE_SECONDS,
     DELIVERY_SECONDS,
@@ -218,6 +219,5 @@ def _send(client: Any, record: Outgoing, *, alone: bool) -> Delivery:
 
 def _close_producer(client: Any) -> None:
     """Close a client, even with records in flight: its own `close` would give up and leave its thread."""
-    client._sender.force_close()
-    client._sender.join()
+    quirks.end_sender(client)
     client.close(timeout=CLOSE_SECONDS)

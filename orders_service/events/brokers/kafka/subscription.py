@@ -16,7 +16,7 @@ from kafka.errors import (
 )
 from kafka.structs import MemberState
 
-from orders_service.events.brokers.kafka import reading
+from orders_service.events.brokers.kafka import quirks, reading
 from orders_service.events.brokers.kafka.client import (
     CLOSE_SECONDS,
     HEARTBEAT_SECONDS,
@@ -111,7 +111,7 @@ class KafkaSubscription:
             records = reading.poll(self._consumer, seconds)
             group = self._consumer.group_metadata()
             # A member whose instance name another process has taken stays "stable", but sends no heartbeat.
-            inside = group.state == MemberState.STABLE and self._consumer._coordinator._heartbeat_enabled
+            inside = group.state == MemberState.STABLE and quirks.sends_heartbeats(self._consumer)
             if inside:
                 records = self._checked(self._positions, records, (group.member_id, group.generation_id))
             else:
@@ -133,7 +133,7 @@ class KafkaSubscription:
         # A leader that rejoins because of new metadata drops that reason when it assigns the partitions. If
         # the join ends between two polls, the library never reads its result, and stays outside the group
         # without a heartbeat. So request another rejoin.
-        self._consumer._coordinator.request_rejoin()
+        quirks.join_again(self._consumer)
         if self._outside_since is None:
             self._outside_since = time.monotonic()
         elif time.monotonic() - self._outside_since > STALL_SECONDS:
@@ -158,8 +158,6 @@ class KafkaSubscription:
 
         This is not a dead letter: the library reads a batch as a whole, so one bad record hides good ones.
         """
-        if at := self._consumer._fetcher._next_partition_records:
-            topic, partition = at.topic_partition
-            raise BeyondReading(
-                topic, partition, self._group, at.next_fetch_offset, str(problem)
-            ) from problem
+        if at := quirks.unreadable_at(self._consumer):
+            (topic, partition), offset = at
+            raise BeyondReading(topic, partition, self._group, offset, str(problem)) from problem
