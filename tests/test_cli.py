@@ -13,7 +13,7 @@ from orders_service import __version__, cli
 from orders_service.cli import COMMANDS
 from orders_service.processes import WORKERS
 from orders_service.settings import FIELDS
-from tests import patience
+from rig import waiting
 
 # What a process may have loaded, told by the first part of a module's name.
 HEAVY = ("flask", "flask_sqlalchemy", "gunicorn", "sqlalchemy.orm", "alembic", "kafka", "httpx", "structlog")
@@ -35,7 +35,7 @@ def loaded(script: str) -> set[str]:
         [sys.executable, "-W", "ignore", "-c", f"import sys\n{script}\nprint(*sys.modules)"],
         capture_output=True,
         text=True,
-        timeout=patience.seconds(30),
+        timeout=waiting.seconds(30),
         check=True,
     )
     return set(done.stdout.split())
@@ -151,7 +151,7 @@ def test_a_variable_that_is_not_utf_8_is_told_and_not_a_traceback() -> None:
         env={**os.environb, b"API_HOST": b"\xff"},
         capture_output=True,
         text=True,
-        timeout=patience.seconds(30),
+        timeout=waiting.seconds(30),
     )
 
     assert done.returncode == 2

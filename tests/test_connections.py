@@ -18,8 +18,8 @@ from orders_service.events.worker import Worker
 from orders_service.processes import worker
 from orders_service.settings import Settings
 from orders_service.workers.build import build
-from tests.databases import Databases
-from tests.patience import await_true
+from rig.databases import Databases
+from rig.waiting import await_true
 
 COMMANDS = [
     "catalog supply CATALOG-001 1 --note one",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from orders_service.database.engines import open_engine
 from orders_service.database.rows import ROWS_MAX, ManyRows
 from orders_service.database.transactions import in_transaction
-from tests.databases import Databases
+from rig.databases import Databases
 
 NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ? :key ; -- `é😀` \\"
 

@@ -29,8 +29,8 @@ from orders_service.catalog.product import CatalogBase
 from orders_service.events.tables import EventsBase
 from orders_service.orders.order import OrdersBase
 from orders_service.processes import DatabaseName
-from tests import patience
-from tests.databases import Databases
+from rig import waiting
+from rig.databases import Databases
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 OPENING = {"orders": 0, "catalog": 3}  # So many rows stand in a new database.
@@ -135,7 +135,7 @@ def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path)
         drop_everything(engine)
 
     running = [migrating(databases, tmp_path) for _ in range(3)]
-    said = sorted(process.communicate(timeout=patience.seconds(60))[0] for process in running)
+    said = sorted(process.communicate(timeout=waiting.seconds(60))[0] for process in running)
 
     already = "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n"
     assert sum("orders: orders_0001, orders_0002 applied" in text for text in said) == 1

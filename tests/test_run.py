@@ -16,9 +16,9 @@ import pytest
 
 from lab import Ports
 from orders_service.settings import FIELDS
-from tests import patience
-from tests.deployment import children
-from tests.patience import await_true
+from rig import waiting
+from rig.processes import children
+from rig.waiting import await_true
 
 
 class Running:
@@ -57,7 +57,7 @@ class Running:
     def interrupt(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(patience.seconds(15))
+        return self.process.wait(waiting.seconds(15))
 
     def close(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -226,4 +226,4 @@ def test_without_a_service_the_first_order_says_what_to_do(running: Running) -> 
 
     assert told.returncode == 1
     assert "Start it (make run, or orders-service api)" in told.stderr
-    assert time.monotonic() - began < patience.seconds(30)
+    assert time.monotonic() - began < waiting.seconds(30)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.patience import await_true, seconds
+from rig.waiting import await_true, seconds
 from tests.test_run import Running
 
 READY = b"Ctrl-C stops everything."

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from orders_service.cli import main
 from orders_service.settings import FIELDS, Settings, SettingsError
-from tests import patience
+from rig import waiting
 from tests.certificates import Authority
 
 ORDERS_URL = "mariadb+pymysql://orders:s3cr3t@127.0.0.1:3306/orders"
@@ -430,7 +430,7 @@ def test_bytes_that_are_no_text_are_refused_and_told_readably() -> None:
         env={b"API_HOST": b"\xff", b"STATE_DIR": b"\xed\xa0\x80"},
         capture_output=True,
         text=True,
-        timeout=patience.seconds(30),
+        timeout=waiting.seconds(30),
     )
 
     assert (done.returncode, done.stdout) == (2, "")

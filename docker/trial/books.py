@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection
 
-from tests.patience import Deadline
+from rig.waiting import Deadline
 from trial.shell import TrialError, say
 from trial.stack import Stack
 

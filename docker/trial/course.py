@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.patience import Deadline
+from rig.waiting import Deadline
 from trial import books, images, posture
 from trial.customers import Crowd, Customers
 from trial.engine import Engine, engine

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from types import TracebackType
 
-from tests.patience import Deadline
+from rig.waiting import Deadline
 from trial.shell import TrialError
 
 PRODUCTS = {"CATALOG-001": 1500, "CATALOG-002": 1000, "CATALOG-003": 2000}

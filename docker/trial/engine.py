@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from tests.patience import Deadline
+from rig.waiting import Deadline
 from trial.shell import TrialError, run, say, succeeds, warn
 from trial.tools import tool
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.patience import Deadline
+from rig.waiting import Deadline
 from trial.engine import Engine
 from trial.shell import ROOT, TrialError, run, say, step, warn
 

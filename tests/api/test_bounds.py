@@ -22,9 +22,9 @@ from orders_service.api.serving.connections import (
     Stage,
 )
 from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
-from tests import patience
+from rig import waiting
+from rig.waiting import await_true
 from tests.api.test_server import BODY, JSON, PROBLEM, Address, Answer, serving, sized
-from tests.patience import await_true
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 KEPT = JSON.replace(b"Connection: close\r\n", b"")
@@ -81,7 +81,7 @@ def test_a_client_that_is_too_slow_is_told_so_and_hung_up_on(server: Address) ->
     for name, (_, seconds, expected) in slow.items():
         took, told = seen[name]
         assert told.startswith(expected), name
-        assert seconds - TICK <= took <= seconds + TICK + patience.seconds(SLACK), name
+        assert seconds - TICK <= took <= seconds + TICK + waiting.seconds(SLACK), name
         if expected.endswith(b"408 "):
             answer = Answer.of(told)
             assert answer.headers["content-type"] == PROBLEM
@@ -94,7 +94,7 @@ def test_a_client_that_does_not_read_its_answer_is_hung_up_on(server: Address) -
 
     with socket.create_connection(("127.0.0.1", server.port)) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.settimeout(ANSWER_SECONDS + TICK + patience.seconds(3 * SLACK))
+        client.settimeout(ANSWER_SECONDS + TICK + waiting.seconds(3 * SLACK))
 
         with pytest.raises(ConnectionError):
             client.sendall(request * 5_000)

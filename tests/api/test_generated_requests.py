@@ -25,9 +25,9 @@ from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order as Row
 from orders_service.processes import worker
 from orders_service.workers.build import build
-from tests import patience
-from tests.databases import Databases
-from tests.deployment import Deployment, databases_in
+from rig import waiting
+from rig.databases import Databases, databases_in
+from rig.deployment import Deployment
 from tests.generated.requests import Order, Sent, request
 from tests.generated.wire import Answer, answers, exchange, meaning
 
@@ -89,9 +89,9 @@ class Stand:
             closing(build(worker("orders-relay"), self.deployment.settings)) as relay,
             Session(self.databases.orders) as session,
         ):
-            waiting = select(func.count()).where(OutboxRow.lane.is_not(None))
-            deadline = patience.Deadline(60)
-            while session.scalar(waiting):
+            pending = select(func.count()).where(OutboxRow.lane.is_not(None))
+            deadline = waiting.Deadline(60)
+            while session.scalar(pending):
                 assert not deadline.over, f"events still wait after {deadline}"
                 while relay.step():
                     pass
@@ -102,7 +102,7 @@ class Stand:
         settings = self.deployment.settings
         found: list[Record] = []
         with closing(broker(settings).read([settings.catalog_topic], from_start=True)) as reader:
-            deadline = patience.Deadline(60)
+            deadline = waiting.Deadline(60)
             while len(found) < count and not deadline.over:
                 found += reader.poll(seconds=1)
             return found + reader.poll(seconds=1)

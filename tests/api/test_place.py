@@ -12,8 +12,8 @@ import pytest
 from orders_service.api.app import create_app
 from orders_service.api.body import BODY_MAX
 from orders_service.settings import Settings
+from rig.databases import Databases
 from tests.api.kit import BERLIN, ORDER, ORDERS, Api, assert_nothing_written, assert_problem, literal, member
-from tests.databases import Databases
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 HUGE = "9" * 5000

@@ -18,9 +18,9 @@ from orders_service.api.body import BODY_MAX, LARGE_BODY
 from orders_service.api.serving.connections import Connection
 from orders_service.api.serving.server import Server
 from orders_service.settings import Settings
-from tests import patience
+from rig import waiting
+from rig.waiting import await_true
 from tests.api.kit import literal
-from tests.patience import await_true
 
 BODY = literal().encode()
 POST = b"POST /order-service/kim/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -55,7 +55,7 @@ class Address:
 
     def send(self, request: bytes, *, ended: bool = True) -> Answer:
         """Send the bytes as they are, no more, and read until the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=patience.seconds(10)) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=waiting.seconds(10)) as connection:
             answer = b""
             with suppress(OSError):  # A server that has refused a body leaves its rest unread and hangs up.
                 connection.sendall(request)
@@ -93,7 +93,7 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[Address, "subproces
     environment = os.environ | urls | told
     command = [sys.executable, "-m", "orders_service"]
     subprocess.run(
-        [*command, "migrate"], env=environment, check=True, capture_output=True, timeout=patience.seconds(60)
+        [*command, "migrate"], env=environment, check=True, capture_output=True, timeout=waiting.seconds(60)
     )
     with (folder / "api.log").open("wb") as log:
         process = subprocess.Popen([*command, "api"], env=environment, stdout=log, stderr=log)
@@ -103,7 +103,7 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[Address, "subproces
         yield address, process
     finally:
         process.terminate()
-        process.wait(patience.seconds(20))
+        process.wait(waiting.seconds(20))
 
 
 def chunks(*parts: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
@@ -276,7 +276,7 @@ def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_p
         quiet.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert _read_to(b'{"status":"alive"}\n', quiet).startswith(b"HTTP/1.1 200")
         writer.execute("BEGIN IMMEDIATE")
-        asking = socket.create_connection(("127.0.0.1", address.port), timeout=patience.seconds(15))
+        asking = socket.create_connection(("127.0.0.1", address.port), timeout=waiting.seconds(15))
         asking.sendall(sized(BODY).replace(b"Connection: close\r\n", b""))
         await_true(lambda: not _unread(address.port), "the request is read")
 
@@ -285,7 +285,7 @@ def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_p
 
         assert Answer.of(asking.recv(4096)).status == 201
         assert quiet.recv(4096) == b""
-        assert process.wait(patience.seconds(5)) == 0
+        assert process.wait(waiting.seconds(5)) == 0
         assert "Traceback" not in (tmp_path / "api.log").read_text()
         asking.close()
         quiet.close()

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import Process
-from bench.stage import Stage, ours, stage
+from bench.stage import Stage, stage
+from rig.processes import Process, service
 from tests.attacks.attackers import ATTACKS
 from tests.attacks.gateway import gateway
 
@@ -114,7 +114,7 @@ def targets(folder: Path) -> Iterator[list[Target]]:
     """The API as it is deployed, directly and behind HAProxy with docker/haproxy.cfg."""
     with stage(folder) as found:
         _hoard(found)
-        api, url = found.serve("api", ours("api"), API_WORKERS="2")
+        api, url = found.serve("api", service("api"), API_WORKERS="2")
         port = int(url.rpartition(":")[2])
         with gateway(folder, port) as front:
             yield [Target("direct", port, api), Target("gateway", front, api)]

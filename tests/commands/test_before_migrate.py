@@ -9,7 +9,7 @@ import pytest
 
 from lab import Lab
 from orders_service.settings import FIELDS
-from tests.databases import Databases
+from rig.databases import Databases
 
 COMMAND = [sys.executable, "-m", "orders_service"]
 UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
@@ -70,10 +70,7 @@ def test_without_tables_it_says_migrate(words: list[str], tmp_path: Path) -> Non
 
 @pytest.mark.real
 def test_without_tables_in_mariadb_it_says_migrate(lab: Lab, tmp_path: Path) -> None:
-    mariadb = lab.mariadb
-    databases = Databases(
-        mariadb.create_database("unmigrated_orders"), mariadb.create_database("unmigrated_catalog")
-    )
+    databases = Databases.on(lab.mariadb, "unmigrated")
 
     done = ended(tmp_path, "outbox", "list", **databases.environment)
 

@@ -27,9 +27,9 @@ from orders_service.commands.doctor.finding import Check, Finding, Level, fine, 
 from orders_service.database.columns import utc_now
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import OpenTransaction, Outgoing, TopicSpec
-from tests import patience
-from tests.databases import Databases
-from tests.deployment import deployed
+from rig import waiting
+from rig.databases import Databases
+from rig.deployment import deployed
 from tests.flow_kit import BERLIN, Flow
 
 SECONDS = 30.0
@@ -113,7 +113,7 @@ def test_what_is_on_its_way_is_not_wrong(place: Flow) -> None:
 
 def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
     place.place()
-    waiting = place.records()
+    before = place.records()
 
     with place.databases.orders.begin() as connection:
         connection.execute(text("UPDATE orders SET version = version"))
@@ -123,9 +123,9 @@ def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
         told = doctor(5 if is_sqlite else 0)
         took = time.monotonic() - began
 
-    assert took < patience.seconds(15)
+    assert took < waiting.seconds(15)
     assert wrong(told) == (["orders rights"] if is_sqlite else [])
-    assert place.records() == waiting
+    assert place.records() == before
     place.run()
     assert place.stock() == 99
 
@@ -331,7 +331,7 @@ def test_servers_that_are_away_are_told_soon_and_the_rest_is_looked_at(
         told = doctor(5)
         took = time.monotonic() - began
 
-    assert took < patience.seconds(30)
+    assert took < waiting.seconds(30)
     assert "127.0.0.1" in told["catalog database"]["seen"]
     assert "CATALOG_DATABASE_URL" in told["catalog database"]["do"]
     assert told["broker"]["level"] == "away"
@@ -507,7 +507,7 @@ class Log:
     def fill(self, count: int) -> None:
         with closing(self.broker.producer()) as producer:
             sent = producer.send([Outgoing(self.topic, b"k", str(n).encode()) for n in range(count)])
-            assert producer.wait(sent, seconds=patience.seconds(SECONDS))
+            assert producer.wait(sent, seconds=waiting.seconds(SECONDS))
             assert all(delivery.acknowledged for delivery in sent)
 
     def configure(self, **settings: str) -> None:
@@ -564,7 +564,7 @@ def test_a_group_with_a_consumer_is_well(log: Log) -> None:
 def test_records_that_were_dropped_unread_are_wrong(log: Log) -> None:
     log.fill(10)
     with closing(log.broker.subscribe(log.group, [log.topic])) as subscription:
-        deadline = patience.Deadline(SECONDS)
+        deadline = waiting.Deadline(SECONDS)
         while not (records := subscription.poll(seconds=1)):
             assert not deadline.over
         subscription.acknowledge(records[:3])

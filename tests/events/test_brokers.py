@@ -38,8 +38,8 @@ from orders_service.events.brokers.port import (
     TopicSpec,
 )
 from orders_service.settings import Settings
-from tests import patience
-from tests.patience import await_true
+from rig import waiting
+from rig.waiting import await_true
 
 SECONDS = 30.0  # Within these everything must have happened.
 KOREAN = "주문이 접수되었습니다".encode()
@@ -101,7 +101,7 @@ def numbers(records: Sequence[Record]) -> list[int]:
 def send(producer: Producer, records: Sequence[Outgoing]) -> list[Delivery]:
     """Send, and wait for every outcome."""
     deliveries = producer.send(records)
-    assert producer.wait(deliveries, seconds=patience.seconds(SECONDS))
+    assert producer.wait(deliveries, seconds=waiting.seconds(SECONDS))
     return deliveries
 
 
@@ -113,7 +113,7 @@ def deliver(producer: Producer, records: Sequence[Outgoing]) -> None:
 def send_as_a_relay_does(producer: Producer, records: Sequence[Outgoing]) -> list[Delivery]:
     """Send until each record is acknowledged or refused for good; the last outcome of each."""
     outcomes: dict[int, Delivery] = {}
-    deadline = patience.Deadline(SECONDS)
+    deadline = waiting.Deadline(SECONDS)
     while rest := [n for n in range(len(records)) if n not in outcomes]:
         assert not deadline.over, f"{len(rest)} records are still open"
         for n, delivery in zip(rest, send(producer, [records[n] for n in rest]), strict=True):
@@ -125,7 +125,7 @@ def send_as_a_relay_does(producer: Producer, records: Sequence[Outgoing]) -> lis
 def take(source: Subscription | Reader, count: int) -> list[Record]:
     """The next *count* records, and no more."""
     records: list[Record] = []
-    deadline = patience.Deadline(SECONDS)
+    deadline = waiting.Deadline(SECONDS)
     while len(records) < count:
         assert not deadline.over, f"only {len(records)} of {count} records have come"
         records += source.poll(seconds=0.2)
@@ -375,7 +375,7 @@ def test_a_member_that_leaves_is_followed_at_once(
     with closing(broker.subscribe(group, [topic])) as second:
         assert numbers(take(second, 10)) == list(range(10))
 
-    assert time.monotonic() - began < patience.seconds(5)
+    assert time.monotonic() - began < waiting.seconds(5)
 
 
 def test_a_poll_for_nothing_ends_after_its_seconds(
@@ -388,7 +388,7 @@ def test_a_poll_for_nothing_ends_after_its_seconds(
 
         assert subscription.poll(seconds=0.3) == []
 
-        assert 0.25 < time.monotonic() - began < patience.seconds(1)
+        assert 0.25 < time.monotonic() - began < waiting.seconds(1)
 
 
 def test_a_producer_names_a_missing_topic_and_goes_on_when_it_is_created(
@@ -414,7 +414,7 @@ def test_a_missing_topic_costs_a_producer_seconds_and_no_other_topic_its_records
     took = time.monotonic() - began
     deliver(producer, numbered(topic, 10))
 
-    assert took < patience.seconds(2)
+    assert took < waiting.seconds(2)
 
 
 def test_a_topic_that_is_still_missing_holds_up_nobody(
@@ -781,7 +781,7 @@ def test_producer_and_member_go_on_when_the_broker_comes_back(
         await_true(lambda: member.seen == set(range(20)), "the later records were seen")
 
     assert not any(delivery.acknowledged or delivery.for_good for delivery in first + second)
-    assert took < patience.seconds(2)
+    assert took < waiting.seconds(2)
 
 
 @on_kafka
@@ -799,7 +799,7 @@ def test_every_delivery_ends_and_close_is_soon_over_while_the_broker_hangs(
         began = time.monotonic()
         soon = producer.wait(deliveries, seconds=0.5)
         bounded = time.monotonic() - began
-        ended = producer.wait(deliveries, seconds=patience.seconds(15))
+        ended = producer.wait(deliveries, seconds=waiting.seconds(15))
         producer.send(numbered(topic, 10, first=10))
         began = time.monotonic()
         producer.close()
@@ -810,8 +810,8 @@ def test_every_delivery_ends_and_close_is_soon_over_while_the_broker_hangs(
     deliver(producer, numbered(topic, 10, first=10))
 
     assert (soon, ended) == (False, True)
-    assert bounded < patience.seconds(1)
-    assert closed < patience.seconds(8)
+    assert bounded < waiting.seconds(1)
+    assert closed < waiting.seconds(8)
     assert not any(delivery.acknowledged or delivery.for_good for delivery in deliveries)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import patience
+from rig import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST_SECONDS, FAULT_SECONDS = 300, 600
@@ -146,7 +146,7 @@ def caught_by(mutation: Mutation, test: str) -> list[str]:
             cwd=copy,
             capture_output=True,
             text=True,
-            timeout=patience.seconds(FAULT_SECONDS if is_fault else FAST_SECONDS),
+            timeout=waiting.seconds(FAULT_SECONDS if is_fault else FAST_SECONDS),
             check=False,
         )
     if done.returncode not in (0, 1):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import Lab, Ports
-from tests.faults.customers import Customers
+from rig.customers import Customers
 from tests.faults.soak_faults import FAULTS, PROCESSES, Soak
 from tests.faults.stage import Stage
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.customers import Customer
-from tests.faults.history import PROMISES, Fact, History, violations
+from rig.customers import Customer
+from rig.promises import PROMISES, Fact, History, violations
 
 
 def sound() -> History:

@@ -18,7 +18,7 @@ def test_the_api_is_killed_ten_times(stage: Stage, point: str) -> None:
     stage.restart("api", CRASH_AT=f"{point}:{stage.chance.randint(5, 15)}")
     with stage.ordering() as customers:
         while log.read_text()[said:].count("SIGKILL") < 10:
-            stage.await_accepted(customers, 5)
+            customers.await_accepted(5)
 
     stage.settle()
 
@@ -30,7 +30,7 @@ def test_both_relays_are_killed_and_others_take_over(stage: Stage, point: str) -
 
     with stage.ordering() as customers:
         stage.replace_crashed(*RELAYS)
-        stage.await_accepted(customers, 20)
+        customers.await_accepted(20)
 
     stage.settle()
 
@@ -43,6 +43,6 @@ def test_both_consumers_are_killed_and_others_take_over(stage: Stage, point: str
 
     with stage.ordering() as customers:
         stage.replace_crashed(*CONSUMERS)
-        stage.await_accepted(customers, 20)
+        customers.await_accepted(20)
 
     stage.settle()

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from lab import Ports
 from orders_service.events.tables import OutboxRow
-from tests.deployment import PROCESSES
-from tests.faults.customers import Customer
+from rig.customers import Customer
+from rig.deployment import PROCESSES
+from rig.waiting import await_true
 from tests.faults.stage import Stage
 from tests.faults.test_killed import RELAYS
-from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 
@@ -30,7 +30,7 @@ def test_each_process_stops_in_time_under_load(stage: Stage) -> None:
         for word in PROCESSES:
             stage.stop(word)
             stage.deployment.start(word)
-            stage.await_accepted(customers, 20)
+            customers.await_accepted(20)
 
     stage.settle()
 
@@ -46,7 +46,7 @@ def test_the_clock_of_every_other_process_is_moved_by_an_hour(stage: Stage, tmp_
         for seconds in (HOUR, -HOUR):
             (tmp_path / "next").write_text(str(seconds))
             (tmp_path / "next").rename(odd["CLOCK"])
-            stage.await_accepted(customers, 60)
+            customers.await_accepted(60)
             stage.await_answer(seconds=30)
 
     stage.settle()
@@ -61,7 +61,7 @@ def test_the_clock_of_every_other_process_is_moved_by_an_hour(stage: Stage, tmp_
 
 def test_customers_cancel_while_the_catalog_confirms(stage: Stage) -> None:
     with stage.ordering(rate=80, cancels=1.0) as customers:
-        stage.await_accepted(customers, 200)
+        customers.await_accepted(200)
 
     history = stage.settle()
     assert {"RELEASED", "REJECTED"} <= {row.state for row in history.reservations.values()}
@@ -111,7 +111,7 @@ def test_several_relays_send_nothing_twice(stage: Stage) -> None:
     stage.deployment.start(*(f"{word}#{number}" for word in RELAYS for number in (2, 3)))
 
     with stage.ordering() as customers:
-        stage.await_accepted(customers, 200)
+        customers.await_accepted(200)
 
     stage.settle()
     assert stage.again == again

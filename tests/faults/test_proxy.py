@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests import patience
+from rig import waiting
 from tests.faults.proxy import Proxy
 
 
@@ -46,7 +46,7 @@ def proxy(echo: Echo) -> Iterator[Proxy]:
 
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=patience.seconds(5)) as found:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=waiting.seconds(5)) as found:
         yield found
 
 
@@ -93,7 +93,7 @@ def test_what_stalls_comes_later(proxy: Proxy, client: socket.socket) -> None:
         with pytest.raises(TimeoutError):
             client.recv(100)
 
-    client.settimeout(patience.seconds(5))
+    client.settimeout(waiting.seconds(5))
     assert client.recv(100) == b"hello"
 
 
@@ -105,5 +105,5 @@ def test_a_mute_server_hears_everything(proxy: Proxy, client: socket.socket, ech
         ask(client, b"more")
 
     assert echo.heard == b"hellomore"
-    client.settimeout(patience.seconds(5))
+    client.settimeout(waiting.seconds(5))
     assert ask(client, b"again") == b""

@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 from orders_service.catalog.product import Product
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Outgoing, TopicSpec
-from tests.faults import course_way, history
+from rig import history
+from rig.waiting import await_true
+from tests.faults import course_way
 from tests.faults.stage import Stage
-from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 

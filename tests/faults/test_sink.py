@@ -15,9 +15,9 @@ from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.orders import service
 from orders_service.orders.service import Placement
-from tests.databases import Databases
-from tests.deployment import Deployment
-from tests.patience import await_true
+from rig.databases import Databases
+from rig.deployment import Deployment
+from rig.waiting import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(240)]
 

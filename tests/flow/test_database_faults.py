@@ -8,8 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lab import Lab
 from orders_service.events.worker import Worker
-from tests.databases import Databases
-from tests.deployment import databases_in
+from rig.databases import Databases, databases_in
 from tests.flow_kit import BERLIN, Flow
 
 pytestmark = pytest.mark.real
