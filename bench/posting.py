@@ -24,16 +24,8 @@ class Subject:
 def subjects(stage: Stage) -> list[Subject]:
     """Our API, our API without a database, and the alternatives; all of them listen."""
     uvicorn = ["uvicorn", "bench.peers.fastapi_asyncmy:app", "--workers", str(WORKERS), "--no-access-log"]
-    gunicorn = [
-        "gunicorn",
-        "bench.peers.flask_orm:app",
-        "-k",
-        "gthread",
-        "-w",
-        str(WORKERS),
-        "--threads",
-        "8",
-    ]
+    threads = ["-k", "gthread", "-w", str(WORKERS), "--threads", "8"]
+    gunicorn = ["gunicorn", "bench.peers.flask_orm:app", *threads]
     commands = {
         "ours": service("api"),
         "ceiling": [sys.executable, "-m", "bench.ceiling"],

@@ -1,7 +1,5 @@
 """The servers of a lab with the service's tables, and the processes that are measured on them."""
 
-import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from orders_service import migrations
 from orders_service.database.engines import open_engine
 from orders_service.settings import Settings
 from rig.databases import Databases
-from rig.processes import Process, cpu, service
+from rig.processes import Process, cpu, ended
 
 EMPTIED = {
     "orders": ("orders", "outbox", "leases"),
@@ -54,8 +52,7 @@ class Stage:
 
     def run(self, *words: str, **settings: str) -> None:
         """Run a command of the service that ends by itself."""
-        environment = os.environ | self.environment | settings
-        subprocess.run(service(*words), env=environment, check=True, capture_output=True, timeout=60)
+        ended(*words, **self.environment | settings).check_returncode()
 
     def empty(self) -> None:
         """Remove every order. The products have plenty in stock."""

@@ -44,6 +44,17 @@ class Connection:
         self._http.close()
 
 
+def answers(url: str, path: str) -> bool:
+    """Whether the API answers a GET with 200."""
+    connection = Connection(url, 30)
+    try:
+        return connection.send("GET", path)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 @dataclass(frozen=True)
 class Habits:
     """What customers do: the shares of them that do something, and the most pieces in an order."""

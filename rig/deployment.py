@@ -1,9 +1,7 @@
 """The service as it is deployed: all its processes, on real servers and on topics of their own."""
 
-import os
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,9 @@ from lab import Lab, Ports
 from orders_service import processes
 from orders_service.settings import Settings
 from rig import waiting
+from rig.customers import answers
 from rig.databases import Databases
-from rig.processes import Process, service
+from rig.processes import Process, ended, service
 
 PROCESSES = tuple(process.command for process in processes.PROCESSES)
 WORKERS = tuple(process.command for process in processes.WORKERS)
@@ -32,6 +31,7 @@ class Deployment:
     """
 
     def __init__(self, lab: Lab, databases: Databases, folder: Path, **settings: str) -> None:
+        self.databases = databases
         self.folder = folder
         self.port = Ports.free().connect
         name = uuid4().hex[:8]
@@ -60,21 +60,16 @@ class Deployment:
 
     def run(self, *words: str) -> str:
         """Run a command of the service that ends by itself; its output."""
-        done = subprocess.run(
-            service(*words),
-            env=os.environ | self.environment,
-            capture_output=True,
-            text=True,
-            timeout=waiting.seconds(60),
-        )
+        done = ended(*words, **self.environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def open(self) -> None:
-        """Create the topics, start every process and wait until the API is ready."""
+    def open(self, names: Sequence[str] = PROCESSES) -> None:
+        """Create the topics, start processes, by default all, and wait until the API is ready."""
         self.run("topics", "create")
-        self.start(*PROCESSES)
-        self.await_ready()
+        self.start(*names)
+        if "api" in names:
+            self.await_ready()
 
     def start(self, *names: str, **environment: str) -> None:
         """Start processes, with settings of their own."""
@@ -113,7 +108,7 @@ class Deployment:
 
     def await_ready(self) -> None:
         """Wait until the API is ready."""
-        waiting.await_true(self._is_ready, "the API is ready", log=self.log("api"))
+        waiting.await_true(lambda: answers(self.url, "/readyz"), "the API is ready", log=self.log("api"))
 
     def place(self, user: str, product: str, qty: int) -> dict[str, Any]:
         """Place an order; the body of the response."""
@@ -134,19 +129,15 @@ class Deployment:
         waiting.await_true(none_is_pending, f"every order of {user} is answered", seconds=seconds)
         return orders
 
-    def _is_ready(self) -> bool:
-        try:
-            return self.api.get("/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
 
 @contextmanager
-def deployed(lab: Lab, databases: Databases, folder: Path, **settings: str) -> Iterator[Deployment]:
-    """Every process of the service, ready; killed at the end of the block."""
+def deployed(
+    lab: Lab, databases: Databases, folder: Path, names: Sequence[str] = PROCESSES, **settings: str
+) -> Iterator[Deployment]:
+    """Processes of the service, by default all, ready; killed at the end of the block."""
     deployment = Deployment(lab, databases, folder, **settings)
     try:
-        deployment.open()
+        deployment.open(names)
         yield deployment
     finally:
         deployment.close()

@@ -36,13 +36,11 @@ def read(databases: Databases, servers: str, topics: Sequence[str], **given: Any
     return history
 
 
-def await_promises(
-    deployment: Deployment, databases: Databases, told: Sequence[Customer], *, seconds: float = 30
-) -> History:
+def await_promises(deployment: Deployment, told: Sequence[Customer], *, seconds: float = 30) -> History:
     """Wait until everything that the deployment wrote keeps every promise; fail with the broken ones."""
     settings, deadline = deployment.settings, waiting.Deadline(seconds)
     topics, servers = (settings.catalog_topic, settings.stock_topic), settings.kafka_bootstrap_servers
-    while broken := violations(history := read(databases, servers, topics, told=told)):
+    while broken := violations(history := read(deployment.databases, servers, topics, told=told)):
         assert not deadline.over, f"after {deadline}:\n" + "\n".join(broken)
         time.sleep(0.2)
     return history

@@ -1,21 +1,24 @@
 """One process and its children: start, signal and stop it; measure its CPU time and memory."""
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
 
 import psutil
 
+from orders_service.settings import FIELDS
 from rig import waiting
 
 START_SECONDS = 30
 STOP_SECONDS = 20
 TAIL = 2000  # Characters of a log that an error shows.
+# Our environment without settings of the service.
+UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
 
 
 def service(*words: str) -> list[str]:
@@ -23,24 +26,37 @@ def service(*words: str) -> list[str]:
     return [sys.executable, "-m", "orders_service", *words]
 
 
+def ended(*words: str, cwd: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command of the service to its end. It has no settings but those in *environment*."""
+    return subprocess.run(
+        service(*words),
+        env=UNSET | environment,
+        cwd=cwd or None,
+        capture_output=True,
+        text=True,
+        errors="backslashreplace",
+        timeout=waiting.seconds(60),
+    )
+
+
 @dataclass
 class Process:
-    """A process that writes its output to *log*. It inherits our environment, changed by *environment*."""
+    """A process that writes its output to *log*. It has no settings but those in *environment*."""
 
     name: str
     command: Sequence[str]
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     log: Path
     _handle: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self, is_ready: Callable[[], bool] = lambda: True) -> None:
         """Start the process, and wait until *is_ready*."""
         with self.log.open("ab") as log:
-            self._handle = subprocess.Popen(
-                self.command, env=os.environ | self.environment, stdout=log, stderr=log
-            )
+            environment = UNSET | self.environment
+            self._handle = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log)
         started = waiting.wait(lambda: self.exit_code is not None or is_ready(), seconds=START_SECONDS)
         if not started or self.exit_code is not None:
+            self.end()
             raise RuntimeError(f"{self.name} did not start:\n{self.tail}")
 
     @property
@@ -62,15 +78,15 @@ class Process:
         """The end of the log."""
         return self.log.read_text()[-TAIL:] if self.log.exists() else ""
 
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: Signals) -> None:
         """Send a signal to the process and, before it, to its children."""
         for one in reversed(family(self.pid)):
             with suppress(psutil.NoSuchProcess):
                 one.send_signal(number)
 
-    def stop(self, *, seconds: float = STOP_SECONDS) -> int:
-        """Send SIGTERM and wait for the end; the exit code."""
-        self.handle.terminate()
+    def stop(self, *, seconds: float = STOP_SECONDS, number: Signals = SIGTERM) -> int:
+        """Send a signal to the process, not to its children, and wait for the end; the exit code."""
+        self.handle.send_signal(number)
         return self.wait(seconds)
 
     def wait(self, seconds: float) -> int:
@@ -79,7 +95,7 @@ class Process:
 
     def kill(self) -> None:
         """Send SIGKILL to the process and its children."""
-        self.signal(signal.SIGKILL)
+        self.signal(SIGKILL)
         self.wait(STOP_SECONDS)
 
     def end(self) -> None:

@@ -9,20 +9,13 @@ import pytest
 from lab import Lab
 from rig import waiting
 from rig.customers import Customers, Habits
-from rig.databases import Databases, databases_in
+from rig.databases import Databases
 from rig.deployment import PROCESSES, Deployment, deployed
 from rig.history import await_promises
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("databases", ["mariadb"], indirect=True)]
 
 PRODUCTS = dict.fromkeys(("CATALOG-001", "CATALOG-002", "CATALOG-003", "NO-SUCH-PRODUCT"), 1)
-
-
-@pytest.fixture
-def databases(lab: Lab) -> Iterator[Databases]:
-    """Two databases of the real MariaDB."""
-    with databases_in(lab) as found:
-        yield found
 
 
 @pytest.fixture
@@ -38,23 +31,21 @@ def customers_of(deployment: Deployment, *, crowd: int, habits: Habits) -> Custo
     return Customers([deployment.url], PRODUCTS, chance, rate=1000, crowd=crowd, habits=habits)
 
 
-def test_200_orders_some_retried_some_cancelled_come_to_their_end(
-    deployment: Deployment, databases: Databases
-) -> None:
+def test_200_orders_some_retried_some_cancelled_come_to_their_end(deployment: Deployment) -> None:
     habits = Habits(keys=0.25, repeats=1, cancels=0.15, qty=4)
     customers = customers_of(deployment, crowd=8, habits=habits)
 
     with customers.ordering():
         customers.await_accepted(200)
 
-    history = await_promises(deployment, databases, customers.told)
+    history = await_promises(deployment, customers.told)
     assert any(len(customer.order_ids) == 2 for customer in customers.told)
     assert {order.status for order in history.orders.values()} == {"CONFIRMED", "REJECTED", "CANCELLED"}
 
 
 @pytest.mark.parametrize("victim", PROCESSES)
 def test_a_killed_process_loses_nothing_and_applies_nothing_twice(
-    deployment: Deployment, databases: Databases, victim: str
+    deployment: Deployment, victim: str
 ) -> None:
     customers = customers_of(deployment, crowd=4, habits=Habits(keys=1))
 
@@ -64,11 +55,11 @@ def test_a_killed_process_loses_nothing_and_applies_nothing_twice(
         deployment.start(victim)
         customers.await_accepted(90)
 
-    await_promises(deployment, databases, customers.told, seconds=60)
+    await_promises(deployment, customers.told, seconds=60)
 
 
 def test_orders_are_taken_while_kafka_is_down_and_answered_when_it_is_back(
-    lab: Lab, deployment: Deployment, databases: Databases
+    lab: Lab, deployment: Deployment
 ) -> None:
     customers = customers_of(deployment, crowd=1, habits=Habits())
     lab.kafka.stop()
@@ -79,7 +70,7 @@ def test_orders_are_taken_while_kafka_is_down_and_answered_when_it_is_back(
     finally:
         lab.kafka.start()
 
-    history = await_promises(deployment, databases, customers.told, seconds=60)
+    history = await_promises(deployment, customers.told, seconds=60)
 
     assert len(history.orders) >= 100
     assert customers.latencies()[-1] < waiting.seconds(1)

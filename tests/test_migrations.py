@@ -1,8 +1,6 @@
 """The migrations make what the models say, on every database."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -31,6 +29,7 @@ from orders_service.orders.order import OrdersBase
 from orders_service.processes import DatabaseName
 from rig import waiting
 from rig.databases import Databases
+from rig.processes import UNSET, service
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 OPENING = {"orders": 0, "catalog": 3}  # So many rows stand in a new database.
@@ -69,8 +68,8 @@ def drop_everything(engine: Engine) -> None:
 def migrating(databases: Databases, state: Path) -> "subprocess.Popen[str]":
     """A process that migrates both."""
     return subprocess.Popen(
-        [sys.executable, "-m", "orders_service", "migrate"],
-        env=os.environ | databases.environment | {"STATE_DIR": str(state)},
+        service("migrate"),
+        env=UNSET | databases.environment | {"STATE_DIR": str(state)},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from orders_service.cli import main
 from orders_service.settings import FIELDS, Settings, SettingsError
 from rig import waiting
+from rig.processes import service
 from tests.certificates import Authority
 
 ORDERS_URL = "mariadb+pymysql://orders:s3cr3t@127.0.0.1:3306/orders"
@@ -426,7 +427,7 @@ def test_a_relay_beside_debezium_ends_with_2(
 
 def test_bytes_that_are_no_text_are_refused_and_told_readably() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "orders_service", "config", "show"],
+        service("config", "show"),
         env={b"API_HOST": b"\xff", b"STATE_DIR": b"\xed\xa0\x80"},
         capture_output=True,
         text=True,

@@ -26,8 +26,8 @@ from orders_service.orders.order import Order as Row
 from orders_service.processes import worker
 from orders_service.workers.build import build
 from rig import waiting
-from rig.databases import Databases, databases_in
-from rig.deployment import Deployment
+from rig.databases import databases_in
+from rig.deployment import Deployment, deployed
 from tests.generated.requests import Order, Sent, request
 from tests.generated.wire import Answer, answers, exchange, meaning
 
@@ -81,13 +81,12 @@ class Stand:
     """The API as it is deployed, and its topics; no worker runs."""
 
     deployment: Deployment
-    databases: Databases
 
     def relay(self) -> None:
         """Send every event to Kafka."""
         with (
             closing(build(worker("orders-relay"), self.deployment.settings)) as relay,
-            Session(self.databases.orders) as session,
+            Session(self.deployment.databases.orders) as session,
         ):
             pending = select(func.count()).where(OutboxRow.lane.is_not(None))
             deadline = waiting.Deadline(60)
@@ -111,15 +110,11 @@ class Stand:
 @pytest.fixture
 def stand(lab: Lab, tmp_path: Path) -> Iterator[Stand]:
     """It, ready."""
-    with databases_in(lab) as databases:
-        deployment = Deployment(lab, databases, tmp_path, API_WORKERS="2")
-        try:
-            deployment.run("topics", "create")
-            deployment.start("api")
-            deployment.await_ready()
-            yield Stand(deployment, databases)
-        finally:
-            deployment.close()
+    with (
+        databases_in(lab) as databases,
+        deployed(lab, databases, tmp_path, ["api"], API_WORKERS="2") as deployment,
+    ):
+        yield Stand(deployment)
 
 
 def test_any_request_is_answered_and_what_is_stored_is_what_was_sent(stand: Stand) -> None:
@@ -171,7 +166,7 @@ def _judge(told: Told, sent: list[Sent], received: bytes) -> None:
 
 def _differences(stand: Stand, orders: dict[str, Order]) -> Iterator[str]:
     """Whatever is not as it was sent, in the table, the outbox or the log."""
-    with Session(stand.databases.orders) as session:
+    with Session(stand.deployment.databases.orders) as session:
         rows = {row.order_id: row for row in session.scalars(select(Row))}
         events = {row.aggregateid: row for row in session.scalars(select(OutboxRow))}
         count = session.scalar(select(func.count()).select_from(OutboxRow))

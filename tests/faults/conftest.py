@@ -11,7 +11,6 @@ from itertools import count
 import pytest
 
 from lab import Lab, Ports
-from rig.databases import Databases, databases_in
 from tests.conftest import running
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Stage
@@ -90,10 +89,3 @@ def stage(
     yield current
     request.config.stash[REPORT] += current.report
     current.report.clear()
-
-
-@pytest.fixture
-def databases(lab: Lab) -> Iterator[Databases]:
-    """Two databases of the real MariaDB."""
-    with databases_in(lab) as found:
-        yield found

@@ -13,10 +13,7 @@ from rig.promises import PROMISES, Fact, History, violations
 
 def sound() -> History:
     """Lee got two of three lamps, Kim was too late, Ann cancelled in time, Bob before it was placed."""
-    history = History(
-        told=[], orders={}, reservations={}, stock={"LAMP": 1}, supplied={"LAMP": 3}, outbox=[], facts=[],
-        dead=[], poison=set(), reordered=set(), foreign=set(),
-    )  # fmt: skip
+    history = History(stock={"LAMP": 1}, supplied={"LAMP": 3})
     add(history, "ann", "CANCELLED", "RELEASED", "placed", "reserved", "cancelled")
     add(history, "lee", "CONFIRMED", "RESERVED", "placed", "reserved")
     add(history, "kim", "REJECTED", "REJECTED", "placed", "rejected")

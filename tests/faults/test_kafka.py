@@ -134,7 +134,7 @@ def test_a_broker_killed_among_1000_orders_loses_none_and_catches_up(three: Lab,
             victim.kill()
             customers.await_accepted(ORDERS - customers.accepted)
 
-        await_promises(deployment, databases, customers.told, seconds=60)
+        await_promises(deployment, customers.told, seconds=60)
         victim.start()
         topics = [deployment.settings.catalog_topic, deployment.settings.stock_topic]
         await_true(lambda: in_sync(three, topics) == {3}, "the broker has caught up", seconds=60)

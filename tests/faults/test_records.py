@@ -85,14 +85,14 @@ def test_events_go_out_in_any_order_and_twice(stage: Stage) -> None:
 
 
 def test_consumers_join_and_leave_under_load(stage: Stage) -> None:
-    more = [f"{word}#{number}" for word in CONSUMERS for number in (2, 3, 4)]
+    more = [f"{name}#{number}" for name in CONSUMERS for number in (2, 3, 4)]
     with stage.ordering() as customers:
         for _ in range(2):
-            for word in more:
-                stage.deployment.start(word)
+            for name in more:
+                stage.deployment.start(name)
                 customers.await_accepted(20)
-            for word in stage.chance.sample(more, len(more)):
-                stage.stop(word)
+            for name in stage.chance.sample(more, len(more)):
+                stage.stop(name)
                 customers.await_accepted(20)
         stage.await_answer(seconds=30)
 
