@@ -2,16 +2,14 @@
 
 import json
 import sys
-import time
 from uuid import uuid4
 
-from bench.relaying import await_change
-from bench.stage import Stage
+from bench.stage import Stage, throughput
 from orders_service.broker_client import broker
 from orders_service.contract import wire
 from orders_service.contract.events import OrderPlaced
 from orders_service.events.brokers.port import Outgoing
-from rig.processes import Process, service
+from rig.processes import service
 
 BACKLOG = 60_000
 PRODUCTS = 3
@@ -24,6 +22,10 @@ def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     """Reservations a second from a backlog of orders: for several products, and all for one product."""
     for topic, products in (("bench-several", PRODUCTS), ("bench-one", 1)):
         _produce(stage, topic, products)
+
+    def reserved() -> int:
+        return PRODUCTS * STOCK - stage.number("SELECT sum(stock) FROM catalog.catalog")
+
     rmw = [sys.executable, "-m", "bench.peers.catalog_rmw"]
     subjects = {
         "stock-consumer": (service("stock-consumer"), "bench-several"),
@@ -36,21 +38,9 @@ def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
             stage.empty()
             process = stage.add(name, command, CATALOG_TOPIC=topic, STOCK_GROUP=f"bench-{uuid4().hex}")
             process.start()
-            found[name].append(_measure(stage, process))
+            found[name].append(throughput(process, reserved, total=BACKLOG, seconds=SECONDS))
             process.end()
     return found
-
-
-def _measure(stage: Stage, process: Process) -> dict[str, float]:
-    def taken() -> int:
-        return PRODUCTS * STOCK - stage.number("SELECT sum(stock) FROM catalog.catalog")
-
-    first = await_change(taken, 0)
-    before, began = process.cpu(), time.monotonic()
-    while (done := taken()) < BACKLOG and time.monotonic() - began < SECONDS:
-        time.sleep(0.02)
-    spent, seconds = process.cpu() - before, time.monotonic() - began
-    return {"rate": (done - first) / seconds, "cpu_ms": spent / (done - first) * 1000}
 
 
 def _produce(stage: Stage, topic: str, products: int) -> None:

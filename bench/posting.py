@@ -67,14 +67,9 @@ def post(
     met = load(subject.url, "post.lua", connections=connections, seconds=seconds, replays=replays)
     commits = stage.commits() - commits
     spent, database = subject.process.cpu() - before, stage.database_cpu() - database
-    return {
-        "rate": met.rate,
-        "p50_ms": met.p50,
-        "p99_ms": met.p99,
-        "cpu_ms": spent / met.requests * 1000,
+    return met.metrics(spent) | {
         "database_cpu_ms": database / met.requests * 1000,
         "orders_per_commit": met.requests / max(1, commits),
-        "failed": met.failed,
     }
 
 

@@ -33,10 +33,4 @@ def _page(process: Process, url: str, *, seconds: int) -> dict[str, float]:
     load(path, "report.lua", connections=CONNECTIONS, seconds=1)  # Open the connections.
     before = process.cpu()
     met = load(path, "report.lua", connections=CONNECTIONS, seconds=seconds)
-    return {
-        "rate": met.rate,
-        "p50_ms": met.p50,
-        "p99_ms": met.p99,
-        "cpu_ms": (process.cpu() - before) / met.requests * 1000,
-        "failed": met.failed,
-    }
+    return met.metrics(process.cpu() - before)

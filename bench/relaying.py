@@ -1,22 +1,22 @@
 """The relay: its rate with a backlog, its latency when idle, and its CPU time when there is nothing to do."""
 
 import time
-from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from bench.stage import Stage, percentile
+from bench.stage import Stage, percentile, throughput
 from orders_service import resources
 from orders_service.contract.events import OrderPlaced
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import open_engine
 from rig.processes import Process, service
+from rig.waiting import await_true
 
 BACKLOG = 60_000
 SINGLE = 100  # How many events are recorded one at a time.
 APART_SECONDS = 0.15
 REST_SECONDS = 10
-CHANGE_SECONDS = 120
+PENDING_SECONDS = 120
 STUCK = 1_000_000  # Events that wait for a missing topic.
 STUCK_DAYS = 30  # How long they have waited.
 PORTION = 100_000  # Rows of one INSERT.
@@ -33,7 +33,7 @@ def idle(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     stage.empty()
     stage.fill_outbox(1)
     relay.start()
-    await_change(_waiting(stage), 1)  # The start of the relay is not measured.
+    _await_pending(stage, 0)  # The start of the relay is not measured.
     found = [_idle(stage, relay) for _ in range(rounds)]
     relay.end()
     return {"orders-relay": found}
@@ -50,7 +50,7 @@ def upkeep(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
                 stage.fill_outbox(PORTION, topic="a-topic-that-is-missing", days=STUCK_DAYS)
             stage.fill_outbox(1)
             relay.start()
-            await_change(_waiting(stage), 1 + stuck)
+            _await_pending(stage, stuck)
             found[subject].append(_idle(stage, relay))
             relay.end()
     return found
@@ -61,13 +61,9 @@ def _backlog(stage: Stage) -> dict[str, float]:
     stage.fill_outbox(BACKLOG)
     relay = stage.add("orders-relay", service("orders-relay"))
     relay.start()
-    left = _waiting(stage)
-    await_change(left, BACKLOG)
-    before, began, first = relay.cpu(), time.monotonic(), left()
-    rest = await_change(left, first, until=0)
-    spent, seconds = relay.cpu() - before, time.monotonic() - began
+    found = throughput(relay, lambda: BACKLOG - _pending(stage), total=BACKLOG, seconds=PENDING_SECONDS)
     relay.end()
-    return {"rate": (first - rest) / seconds, "cpu_ms": spent / (first - rest) * 1000}
+    return found
 
 
 def _idle(stage: Stage, relay: Process) -> dict[str, float]:
@@ -95,15 +91,9 @@ def _idle(stage: Stage, relay: Process) -> dict[str, float]:
     }
 
 
-def _waiting(stage: Stage) -> Callable[[], int]:
-    return lambda: stage.number("SELECT count(*) FROM orders.outbox WHERE lane IS NOT NULL")
+def _pending(stage: Stage) -> int:
+    return stage.number("SELECT count(*) FROM orders.outbox WHERE lane IS NOT NULL")
 
 
-def await_change(count: Callable[[], int], before: int, *, until: int | None = None) -> int:
-    """Wait until *count* differs from *before* or, if given, equals *until*; its value then."""
-    deadline = time.monotonic() + CHANGE_SECONDS
-    while (now := count()) == before if until is None else (now := count()) != until:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"the count is {now}, and did not change from {before} to {until}")
-        time.sleep(0.02)
-    return now
+def _await_pending(stage: Stage, count: int) -> None:
+    await_true(lambda: _pending(stage) == count, f"{count} events are pending", seconds=PENDING_SECONDS)

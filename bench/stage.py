@@ -1,6 +1,7 @@
 """The servers of a lab with the service's tables, and the processes that are measured on them."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from orders_service.database.engines import open_engine
 from orders_service.settings import Settings
 from rig.databases import Databases
 from rig.processes import Process, cpu, ended
+from rig.waiting import await_true
 
 EMPTIED = {
     "orders": ("orders", "outbox", "leases"),
@@ -143,3 +145,13 @@ def stage(folder: Path) -> Iterator[Stage]:
 def percentile(values: Sequence[float], part: int) -> float:
     """The value that *part* percent of the values do not exceed."""
     return sorted(values)[min(len(values) - 1, len(values) * part // 100)]
+
+
+def throughput(process: Process, done: Callable[[], int], *, total: int, seconds: float) -> dict[str, float]:
+    """Measure the rate of *done* from its first change until *total* or, at most, for *seconds*."""
+    await_true(lambda: done() > 0, f"{process.name} has begun")
+    first, cpu, began = done(), process.cpu(), time.monotonic()
+    while (count := done()) < total and time.monotonic() - began < seconds:
+        time.sleep(0.02)
+    cpu, took = process.cpu() - cpu, time.monotonic() - began
+    return {"rate": (count - first) / took, "cpu_ms": cpu / (count - first) * 1000}

@@ -20,9 +20,15 @@ class Load:
     p50: float
     p99: float
 
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
+    def metrics(self, cpu: float) -> dict[str, float]:
+        """The metrics of a table; *cpu* is the CPU time, in seconds, of the server during the load."""
+        return {
+            "rate": self.requests / self.seconds,
+            "p50_ms": self.p50,
+            "p99_ms": self.p99,
+            "cpu_ms": cpu / self.requests * 1000,
+            "failed": self.failed,
+        }
 
 
 def load(url: str, script: str, *, connections: int, seconds: int, replays: int = 0) -> Load:

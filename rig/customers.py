@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from urllib.parse import urlsplit
 
 from rig import waiting
@@ -65,9 +65,6 @@ class Habits:
     qty: int = 1
 
 
-PLAIN = Habits()
-
-
 @dataclass
 class Customer:
     """One person with one order: what is ordered, and what the answers were."""
@@ -86,6 +83,7 @@ class Customer:
     accepted: float | None = None
 
 
+@dataclass
 class Customers:
     """Customers who come at a rate, to each of the *urls* in turn. *told* has all that came.
 
@@ -94,26 +92,21 @@ class Customers:
     customer with a key tries again.
     """
 
-    def __init__(
-        self,
-        urls: Sequence[str],
-        products: Mapping[str, int],
-        chance: random.Random,
-        *,
-        rate: float,
-        crowd: int = 6,
-        habits: Habits = PLAIN,
-        retried: Collection[int] = UNAVAILABLE,
-        seconds: float = 15,
-    ) -> None:
-        self.products = products
-        self.crowd = crowd
-        self.told: list[Customer] = []
-        self.accepted = 0
-        self.failures: Counter[str] = Counter()  # Requests without the expected answer, by status or error.
-        self._urls, self._chance, self._rate, self._habits = urls, chance, rate, habits
-        self._retried, self._seconds = retried, seconds
-        self._name = f"{chance.randrange(16**8):08x}"
+    urls: Sequence[str]
+    products: Mapping[str, int]
+    chance: random.Random
+    _: KW_ONLY
+    rate: float
+    crowd: int = 6
+    habits: Habits = Habits()
+    retried: Collection[int] = UNAVAILABLE
+    seconds: float = 15
+    told: list[Customer] = field(default_factory=list, init=False)
+    accepted: int = field(default=0, init=False)
+    failures: Counter[str] = field(default_factory=Counter, init=False)  # Unexpected statuses, and errors.
+
+    def __post_init__(self) -> None:
+        self._name = f"{self.chance.randrange(16**8):08x}"
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
@@ -148,7 +141,7 @@ class Customers:
 
     def await_answers(self, *, seconds: float = RETRY_SECONDS) -> Counter[str]:
         """Wait until no accepted order is PENDING; how many orders have each status."""
-        connection, statuses = Connection(self._urls[0], self._seconds), Counter[str]()
+        connection, statuses = Connection(self.urls[0], self.seconds), Counter[str]()
 
         def status(customer: Customer) -> str:
             path = f"/order-service/{customer.name}/orders/{customer.order_ids[0]}"
@@ -178,11 +171,11 @@ class Customers:
         return max((later - earlier for earlier, later in itertools.pairwise([since, *times])), default=0.0)
 
     def _order(self, stop: threading.Event, numbers: "itertools.count[int]", began: float) -> None:
-        connections = [Connection(url, waiting.seconds(self._seconds)) for url in self._urls]
+        connections = [Connection(url, waiting.seconds(self.seconds)) for url in self.urls]
         while True:
             with self._lock:
                 turn = next(numbers)
-                customer = self._new_customer(due=began + turn / self._rate)
+                customer = self._new_customer(due=began + turn / self.rate)
             if stop.wait(max(0.0, customer.due - time.monotonic())):
                 break
             self.told.append(customer)
@@ -191,7 +184,7 @@ class Customers:
             connection.close()
 
     def _new_customer(self, due: float) -> Customer:
-        chance, habits, number = self._chance, self._habits, next(self._numbers)
+        chance, habits, number = self.chance, self.habits, next(self._numbers)
         key = f"key-{number}" if chance.random() < habits.keys else None
         return Customer(
             name=f"{self._name}-{number}",
@@ -248,7 +241,7 @@ class Customers:
                 return status, answer
             with self._lock:
                 self.failures[problem] += 1
-            may_retry = status == 0 or status in self._retried
+            may_retry = status == 0 or status in self.retried
             if retries and may_retry and not deadline.over:
                 time.sleep(RETRY_PAUSE)
                 continue

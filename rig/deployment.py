@@ -94,12 +94,6 @@ class Deployment:
         """Send SIGTERM to a process and forget it; its exit code."""
         return self.processes.pop(name).stop(seconds=seconds)
 
-    def await_end(self, name: str, *, seconds: float = 30) -> int:
-        """Wait until a process has ended by itself, and forget it; its exit code."""
-        code = self.processes[name].wait(seconds)
-        del self.processes[name]
-        return code
-
     def close(self) -> None:
         """Kill every process that still runs."""
         self.api.close()

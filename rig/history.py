@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import kafka
-from sqlalchemy import select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from orders_service.catalog.product import Product, Reservation, Supply
@@ -51,6 +51,12 @@ def assert_stock_adds_up(catalog: Session) -> None:
     history = History()
     _read_catalog(history, catalog)
     assert list(stock_adds_up(history)) == []
+
+
+def pending(engine: Engine) -> int:
+    """How many events of an outbox have not been sent."""
+    with Session(engine) as session:
+        return session.scalar(select(func.count()).where(OutboxRow.lane.is_not(None))) or 0
 
 
 def records(servers: str, topics: Sequence[str]) -> list[Record]:

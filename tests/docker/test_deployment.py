@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orders_service.commands.connectors.rest import PLACEHOLDER
+from orders_service.processes import DATABASES, PROCESSES
 from orders_service.settings import FIELDS, Settings
 from tests.certificates import Authority
 
@@ -32,10 +33,8 @@ SERVICES = dict(
         re.MULTILINE,
     )
 )
-DATABASES = {
-    "orders": {"api", "orders-relay", "status-consumer"},
-    "catalog": {"api", "stock-consumer", "catalog-relay"},
-}
+# The processes that use each database.
+USERS = {name: {process.command for process in PROCESSES if name in process.databases} for name in DATABASES}
 
 
 @pytest.fixture
@@ -110,7 +109,7 @@ def test_a_process_is_given_only_the_databases_that_it_uses(database: str) -> No
 
     given = {name for name, block in SERVICES.items() if url in block or anchor in block}
 
-    assert given == DATABASES[database]
+    assert given == USERS[database]
     assert url not in COMPOSE.partition("x-service: &service")[2].partition("\nx-")[0]
 
 
