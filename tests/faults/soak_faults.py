@@ -37,9 +37,8 @@ class Soak:
         self.chance = chance
         self.second_port = Ports.free().connect
         self.direct = stage.databases.environment
-        self.armed: set[str] = (
-            set()
-        )  # They may be killed at any moment. No other fault happens to them until then.
+        # These may be killed at any moment. No other fault happens to them until then.
+        self.armed: set[str] = set()
 
     def start(self, *names: str, **environment: str) -> None:
         """Start processes. The APIs reach MariaDB directly, because the proxy is too slow for them."""

@@ -1,4 +1,4 @@
-"""A process is frozen until others have taken over, and wakes up as if nothing had happened."""
+"""A process is frozen until another has taken over, and then continues."""
 
 import pytest
 

@@ -73,7 +73,7 @@ def test_the_brokers_data_is_wiped_and_sent_again(stage: Stage) -> None:
             stage.deployment.run("outbox", "requeue", "--database", database, "--since", "2020-01-01")
         customers.await_accepted(20)
 
-    # Who gets the last pieces was decided by a log that is gone, and the new one has another order.
+    # The lost log decided who gets the last pieces, and the new log has another order.
     stage.settle(seconds=150, without={"the_log_decides", "first_deliveries_are_in_order"})
     stage.sound = False
 

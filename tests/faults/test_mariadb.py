@@ -1,4 +1,4 @@
-"""MariaDB goes, comes back, refuses to write; the network between loses what was said just then."""
+"""MariaDB is killed, restarted or read-only; the network to it loses commits and their answers."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The network between does what it is told, and otherwise nothing."""
+"""The proxy forwards everything, except for the faults that a test asks for."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from tests.faults.proxy import Proxy
 
 
 class Echo:
-    """A server that says everything back, and remembers it."""
+    """A server that sends everything back, and remembers it."""
 
     def __init__(self) -> None:
         self.heard = b""
@@ -51,7 +51,7 @@ def client(proxy: Proxy) -> Iterator[socket.socket]:
 
 
 def ask(client: socket.socket, words: bytes) -> bytes:
-    """The answer; nothing if the connection was cut."""
+    """The answer; empty if the connection was cut."""
     try:
         client.sendall(words)
         return client.recv(100)

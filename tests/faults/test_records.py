@@ -19,7 +19,7 @@ RESERVED = (("ce_type", b"stock.reserved.v1"),)
 
 
 def order(**fields: object) -> bytes:
-    """The value of an order, some fields of it wrong."""
+    """The value of an order with some other fields."""
     return json.dumps(ORDER | fields).encode()
 
 
