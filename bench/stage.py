@@ -123,7 +123,8 @@ class Stage:
         """End every process."""
         for process in self.processes:
             process.end()
-        self._root.close()
+        if "_root" in vars(self):
+            self._root.close()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, field
 from urllib.parse import urlsplit
 
@@ -46,13 +46,9 @@ class Connection:
 
 def answers(url: str, path: str) -> bool:
     """Whether the API answers a GET with 200."""
-    connection = Connection(url, 30)
-    try:
+    with closing(Connection(url, 30)) as connection, suppress(OSError, http.client.HTTPException):
         return connection.send("GET", path)[0] == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return False
 
 
 @dataclass(frozen=True)
@@ -114,8 +110,9 @@ class Customers:
     def ordering(self) -> Iterator["Customers"]:
         """Let customers order until the block ends, and wait for the last answers."""
         stop, numbers, began = threading.Event(), itertools.count(), time.monotonic()
-        work = (stop, numbers, began)
-        threads = [threading.Thread(target=self._order, args=work) for _ in range(self.crowd)]
+        threads = [
+            threading.Thread(target=self._order, args=(stop, numbers, began)) for _ in range(self.crowd)
+        ]
         for thread in threads:
             thread.start()
         try:
@@ -203,8 +200,9 @@ class Customers:
         customer.sent = time.monotonic()
         for _ in range(2 if customer.repeats else 1):
             status, answer = self._ask(connection, customer, orders, body, expected={201})
-            if status == 201:
-                self._accept(customer, str(json.loads(answer)["orderId"]))
+            if status != 201:
+                break
+            self._accept(customer, str(json.loads(answer)["orderId"]))
         if customer.cancels and customer.order_ids:
             path = f"{orders}/{customer.order_ids[0]}/cancel"
             status, _ = self._ask(connection, customer, path, None, expected={200, 409})
