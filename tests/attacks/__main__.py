@@ -3,7 +3,7 @@
 The exit code is 1 if a good client fails during an attack, or if the p99 of their orders grows too much.
 """
 
-import random
+import json
 import subprocess
 import sys
 import tempfile
@@ -13,16 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.stage import Stage, percentile, stage
-from rig.customers import Customers
+from bench.stage import Stage, stage
 from rig.processes import Process, service
 from tests.attacks.attackers import ATTACKS
 from tests.attacks.gateway import gateway
 
 SECONDS = 4.0
-CLIENTS = 100
-RATE = 300  # Orders a second of all clients together.
-PRODUCTS = {"CATALOG-001": 1500}
 HOARDED = 100_000  # Orders of one user.
 WAITING, WORKING = 1.5, 3.0
 # The largest allowed p99, in multiples of the usual one. WORKING is for the attacks that use the CPU, which
@@ -52,6 +48,7 @@ class Met:
     placed: int
     p50: float
     p99: float
+    longest: float
     failures: dict[str, int]
     before: float
     after: float
@@ -76,15 +73,12 @@ class Target:
                 [*command, str(self.port), str(seconds + 1)], stderr=subprocess.DEVNULL
             )
             time.sleep(0.5)
-        url = f"http://127.0.0.1:{self.port}"
-        clients = Customers([url], PRODUCTS, random.Random(), rate=RATE, crowd=CLIENTS, seconds=10)
-        clients.order_for(seconds)
+        command = [sys.executable, "-m", "tests.attacks.customers", str(self.port), str(seconds)]
+        met = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
         after = sum(self.api.memory())
         if attacker:
             attacker.wait(30)
-        times = clients.latencies() or [0.0]
-        p50, p99 = (percentile(times, part) * 1000 for part in (50, 99))
-        return Met(clients.accepted, p50, p99, dict(clients.failures), before, after)
+        return Met(**met, before=before, after=after)
 
     def withstands(self, attack: str) -> bool:
         """Whether the good clients were served well enough. Prints a line for each try."""
