@@ -1,1 +1,1 @@
-"""What it costs, side by side with what a user would pick instead. `make bench` prints one table."""
+"""Measures what the service costs, compared with the usual alternatives. `make bench` prints the tables."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: every measure, all subjects interleaved; one table, and the same as JSON."""
+"""`python -m bench`: runs every measurement, all subjects in turn; prints tables and writes them as JSON."""
 
 import json
 import os
@@ -18,14 +18,14 @@ from bench.targets import Check, verdicts
 from bench.whole import Whole
 
 OUT = Path("var/bench.json")
-ORDERS = 200_000  # After so many a leak is seen.
+ORDERS = 200_000  # After so many orders a memory leak is visible.
 
 Rounds = dict[str, list[dict[str, float]]]
 Found = dict[str, dict[str, dict[str, float]]]
 
 
 def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str, Rounds]]]:
-    """What is measured, by the word that chooses it."""
+    """The measurements, by the name that `--only` takes."""
     return {
         "post": lambda on: _post(on, rounds, seconds),
         "get": lambda on: {"GET a page of 20": reading.pages(on, rounds=rounds, seconds=seconds)},
@@ -42,19 +42,19 @@ def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str,
 
 
 def _post(on: Stage, rounds: int, seconds: int) -> dict[str, Rounds]:
-    takers = posting.subjects(on)
-    few = [taker for taker in takers if taker.name == "ours"]
+    subjects = posting.subjects(on)
+    ours = [subject for subject in subjects if subject.name == "ours"]
     found = {
         f"POST, {connections} connections": posting.rates(
-            on, takers, connections=connections, rounds=rounds, seconds=seconds
+            on, subjects, connections=connections, rounds=rounds, seconds=seconds
         )
         for connections in (64, 1)
     }
     found["POST, 64 connections, 10 % replays"] = posting.rates(
-        on, few, connections=64, rounds=rounds, seconds=seconds, replays=10
+        on, ours, connections=64, rounds=rounds, seconds=seconds, replays=10
     )
-    for taker in takers:
-        taker.process.stop()
+    for subject in subjects:
+        subject.process.end()
     return found
 
 
@@ -71,23 +71,23 @@ def _whole(on: Stage, rounds: int) -> dict[str, Rounds]:
 
 def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
     return {
-        "--help": {"ours": [starting.help_word(on) for _ in range(rounds)]},
-        "run, from nothing to ready": {"ours": [starting.run_word(on) for _ in range(rounds)]},
+        "--help": {"ours": [starting.help_command() for _ in range(rounds)]},
+        "run, from nothing to ready": {"ours": [starting.run_command(on) for _ in range(rounds)]},
     }
 
 
 @click.command()
-@click.option("--rounds", default=3, show_default=True, help="How often each subject is measured.")
+@click.option("--rounds", default=3, show_default=True, help="How many times each subject is measured.")
 @click.option("--seconds", default=8, show_default=True, help="How long a load lasts.")
 @click.option(
-    "--only", default="", help="Some of: post, get, relay, upkeep, consumer, whole, leak, start; by commas."
+    "--only", default="", help="Some of post, get, relay, upkeep, consumer, whole, leak, start, with commas."
 )
 @click.option(
-    "--show", type=click.Path(path_type=Path, exists=True), help="Only print what a run has written."
+    "--show", type=click.Path(path_type=Path, exists=True), help="Only print the results of an earlier run."
 )
 @click.option("--out", default=OUT, type=click.Path(path_type=Path), show_default=True)
 def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> None:
-    """Measure what it costs, side by side with what you could pick instead. The tables are Markdown."""
+    """Measure what the service costs, compared with the usual alternatives. The tables are Markdown."""
     if show is not None:
         written = json.loads(show.read_text())
         for title, subjects in written["medians"].items():
@@ -100,7 +100,7 @@ def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> 
     chosen = measures(rounds, seconds)
     wanted = only.split(",") if only else list(chosen)
     if unknown := set(wanted) - chosen.keys():
-        raise click.ClickException(f"there is no {min(unknown)}; there are {', '.join(chosen)}")
+        raise click.ClickException(f"there is no measurement {min(unknown)}; there are {', '.join(chosen)}")
     found: Found = {}
     about = {
         "python": platform.python_version(),
@@ -110,19 +110,19 @@ def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> 
         "seconds": seconds,
     }
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stage(Path(folder)) as on:
-        for word in wanted:
-            for title, subjects in chosen[word](on).items():
-                found[title] = {name: medians(several) for name, several in subjects.items()}
+        for name in wanted:
+            for title, subjects in chosen[name](on).items():
+                found[title] = {subject: medians(several) for subject, several in subjects.items()}
                 click.echo("\n".join(table(title, found[title])))
-            write(out, about, found)  # What has been measured is kept, whatever comes.
+            write(out, about, found)  # Results are kept when a later measurement fails.
     for check in verdicts(found):
         click.echo(check.line)
     load = f"{about['load before']}, now {os.getloadavg()[0]:.1f}"
-    click.echo(f"\n{out} has it all. Load of the machine: before {load}.")
+    click.echo(f"\nAll results are in {out}. Load of the machine: before {load}.")
 
 
 def write(out: Path, about: dict[str, Any], found: Found) -> None:
-    """Keep it as JSON."""
+    """Write the results as JSON."""
     out.parent.mkdir(parents=True, exist_ok=True)
     targets = [vars(check) for check in verdicts(found)]
     out.write_text(json.dumps({"about": about, "medians": found, "targets": targets}, indent=2) + "\n")

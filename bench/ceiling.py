@@ -1,4 +1,4 @@
-"""Our API with the database taken away: every order is answered as placed, and none is."""
+"""Our API without its database: it answers every order as placed, and stores none."""
 
 from flask import Flask
 
@@ -9,10 +9,10 @@ from orders_service.settings import Settings
 
 
 class Nowhere:
-    """Stands in for the committer, and commits nothing."""
+    """Takes the place of the committer, and commits nothing."""
 
     def require_room(self) -> None:
-        """There is always room."""
+        """The queue is never full."""
 
     def place(self, placement: Placement) -> Placed:
         return Placed(placement, replayed=False)

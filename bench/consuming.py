@@ -1,61 +1,50 @@
-"""The stock consumer on a backlog, beside one that reads, changes and writes for each record."""
+"""The stock consumer on a backlog, compared with one that reads, changes and writes for each record."""
 
 import json
 import sys
-import time
 from uuid import uuid4
 
-from bench.processes import Process
-from bench.relaying import await_change
-from bench.stage import Stage, ours
+from bench.stage import Stage, throughput
 from orders_service.broker_client import broker
 from orders_service.contract import wire
 from orders_service.contract.events import OrderPlaced
 from orders_service.events.brokers.port import Outgoing
+from rig.processes import service
 
 BACKLOG = 60_000
 PRODUCTS = 3
 CHUNK = 1000
-SECONDS = 8  # Who is not done by then is counted until then.
+SECONDS = 8  # A consumer that has not finished by then is measured up to then.
 STOCK = 1_000_000_000
 
 
 def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Reservations a second from a backlog of orders: for several products, and all for one."""
+    """Reservations a second from a backlog of orders: for several products, and all for one product."""
     for topic, products in (("bench-several", PRODUCTS), ("bench-one", 1)):
         _produce(stage, topic, products)
+
+    def reserved() -> int:
+        return PRODUCTS * STOCK - stage.number("SELECT sum(stock) FROM catalog.catalog")
+
     rmw = [sys.executable, "-m", "bench.peers.catalog_rmw"]
     subjects = {
-        "stock-consumer": (ours("stock-consumer"), "bench-several"),
-        "stock-consumer, one product": (ours("stock-consumer"), "bench-one"),
+        "stock-consumer": (service("stock-consumer"), "bench-several"),
+        "stock-consumer, one product": (service("stock-consumer"), "bench-one"),
         "catalog-rmw": (rmw, "bench-several"),
     }
     found: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
     for _ in range(rounds):
         for name, (command, topic) in subjects.items():
             stage.empty()
-            process = stage.run(name, command, CATALOG_TOPIC=topic, STOCK_GROUP=f"bench-{uuid4().hex}")
+            process = stage.add(name, command, CATALOG_TOPIC=topic, STOCK_GROUP=f"bench-{uuid4().hex}")
             process.start()
-            found[name].append(_measure(stage, process))
-            process.stop()
+            found[name].append(throughput(process, reserved, total=BACKLOG, seconds=SECONDS))
+            process.end()
     return found
 
 
-def _measure(stage: Stage, process: Process) -> dict[str, float]:
-    def taken() -> int:
-        ((stock,),) = stage.sql("SELECT sum(stock) FROM catalog.catalog")
-        return PRODUCTS * STOCK - int(str(stock))
-
-    first = await_change(taken, 0)
-    before, began = process.cpu(), time.monotonic()
-    while (done := taken()) < BACKLOG and time.monotonic() - began < SECONDS:
-        time.sleep(0.02)
-    spent, seconds = process.cpu() - before, time.monotonic() - began
-    return {"rate": (done - first) / seconds, "cpu_ms": spent / (done - first) * 1000}
-
-
 def _produce(stage: Stage, topic: str, products: int) -> None:
-    stage.word("topics", "create", CATALOG_TOPIC=topic)
+    stage.run("topics", "create", CATALOG_TOPIC=topic)
     producer = broker(stage.settings).producer()
     for start in range(0, BACKLOG, CHUNK):
         records = [_record(topic, number, products) for number in range(start, start + CHUNK)]

@@ -1,20 +1,20 @@
-"""POST an order: from one customer at a time, and from 64 at once."""
+"""POST an order: on one connection, and on 64 at once."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.processes import Process
-from bench.stage import Stage, ours
+from bench.stage import Stage
 from bench.wrk import load
+from rig.processes import Process, service
 
 WORKERS = 2
-WARM = 50_000  # Orders, until every worker has grown as large as it will.
+WARM = 50_000  # Orders after which the memory of every worker has stopped growing.
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Something that takes orders."""
+    """A server that accepts orders."""
 
     name: str
     process: Process
@@ -22,20 +22,12 @@ class Subject:
 
 
 def subjects(stage: Stage) -> list[Subject]:
-    """Ours, ours without a database, and what a user could pick instead; all of them listen."""
+    """Our API, our API without a database, and the alternatives; all of them listen."""
     uvicorn = ["uvicorn", "bench.peers.fastapi_asyncmy:app", "--workers", str(WORKERS), "--no-access-log"]
-    gunicorn = [
-        "gunicorn",
-        "bench.peers.flask_orm:app",
-        "-k",
-        "gthread",
-        "-w",
-        str(WORKERS),
-        "--threads",
-        "8",
-    ]
+    threads = ["-k", "gthread", "-w", str(WORKERS), "--threads", "8"]
+    gunicorn = ["gunicorn", "bench.peers.flask_orm:app", *threads]
     commands = {
-        "ours": ours("api"),
+        "ours": service("api"),
         "ceiling": [sys.executable, "-m", "bench.ceiling"],
         "fastapi+asyncmy": [sys.executable, "-m", *uvicorn, "--port", "{port}"],
         "flask-orm": [sys.executable, "-m", *gunicorn, "-b", "127.0.0.1:{port}", "--no-control-socket"],
@@ -47,12 +39,18 @@ def subjects(stage: Stage) -> list[Subject]:
 
 
 def rates(
-    stage: Stage, takers: Sequence[Subject], *, connections: int, rounds: int, seconds: int, replays: int = 0
+    stage: Stage,
+    subjects: Sequence[Subject],
+    *,
+    connections: int,
+    rounds: int,
+    seconds: int,
+    replays: int = 0,
 ) -> dict[str, list[dict[str, float]]]:
-    """All subjects in turn, several times."""
-    found: dict[str, list[dict[str, float]]] = {subject.name: [] for subject in takers}
+    """Measure all subjects in turn, several times."""
+    found: dict[str, list[dict[str, float]]] = {subject.name: [] for subject in subjects}
     for _ in range(rounds):
-        for subject in takers:
+        for subject in subjects:
             found[subject.name].append(
                 post(stage, subject, connections=connections, seconds=seconds, replays=replays)
             )
@@ -62,38 +60,33 @@ def rates(
 def post(
     stage: Stage, subject: Subject, *, connections: int, seconds: int, replays: int = 0
 ) -> dict[str, float]:
-    """The rate, the latencies, and the processor time of an order: the API's, and the database's."""
+    """The rate, the latencies, and the CPU time for an order, of the API and of the database."""
     stage.empty()
     load(subject.url, "post.lua", connections=connections, seconds=1)
     before, database, commits = subject.process.cpu(), stage.database_cpu(), stage.commits()
     met = load(subject.url, "post.lua", connections=connections, seconds=seconds, replays=replays)
     commits = stage.commits() - commits
     spent, database = subject.process.cpu() - before, stage.database_cpu() - database
-    return {
-        "rate": met.rate,
-        "p50_ms": met.p50,
-        "p99_ms": met.p99,
-        "cpu_ms": spent / met.requests * 1000,
+    return met.metrics(spent) | {
         "database_cpu_ms": database / met.requests * 1000,
         "orders_per_commit": met.requests / max(1, commits),
-        "failed": met.failed,
     }
 
 
 def leak(stage: Stage, *, orders: int) -> dict[str, float]:
-    """What all processes of the API take once they are warm, and after so many orders more."""
+    """Megabytes of all processes of the API after the warm-up, and after *orders* more."""
     stage.empty()
-    process, url = stage.serve("api", ours("api"), API_WORKERS=str(WORKERS))
+    process, url = stage.serve("api", service("api"), API_WORKERS=str(WORKERS))
 
-    def take(least: int) -> int:
-        taken = 0
-        while taken < least:
-            taken += load(url, "post.lua", connections=64, seconds=5).requests
-        return taken
+    def post_orders(least: int) -> int:
+        sent = 0
+        while sent < least:
+            sent += load(url, "post.lua", connections=64, seconds=5).requests
+        return sent
 
-    take(WARM)
+    post_orders(WARM)
     warm = sum(process.memory()) / 1e6
-    taken = take(orders)
+    sent = post_orders(orders)
     after = sum(process.memory()) / 1e6
-    process.stop()
-    return {"orders": taken, "warm": warm, "after": after, "more": after - warm}
+    process.end()
+    return {"orders": sent, "warm": warm, "after": after, "more": after - warm}

@@ -1,8 +1,8 @@
-"""GET a page of 20: out of a thousand orders, and out of half a million."""
+"""GET a page of 20 orders: from a table of 1,000, and from a table of 500,000."""
 
-from bench.processes import Process
-from bench.stage import Stage, ours
+from bench.stage import Stage
 from bench.wrk import load
+from rig.processes import Process, service
 
 PAGE = 20
 SMALL, LARGE = 1_000, 500_000
@@ -10,19 +10,19 @@ CONNECTIONS = 16
 
 
 def pages(stage: Stage, *, rounds: int, seconds: int) -> dict[str, list[dict[str, float]]]:
-    """The rates of pages, of a small table and of a large one, in turn."""
+    """The rate of pages from a small table and from a large one, in turn."""
     served = {}
     for rows in (SMALL, LARGE):
         database = f"pages_{rows}"
         url = stage.orders_database(database)
         stage.fill_orders(rows, each=PAGE, database=database)
-        served[f"of {rows:,}"] = stage.serve(f"api-{database}", ours("api"), ORDERS_DATABASE_URL=url)
+        served[f"of {rows:,}"] = stage.serve(f"api-{database}", service("api"), ORDERS_DATABASE_URL=url)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in served}
     for _ in range(rounds):
         for name, (process, address) in served.items():
             found[name].append(_page(process, address, seconds=seconds))
     for process, _ in served.values():
-        process.stop()
+        process.end()
     for rows in (SMALL, LARGE):
         stage.sql(f"DROP DATABASE pages_{rows}")
     return found
@@ -30,13 +30,7 @@ def pages(stage: Stage, *, rounds: int, seconds: int) -> dict[str, list[dict[str
 
 def _page(process: Process, url: str, *, seconds: int) -> dict[str, float]:
     path = f"{url}/order-service/user-7/orders?limit={PAGE}"
-    load(path, "report.lua", connections=CONNECTIONS, seconds=1)  # Connections are made.
+    load(path, "report.lua", connections=CONNECTIONS, seconds=1)  # Open the connections.
     before = process.cpu()
     met = load(path, "report.lua", connections=CONNECTIONS, seconds=seconds)
-    return {
-        "rate": met.rate,
-        "p50_ms": met.p50,
-        "p99_ms": met.p99,
-        "cpu_ms": (process.cpu() - before) / met.requests * 1000,
-        "failed": met.failed,
-    }
+    return met.metrics(process.cpu() - before)

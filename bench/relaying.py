@@ -1,48 +1,48 @@
-"""The relay: how fast it works off a backlog, how soon it sends when it is idle, and what its rest costs."""
+"""The relay: its rate with a backlog, its latency when idle, and its CPU time when there is nothing to do."""
 
 import time
-from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
-from bench.processes import Process
-from bench.stage import Stage, ours, percentile
+from bench.stage import Stage, percentile, throughput
 from orders_service import resources
 from orders_service.contract.events import OrderPlaced
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import open_engine
+from rig.processes import Process, service
+from rig.waiting import await_true
 
 BACKLOG = 60_000
-SINGLE = 100  # Events recorded one at a time,
-APART_SECONDS = 0.15  # so far apart.
+SINGLE = 100  # How many events are recorded one at a time.
+APART_SECONDS = 0.15
 REST_SECONDS = 10
-PATIENCE_SECONDS = 120
-STUCK = 1_000_000  # Events that wait for a topic that is missing,
-STUCK_DAYS = 30  # for so long.
-PORTION = 100_000  # Written in one statement.
+PENDING_SECONDS = 120
+STUCK = 1_000_000  # Events that wait for a missing topic.
+STUCK_DAYS = 30  # How long they have waited.
+PORTION = 100_000  # Rows of one INSERT.
 
 
 def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """Events a second from a backlog to acknowledged and marked."""
+    """Events a second from a backlog, until they are acknowledged and marked."""
     return {"orders-relay": [_backlog(stage) for _ in range(rounds)]}
 
 
 def idle(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """From a commit to the mark after its acknowledgement, and the processor's share at rest."""
-    relay = stage.run("orders-relay", ours("orders-relay"))
+    """Milliseconds from a commit to the mark after its acknowledgement, and the CPU share when idle."""
+    relay = stage.add("orders-relay", service("orders-relay"))
     stage.empty()
     stage.fill_outbox(1)
     relay.start()
-    await_change(_waiting(stage), 1)  # It has started: its own start is not what an event waits for.
+    _await_pending(stage, 0)  # The start of the relay is not measured.
     found = [_idle(stage, relay) for _ in range(rounds)]
-    relay.stop()
+    relay.end()
     return {"orders-relay": found}
 
 
 def upkeep(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
-    """From a commit to the mark, without and with events of a missing topic, older than the outbox keeps."""
+    """The same latency with and without many old events of a missing topic."""
     found: dict[str, list[dict[str, float]]] = {"without stuck events": [], f"beside {STUCK:,}": []}
-    relay = stage.run("orders-relay", ours("orders-relay"))
+    relay = stage.add("orders-relay", service("orders-relay"))
     for _ in range(rounds):
         for subject, stuck in zip(found, (0, STUCK), strict=True):
             stage.empty()
@@ -50,24 +50,20 @@ def upkeep(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
                 stage.fill_outbox(PORTION, topic="a-topic-that-is-missing", days=STUCK_DAYS)
             stage.fill_outbox(1)
             relay.start()
-            await_change(_waiting(stage), 1 + stuck)
+            _await_pending(stage, stuck)
             found[subject].append(_idle(stage, relay))
-            relay.stop()
+            relay.end()
     return found
 
 
 def _backlog(stage: Stage) -> dict[str, float]:
     stage.empty()
     stage.fill_outbox(BACKLOG)
-    relay = stage.run("orders-relay", ours("orders-relay"))
+    relay = stage.add("orders-relay", service("orders-relay"))
     relay.start()
-    left = _waiting(stage)
-    await_change(left, BACKLOG)
-    before, began, first = relay.cpu(), time.monotonic(), left()
-    rest = await_change(left, first, until=0)
-    spent, seconds = relay.cpu() - before, time.monotonic() - began
-    relay.stop()
-    return {"rate": (first - rest) / seconds, "cpu_ms": spent / (first - rest) * 1000}
+    found = throughput(relay, lambda: BACKLOG - _pending(stage), total=BACKLOG, seconds=PENDING_SECONDS)
+    relay.end()
+    return found
 
 
 def _idle(stage: Stage, relay: Process) -> dict[str, float]:
@@ -95,15 +91,9 @@ def _idle(stage: Stage, relay: Process) -> dict[str, float]:
     }
 
 
-def _waiting(stage: Stage) -> Callable[[], int]:
-    return lambda: int(str(stage.sql("SELECT count(*) FROM orders.outbox WHERE lane IS NOT NULL")[0][0]))
+def _pending(stage: Stage) -> int:
+    return stage.number("SELECT count(*) FROM orders.outbox WHERE lane IS NOT NULL")
 
 
-def await_change(count: Callable[[], int], before: int, *, until: int | None = None) -> int:
-    """Wait until *count* is no longer *before*, or has come to *until*; what it is then."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (now := count()) == before if until is None else (now := count()) != until:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"it stands at {now}, and should have gone on from {before} to {until}")
-        time.sleep(0.02)
-    return now
+def _await_pending(stage: Stage, count: int) -> None:
+    await_true(lambda: _pending(stage) == count, f"{count} events are pending", seconds=PENDING_SECONDS)

@@ -1,10 +1,7 @@
-"""The servers of a lab with the service's tables, and what is measured on them."""
+"""The servers of a lab with the service's tables, and the processes that are measured on them."""
 
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,12 +9,14 @@ from pathlib import Path
 
 import pymysql
 
-from bench.processes import Process, cpu
 from lab import Lab, Ports
-from orders_service import migrations, resources
+from lab.ports import is_free
+from orders_service import migrations
 from orders_service.database.engines import open_engine
-from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
+from rig.databases import Databases
+from rig.processes import Process, cpu, ended
+from rig.waiting import await_true
 
 EMPTIED = {
     "orders": ("orders", "outbox", "leases"),
@@ -31,47 +30,49 @@ class Stage:
 
     lab: Lab
     folder: Path
+    databases: Databases
     environment: dict[str, str]
-    processes: dict[str, Process] = field(default_factory=dict)
+    processes: list[Process] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings:
         return Settings.read(self.environment)
 
-    def run(self, name: str, command: Sequence[str], **settings: str) -> Process:
-        """A process of this stage. It is not started yet."""
+    def add(self, name: str, command: Sequence[str], **settings: str) -> Process:
+        """A new process with these settings. It is not started yet."""
         process = Process(name, command, self.environment | settings, self.folder / f"{name}.log")
-        self.processes[name] = process
+        self.processes.append(process)
         return process
 
     def serve(self, name: str, command: Sequence[str], **settings: str) -> tuple[Process, str]:
-        """A process that has been started and listens; `{port}` in the command is its port. Its URL too."""
+        """Start a process and wait until it listens; its URL, too. `{port}` in the command is its port."""
         port = Ports.free().connect
-        told = [word.format(port=port) for word in command]
-        process = self.run(name, told, API_PORT=str(port), **settings)
-        process.start(lambda: _listens(port))
+        command = [argument.format(port=port) for argument in command]
+        process = self.add(name, command, API_PORT=str(port), **settings)
+        process.start(lambda: not is_free(port))
         return process, f"http://127.0.0.1:{port}"
 
-    def word(self, *words: str, **settings: str) -> None:
-        """Run a word to its end."""
-        environment = os.environ | self.environment | settings
-        subprocess.run(ours(*words), env=environment, check=True, capture_output=True, timeout=60)
+    def run(self, *words: str, **settings: str) -> None:
+        """Run a command of the service that ends by itself."""
+        ended(*words, **self.environment | settings).check_returncode()
 
     def empty(self) -> None:
-        """Forget every order; the products have plenty in stock."""
+        """Remove every order. The products have plenty in stock."""
         for database, tables in EMPTIED.items():
             for table in tables:
                 self.sql(f"TRUNCATE {database}.{table}")
         self.sql("UPDATE catalog.catalog SET stock = 1000000000")
 
     def orders_database(self, name: str) -> str:
-        """One more database for orders; its URL."""
+        """Create another database for orders; its URL."""
         url = self.lab.mariadb.create_database(name)
-        _migrate(url, "orders")
+        engine = open_engine(url, create=True)
+        migrations.upgrade(engine, "orders")
+        engine.dispose()
         return url
 
     def fill_orders(self, rows: int, *, each: int, database: str) -> None:
-        """So many orders, of customers who have *each* so many of them."""
+        """Insert orders. Each customer has *each* of them."""
         self.sql(
             f"INSERT INTO {database}.orders (product_id, qty, unit_price, total_price, user_id, order_id,"
             " created_at, status, version, updated_at) SELECT 'CATALOG-001', 1, 1500, 1500,"
@@ -81,7 +82,7 @@ class Stage:
         self.sql(f"ANALYZE TABLE {database}.orders")
 
     def fill_outbox(self, rows: int, *, topic: str = "", days: int = 0) -> None:
-        """So many events that wait for the relay, recorded so many *days* ago."""
+        """Insert events that wait for the relay, recorded *days* ago."""
         topic = topic or self.settings.catalog_topic
         self.sql(
             "INSERT INTO orders.outbox (id, specversion, source, type, aggregatetype, aggregateid, time,"
@@ -98,60 +99,60 @@ class Stage:
         return self.lab.mariadb.connect()
 
     def sql(self, statement: str) -> tuple[tuple[object, ...], ...]:
-        """Ask the server as its root; on one connection, for a login costs as much as what is measured."""
+        """Run a statement as root, on one connection: a login costs as much as what is measured."""
         with self._root.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall()
 
+    def number(self, query: str) -> int:
+        """The result of a query that gives one number."""
+        ((value,),) = self.sql(query)
+        return int(str(value))
+
     def database_cpu(self) -> float:
-        """Seconds of processor time of MariaDB until now."""
+        """Seconds of CPU time of MariaDB so far."""
         assert self.lab.mariadb.pid is not None
         return cpu(self.lab.mariadb.pid)
 
     def commits(self) -> int:
-        """How many transactions MariaDB has committed until now."""
+        """How many transactions MariaDB has committed so far."""
         ((_, count),) = self.sql("SHOW GLOBAL STATUS LIKE 'Com_commit'")
         return int(str(count))
 
     def close(self) -> None:
-        """End what was started here."""
-        for process in self.processes.values():
-            process.stop()
+        """End every process."""
+        for process in self.processes:
+            process.end()
         if "_root" in vars(self):
             self._root.close()
 
 
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
-    """A lab with one broker and migrated databases, for as long as it is needed."""
+    """A lab with one broker and migrated databases, for as long as the block lasts."""
     with Lab(folder / "lab", Ports.free(), brokers=1) as lab:
         environment = lab.environment() | {"STATE_DIR": str(folder / "state"), "LOG_LEVEL": "warning"}
-        found = Stage(lab, folder, environment)
-        for name, url in resources.urls(found.settings).items():
-            _migrate(url, name)
-        found.word("topics", "create")
+        databases = Databases(environment["ORDERS_DATABASE_URL"], environment["CATALOG_DATABASE_URL"])
+        databases.migrate()
+        found = Stage(lab, folder, databases, environment)
+        found.run("topics", "create")
         try:
             yield found
         finally:
             found.close()
-
-
-def _migrate(url: str, name: DatabaseName) -> None:
-    engine = open_engine(url, create=True)
-    migrations.upgrade(engine, name)
-    engine.dispose()
-
-
-def ours(*words: str) -> list[str]:
-    """The command of one of the service's words."""
-    return [sys.executable, "-m", "orders_service", *words]
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+            databases.dispose()
 
 
 def percentile(values: Sequence[float], part: int) -> float:
-    """The value that *part* of a hundred do not exceed."""
+    """The value that *part* percent of the values do not exceed."""
     return sorted(values)[min(len(values) - 1, len(values) * part // 100)]
+
+
+def throughput(process: Process, done: Callable[[], int], *, total: int, seconds: float) -> dict[str, float]:
+    """Measure the rate of *done* from its first change until *total* or, at most, for *seconds*."""
+    await_true(lambda: done() > 0, f"{process.name} has begun")
+    first, cpu, began = done(), process.cpu(), time.monotonic()
+    while (count := done()) < total and time.monotonic() - began < seconds:
+        time.sleep(0.02)
+    cpu, took = process.cpu() - cpu, time.monotonic() - began
+    return {"rate": (count - first) / took, "cpu_ms": cpu / (count - first) * 1000}

@@ -1,40 +1,30 @@
-"""How soon a word is there, and what `run` takes."""
+"""How long a command takes to start, and how much memory `run` takes."""
 
-import http.client
 import subprocess
 import time
 
-from bench.stage import Stage, ours
+from bench.stage import Stage
 from lab import Ports
+from rig.customers import answers
+from rig.processes import Process, service
 
 
-def help_word(stage: Stage) -> dict[str, float]:
-    """Seconds until the list of words is printed."""
+def help_command() -> dict[str, float]:
+    """Seconds until the list of commands is printed."""
     began = time.monotonic()
-    subprocess.run(ours("--help"), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(service("--help"), check=True, stdout=subprocess.DEVNULL)
     return {"seconds": time.monotonic() - began}
 
 
-def run_word(stage: Stage) -> dict[str, float]:
-    """Seconds until `run` is ready, from nothing; the megabytes of its processes then."""
+def run_command(stage: Stage) -> dict[str, float]:
+    """Seconds until `run` is ready, with an empty state folder; the megabytes of its processes then."""
     port = Ports.free().connect
     state = stage.folder / f"run-{port}"
-    plain = dict.fromkeys(stage.environment, "")
-    process = stage.run("run", ours("run"), **plain | {"STATE_DIR": str(state), "API_PORT": str(port)})
+    environment = {"STATE_DIR": str(state), "API_PORT": str(port)}
+    process = Process("run", service("run"), environment, stage.folder / f"run-{port}.log")
     began = time.monotonic()
-    process.start(lambda: _ready(port))
+    process.start(lambda: answers(f"http://127.0.0.1:{port}", "/readyz"))
     seconds = time.monotonic() - began
     megabytes = sum(process.memory()) / 1e6
-    process.stop()
+    process.end()
     return {"seconds": seconds, "megabytes": megabytes}
-
-
-def _ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()

@@ -1,17 +1,17 @@
-"""What the numbers must show: ratios of one run, so that a busy machine is unfair to all alike."""
+"""The targets: mostly ratios within one run, because a busy machine slows all subjects alike."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 Found = Mapping[str, Mapping[str, Mapping[str, float]]]
 MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
-PAGES, RELAY, RESTING = "GET a page of 20", "relay, a backlog", "relay, idle"
+PAGES, RELAY, RELAY_IDLE = "GET a page of 20", "relay, a backlog", "relay, idle"
 CONSUMER, IDLE, MINUTE = "consumer, a backlog", "POST to stock visible, idle", "500 orders/s for 60 s"
 
 
 @dataclass(frozen=True)
 class Check:
-    """A target, and what was found."""
+    """A target, with the number that was measured."""
 
     what: str
     target: str
@@ -25,7 +25,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Target:
-    """A number made of the medians, and its bound."""
+    """A number computed from the medians, and its bound."""
 
     what: str
     value: Callable[[Found], float]
@@ -66,9 +66,9 @@ TARGETS = (
     ),
     Target("GET of 500,000, the rate of 1,000", _ratio(PAGES, "rate", "of 500,000", "of 1,000"), least=0.9),
     Target("relay, events a second", _plain(RELAY, "orders-relay", "rate"), least=15_000),
-    Target("relay, commit to acknowledged, p50 in ms", _plain(RESTING, "orders-relay", "p50_ms"), most=8),
-    Target("relay, per cent of a core at rest", _plain(RESTING, "orders-relay", "rest_percent"), most=3),
-    Target("relay beside 1,000,000 stuck, p50 without", _stuck, most=1.2),
+    Target("relay, commit to acknowledged, p50 in ms", _plain(RELAY_IDLE, "orders-relay", "p50_ms"), most=8),
+    Target("relay, percent of a core when idle", _plain(RELAY_IDLE, "orders-relay", "rest_percent"), most=3),
+    Target("relay with 1,000,000 stuck events, p50 without them", _stuck, most=1.2),
     Target("consumer, reservations a second", _plain(CONSUMER, "stock-consumer", "rate"), least=12_000),
     Target(
         "consumer, all on one product", _plain(CONSUMER, "stock-consumer, one product", "rate"), least=12_000
@@ -91,11 +91,11 @@ TARGETS = (
 
 
 def verdicts(found: Found) -> list[Check]:
-    """Each target that can be judged by what was measured."""
+    """Each target whose numbers were measured in this run."""
     checks = []
     for target in TARGETS:
         try:
             checks.append(target.check(found))
-        except KeyError:  # This run did not measure it.
+        except KeyError:  # It was not measured in this run.
             continue
     return checks

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 import orders_service
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import Flow
 
 ROOT = Path(orders_service.__file__).parent

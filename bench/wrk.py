@@ -1,4 +1,4 @@
-"""A load of HTTP requests, made by wrk."""
+"""A load of HTTP requests, sent by wrk."""
 
 import json
 import os
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Load:
-    """What a load met with. Latencies are in milliseconds."""
+    """The result of a load. Latencies are in milliseconds."""
 
     requests: int
     seconds: float
@@ -20,15 +20,21 @@ class Load:
     p50: float
     p99: float
 
-    @property
-    def rate(self) -> float:
-        return self.requests / self.seconds
+    def metrics(self, cpu: float) -> dict[str, float]:
+        """The metrics of a table; *cpu* is the CPU time, in seconds, of the server during the load."""
+        return {
+            "rate": self.requests / self.seconds,
+            "p50_ms": self.p50,
+            "p99_ms": self.p99,
+            "cpu_ms": cpu / self.requests * 1000,
+            "failed": self.failed,
+        }
 
 
 def load(url: str, script: str, *, connections: int, seconds: int, replays: int = 0) -> Load:
-    """Send requests over *connections* for *seconds*, each as soon as the last is answered.
+    """Send requests for *seconds*. Each connection sends the next one when the last is answered.
 
-    *replays* of a hundred orders are sent with a key that was used before.
+    *replays* percent of the orders are sent with a key that was used before.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / script), url]
     environment = os.environ | {"REPLAYS": str(replays), "REPORT": str(HERE / "report.lua")}
@@ -37,5 +43,5 @@ def load(url: str, script: str, *, connections: int, seconds: int, replays: int 
 
 
 def is_installed() -> bool:
-    """Whether there is a wrk to be found."""
+    """Whether wrk is on PATH."""
     return shutil.which("wrk") is not None

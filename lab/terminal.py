@@ -12,6 +12,8 @@ import httpx
 import pymysql
 from pymysql.constants import ER
 
+from rig.processes import Process
+
 from .errors import LabError
 from .laboratory import Lab
 from .readable import in_words, readable
@@ -124,16 +126,16 @@ class Terminal:
             yield process
 
     @contextmanager
-    def running(self, word: str, logs: Path, **settings: str) -> Iterator[None]:
+    def running(self, command: str, logs: Path, **settings: str) -> Iterator[None]:
         """Run a process of the service in the background for as long as the block lasts."""
-        self._type(f"{shown(['orders-service', word], settings)} &")
-        environment = self._environment | settings
-        with (logs / f"{word}-{uuid4().hex[:4]}.log").open("wb") as log:
-            process = subprocess.Popen(
-                service([word]), cwd=ROOT, env=environment, stdout=log, stderr=log, text=True
-            )
-            with ended(process):
-                yield
+        self._type(f"{shown(['orders-service', command], settings)} &")
+        log = logs / f"{command}-{uuid4().hex[:4]}.log"
+        process = Process(command, service([command]), self._environment | settings, log)
+        process.start()
+        try:
+            yield
+        finally:
+            process.end()
 
     def await_ready(self, url: str) -> None:
         def is_ready() -> bool:

@@ -1,6 +1,8 @@
-"""What every test may ask for: databases of its own, a broker, the whole flow."""
+"""The fixtures of all tests: databases of their own, the lab, the whole flow."""
 
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -9,24 +11,38 @@ import pytest
 import pytest_timeout
 from hypothesis import HealthCheck, settings
 
-from lab import Lab, Ports
-from tests import patience
-from tests.databases import Databases
-from tests.deployment import running
+from lab import Lab, LabError, Ports
+from rig import waiting
+from rig.databases import Databases
 from tests.flow_kit import Flow
 
 NUMBERS = count(1)
 
-# How fast a machine makes examples is no finding. The first in a new checkout wait for a table of characters.
+# Slow examples are no error: the first ones in a new checkout wait for a table of characters.
 settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> object:
-    """A test's time-out grows with the load, as every deadline in it does."""
-    scaled = settings._replace(timeout=patience.seconds(settings.timeout))
+    """The time-out of a test grows with the load, like every deadline in it."""
+    scaled = settings._replace(timeout=waiting.seconds(settings.timeout))
     return pytest_timeout.pytest_timeout_set_timer(item, scaled)
+
+
+@contextmanager
+def running(lab: Lab) -> Iterator[None]:
+    """*lab* for as long as the block lasts. If it cannot run here, tests are skipped; in CI they fail."""
+    try:
+        lab.__enter__()
+    except LabError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the lab cannot run here: {error}")
+    try:
+        yield
+    finally:
+        lab.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +55,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def kafka_servers(lab: Lab) -> str:
-    """Where the lab's Kafka answers."""
+    """The address of the lab's Kafka."""
     return lab.kafka.bootstrap
 
 
@@ -49,11 +65,7 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databa
     if request.param == "sqlite":
         found = Databases(f"sqlite:///{tmp_path}/orders.db", f"sqlite:///{tmp_path}/catalog.db")
     else:
-        mariadb = request.getfixturevalue("lab").mariadb
-        number = next(NUMBERS)
-        found = Databases(
-            mariadb.create_database(f"orders_{number}"), mariadb.create_database(f"catalog_{number}")
-        )
+        found = Databases.on(request.getfixturevalue("lab").mariadb, next(NUMBERS))
     found.migrate()
     yield found
     found.dispose()

@@ -16,7 +16,9 @@ from orders_service.events.worker import Worker
 from orders_service.processes import worker
 from orders_service.settings import Settings
 from orders_service.workers.build import build
-from tests.databases import Databases, assert_stock_adds_up, close_engines
+from rig.databases import Databases
+from rig.history import assert_stock_adds_up
+from tests.api.kit import close_engines
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
 PRICES = {BERLIN: 1500, TOKYO: 1000, STOCKHOLM: 2000}

@@ -13,7 +13,8 @@ from orders_service import __version__, cli
 from orders_service.cli import COMMANDS
 from orders_service.processes import WORKERS
 from orders_service.settings import FIELDS
-from tests import patience
+from rig import waiting
+from rig.processes import ended, service
 
 # What a process may have loaded, told by the first part of a module's name.
 HEAVY = ("flask", "flask_sqlalchemy", "gunicorn", "sqlalchemy.orm", "alembic", "kafka", "httpx", "structlog")
@@ -35,7 +36,7 @@ def loaded(script: str) -> set[str]:
         [sys.executable, "-W", "ignore", "-c", f"import sys\n{script}\nprint(*sys.modules)"],
         capture_output=True,
         text=True,
-        timeout=patience.seconds(30),
+        timeout=waiting.seconds(30),
         check=True,
     )
     return set(done.stdout.split())
@@ -119,9 +120,7 @@ def test_the_api_loads_no_kafka() -> None:
 
 
 def test_it_is_a_module_too() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "orders_service", "--version"], capture_output=True, text=True, timeout=30
-    )
+    done = ended("--version")
 
     assert (done.returncode, done.stdout) == (0, f"orders-service, version {__version__}\n")
 
@@ -147,11 +146,11 @@ def test_bad_settings_end_a_command_with_code_2_and_all_problems(
 
 def test_a_variable_that_is_not_utf_8_is_told_and_not_a_traceback() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "orders_service", "config", "show"],
+        service("config", "show"),
         env={**os.environb, b"API_HOST": b"\xff"},
         capture_output=True,
         text=True,
-        timeout=patience.seconds(30),
+        timeout=waiting.seconds(30),
     )
 
     assert done.returncode == 2

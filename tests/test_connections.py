@@ -1,11 +1,11 @@
 """Workers and commands close every connection that they opened, to the databases and to the embedded log."""
 
 import gc
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
@@ -14,12 +14,11 @@ from orders_service import resources
 from orders_service.broker_client import BROKER_FILE, broker, topic_spec
 from orders_service.cli import commands
 from orders_service.events.brokers.port import Outgoing, TopicMissing
-from orders_service.events.worker import Worker
-from orders_service.processes import worker
+from orders_service.processes import WORKERS, Worker
 from orders_service.settings import Settings
 from orders_service.workers.build import build
-from tests.databases import Databases
-from tests.patience import await_true
+from rig.databases import Databases
+from rig.waiting import await_true
 
 COMMANDS = [
     "catalog supply CATALOG-001 1 --note one",
@@ -76,24 +75,14 @@ def await_no_connection(databases: Databases, tmp_path: Path) -> None:
 
 def files_of(folder: Path) -> list[str]:
     """The files in *folder* that this process has open."""
-    files = [os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
-    return [file for file in files if file.startswith(f"{folder}/")]
+    return [file.path for file in psutil.Process().open_files() if file.path.startswith(f"{folder}/")]
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        lambda settings: build(worker("orders-relay"), settings),
-        lambda settings: build(worker("stock-consumer"), settings, poll_seconds=0),
-        lambda settings: build(worker("catalog-relay"), settings),
-        lambda settings: build(worker("status-consumer"), settings, poll_seconds=0),
-    ],
-    ids=["orders-relay", "stock-consumer", "catalog-relay", "status-consumer"],
-)
+@pytest.mark.parametrize("process", WORKERS, ids=lambda process: process.command)
 def test_a_closed_worker_has_no_connection(
-    build: Callable[[Settings], Worker], settings: Settings, databases: Databases, tmp_path: Path
+    process: Worker, settings: Settings, databases: Databases, tmp_path: Path
 ) -> None:
-    worker = build(settings)
+    worker = build(process, settings, poll_seconds=0)
     worker.step()
     held = connections(databases, tmp_path)
 

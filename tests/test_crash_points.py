@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from tests import patience
+from rig import waiting
 
 PASSES = "\n".join(
     [
@@ -23,7 +23,7 @@ def start(**environment: str) -> subprocess.Popen[str]:
 def test_an_unarmed_point_does_nothing() -> None:
     process = start(CRASH_AT="elsewhere")
 
-    said, _ = process.communicate(timeout=patience.seconds(30))
+    said, _ = process.communicate(timeout=waiting.seconds(30))
 
     assert (process.returncode, said.split()) == (0, ["passed"] * 3)
 
@@ -31,7 +31,7 @@ def test_an_unarmed_point_does_nothing() -> None:
 def test_an_armed_point_kills_who_passes_it_for_the_nth_time() -> None:
     process = start(CRASH_AT="here:3")
 
-    said, _ = process.communicate(timeout=patience.seconds(30))
+    said, _ = process.communicate(timeout=waiting.seconds(30))
 
     assert (process.returncode, said.split()) == (-signal.SIGKILL, ["passed"] * 2)
 
@@ -42,6 +42,6 @@ def test_an_armed_point_freezes_who_passes_it_until_told_to_go_on() -> None:
     assert os.WIFSTOPPED(status)
 
     process.send_signal(signal.SIGCONT)
-    said, _ = process.communicate(timeout=patience.seconds(30))
+    said, _ = process.communicate(timeout=waiting.seconds(30))
 
     assert (process.returncode, said.split()) == (0, ["passed"] * 3)

@@ -1,35 +1,21 @@
-"""Five real processes on a real MariaDB and Kafka: every order comes to its end, whatever is killed."""
+"""All processes on a real MariaDB and Kafka: every order comes to its end, whatever is killed."""
 
 import random
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from lab import Lab
-from tests import patience
-from tests.databases import Databases
-from tests.deployment import (
-    PROCESSES,
-    Deployment,
-    assert_orders_and_reservations_agree,
-    databases_in,
-    deployed,
-)
-from tests.patience import await_true
+from rig import waiting
+from rig.customers import Customers, Habits
+from rig.databases import Databases
+from rig.deployment import PROCESSES, Deployment, deployed
+from rig.history import await_promises
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("databases", ["mariadb"], indirect=True)]
 
-PRODUCTS = ("CATALOG-001", "CATALOG-002", "CATALOG-003", "NO-SUCH-PRODUCT")
-
-
-@pytest.fixture
-def databases(lab: Lab) -> Iterator[Databases]:
-    """Two databases of the real MariaDB."""
-    with databases_in(lab) as found:
-        yield found
+PRODUCTS = dict.fromkeys(("CATALOG-001", "CATALOG-002", "CATALOG-003", "NO-SUCH-PRODUCT"), 1)
 
 
 @pytest.fixture
@@ -39,86 +25,62 @@ def deployment(lab: Lab, databases: Databases, tmp_path: Path) -> Iterator[Deplo
         yield running
 
 
-def test_200_orders_some_retried_some_cancelled_come_to_their_end(
-    deployment: Deployment, databases: Databases
-) -> None:
+def customers_of(deployment: Deployment, *, crowd: int, habits: Habits) -> Customers:
+    """Customers who order as fast as they are served."""
     chance = random.Random(20261124)
+    return Customers([deployment.url], PRODUCTS, chance, rate=1000, crowd=crowd, habits=habits)
 
-    def customer(number: int) -> tuple[str, bool]:
-        product, qty = chance.choice(PRODUCTS), chance.randint(1, 4)
-        key = f"key-{number}" if number % 4 == 0 else None
-        order = deployment.place("kim", product, qty, key=key)
-        if key:
-            assert deployment.place("kim", product, qty, key=key) == order
-        cancelled = number % 7 == 0
-        if cancelled:
-            answer = deployment.api.post(f"/order-service/kim/orders/{order['orderId']}/cancel")
-            cancelled = answer.status_code == 200
-        return order["orderId"], cancelled
 
-    with ThreadPoolExecutor(8) as pool:
-        sent = dict(pool.map(customer, range(200)))
+def test_200_orders_some_retried_some_cancelled_come_to_their_end(deployment: Deployment) -> None:
+    habits = Habits(keys=0.25, repeats=1, cancels=0.15, qty=4)
+    customers = customers_of(deployment, crowd=8, habits=habits)
 
-    orders = deployment.await_answers("kim")
-    assert {order["orderId"] for order in orders} == set(sent)
-    cancelled = {id_ for id_, was in sent.items() if was}
-    assert {order["orderId"] for order in orders if order["status"] == "CANCELLED"} == cancelled
-    assert_orders_and_reservations_agree(orders, databases)
+    with customers.ordering():
+        customers.await_accepted(200)
+
+    history = await_promises(deployment, customers.told)
+    assert any(len(customer.order_ids) == 2 for customer in customers.told)
+    assert {order.status for order in history.orders.values()} == {"CONFIRMED", "REJECTED", "CANCELLED"}
 
 
 @pytest.mark.parametrize("victim", PROCESSES)
 def test_a_killed_process_loses_nothing_and_applies_nothing_twice(
-    deployment: Deployment, databases: Databases, victim: str
+    deployment: Deployment, victim: str
 ) -> None:
-    accepted: list[str] = []
+    customers = customers_of(deployment, crowd=4, habits=Habits(keys=1))
 
-    def customer(number: int) -> None:
-        try:
-            accepted.append(deployment.place("kim", PRODUCTS[number % 3], 1)["orderId"])
-        except Exception:
-            if victim != "api":
-                raise
-
-    with ThreadPoolExecutor(4) as pool:
-        customers = [pool.submit(customer, number) for number in range(120)]
-        await_true(lambda: len(accepted) >= 30, "30 orders are accepted")
+    with customers.ordering():
+        customers.await_accepted(30)
         deployment.kill(victim)
         deployment.start(victim)
-    for done in customers:
-        done.result()
+        customers.await_accepted(90)
 
-    deployment.await_ready()
-    orders = deployment.await_answers("kim", seconds=60)
-    assert set(accepted) <= {order["orderId"] for order in orders}
-    assert_orders_and_reservations_agree(orders, databases)
+    await_promises(deployment, customers.told, seconds=60)
 
 
-def test_orders_are_taken_while_kafka_is_away_and_answered_when_it_is_back(
-    lab: Lab, deployment: Deployment, databases: Databases
+def test_orders_are_taken_while_kafka_is_down_and_answered_when_it_is_back(
+    lab: Lab, deployment: Deployment
 ) -> None:
+    customers = customers_of(deployment, crowd=1, habits=Habits())
     lab.kafka.stop()
-    slowest = 0.0
     try:
-        for number in range(100):
-            sent = time.perf_counter()
-            deployment.place("kim", PRODUCTS[number % 3], 1)
-            slowest = max(slowest, time.perf_counter() - sent)
+        with customers.ordering():
+            customers.await_accepted(100)
         assert deployment.api.get("/readyz").json()["checks"]["broker"] == "down"
     finally:
         lab.kafka.start()
 
-    orders = deployment.await_answers("kim", seconds=60)
+    history = await_promises(deployment, customers.told, seconds=60)
 
-    assert len(orders) == 100
-    assert slowest < patience.seconds(1)
-    assert_orders_and_reservations_agree(orders, databases)
+    assert len(history.orders) >= 100
+    assert customers.latencies()[-1] < waiting.seconds(1)
 
 
 def test_each_process_stops_when_told_and_goes_on_when_started(deployment: Deployment) -> None:
     deployment.place("kim", "CATALOG-001", 1)
     deployment.await_answers("kim")
 
-    codes = {word: deployment.stop(word) for word in PROCESSES}
+    codes = {name: deployment.stop(name) for name in PROCESSES}
     deployment.start(*PROCESSES)
     deployment.await_ready()
     deployment.place("kim", "CATALOG-001", 1)

@@ -1,6 +1,5 @@
 """How a command ends: in any terminal, with a sentence, without a secret, with an exit code."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,23 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from orders_service.settings import FIELDS
-
-COMMAND = [sys.executable, "-m", "orders_service"]
-UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
+from rig import processes
+from rig.processes import UNSET, service
 
 
 def ended(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command that has ended; its folder is empty unless a test put something there."""
-    return subprocess.run(
-        [*COMMAND, *words],
-        env=UNSET | {"STATE_DIR": str(folder / "state")} | environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="backslashreplace",
-        timeout=60,
-    )
+    """Run a command to its end, in a folder that is empty unless a test has put something there."""
+    return processes.ended(*words, cwd=str(folder), **{"STATE_DIR": str(folder / "state")} | environment)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "iso-8859-1", "utf-8"])
@@ -57,7 +46,7 @@ def test_any_environment_will_do(tmp_path: Path, environment: dict[str, str]) ->
 
 def test_a_reader_that_has_gone_is_no_error(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [*COMMAND, "doctor"],
+        service("doctor"),
         env=UNSET | {"STATE_DIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -141,7 +130,7 @@ def test_nothing_that_deletes_is_suggested(tmp_path: Path, words: list[str]) -> 
 def test_a_full_disk_under_stdout_is_told(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*COMMAND, "config", "show"], env=UNSET, stdout=full, stderr=subprocess.PIPE, timeout=60
+            service("config", "show"), env=UNSET, stdout=full, stderr=subprocess.PIPE, timeout=60
         )
 
     assert done.returncode == 1

@@ -1,8 +1,6 @@
 """The environment: misspelt names, settings that a process does not use, secrets that are not printed."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,18 +13,16 @@ from orders_service.api.app import create_app
 from orders_service.broker_client import broker, topic_spec
 from orders_service.commands.migrate import migrate
 from orders_service.processes import WORKERS
-from orders_service.settings import FIELDS, Settings, SettingsError, names, secrets
+from orders_service.settings import Settings, SettingsError, names, secrets
 from orders_service.workers.build import build
+from rig import processes
 
-COMMAND = [sys.executable, "-m", "orders_service"]
-UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
 SERVICE_LINK = "tcp://10.96.31.7:8000"
 
 
 def ended(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A command that has ended, in a state folder of its own."""
-    settings = UNSET | {"STATE_DIR": str(folder / "state")} | variables
-    return subprocess.run([*COMMAND, *words], env=settings, capture_output=True, text=True, timeout=60)
+    """Run a command to its end, with a state folder of its own."""
+    return processes.ended(*words, **{"STATE_DIR": str(folder / "state")} | variables)
 
 
 def problems(process: str = "", **variables: str) -> list[str]:

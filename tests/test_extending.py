@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from lab import Ports
-from tests import patience
-from tests.patience import await_true
+from rig import waiting
+from rig.waiting import await_true
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = ("orders_service", "config", "docs", "tests", "rig", "lab", "pyproject.toml")
@@ -76,7 +76,7 @@ class Copy:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=patience.seconds(60),
+            timeout=waiting.seconds(60),
         )
 
     def command(self, *words: str) -> str:
@@ -102,11 +102,11 @@ class Copy:
             )
         try:
             await_true(lambda: "Ctrl-C stops everything" in log.read_text(), "it is ready", log=log)
-            with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=patience.seconds(10)) as api:
+            with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=waiting.seconds(10)) as api:
                 act(api)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(patience.seconds(15))
+            process.wait(waiting.seconds(15))
         return log.read_text()
 
 

@@ -11,7 +11,8 @@ from sqlalchemy.engine import make_url
 
 from orders_service.cli import main
 from orders_service.settings import FIELDS, Settings, SettingsError
-from tests import patience
+from rig import waiting
+from rig.processes import service
 from tests.settings_kit import CATALOG_URL, ORDERS_URL, problems
 
 WRONG = {
@@ -233,11 +234,11 @@ def test_a_relay_beside_debezium_ends_with_2(
 
 def test_bytes_that_are_no_text_are_refused_and_told_readably() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "orders_service", "config", "show"],
+        service("config", "show"),
         env={b"API_HOST": b"\xff", b"STATE_DIR": b"\xed\xa0\x80"},
         capture_output=True,
         text=True,
-        timeout=patience.seconds(30),
+        timeout=waiting.seconds(30),
     )
 
     assert (done.returncode, done.stdout) == (2, "")

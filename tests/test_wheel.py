@@ -1,6 +1,5 @@
 """A wheel, installed elsewhere, has all that the service reads."""
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orders_service.commands.connectors.rest import FOLDER, PLACEHOLDER
-from orders_service.settings import FIELDS
+from rig.processes import ended
 
 ROOT = Path(__file__).resolve().parents[1]
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
@@ -28,15 +27,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(installed: Path, folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A command of the installed service in another folder. Its dependencies are those of the tests."""
-    environment = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
-    return subprocess.run(
-        [sys.executable, "-m", "orders_service", *words],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": str(installed)} | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return ended(*words, cwd=str(folder), PYTHONPATH=str(installed), **variables)
 
 
 def test_the_connectors_are_in_it(installed: Path, tmp_path: Path) -> None:
@@ -73,3 +64,9 @@ def test_the_licence_and_the_types_are_in_it(installed: Path) -> None:
 
     assert "orders_service/py.typed" in names
     assert any(name.endswith("dist-info/licenses/LICENSE") for name in names)
+
+
+def test_nothing_else_is_in_it(installed: Path) -> None:
+    names = {path.name.partition("-")[0] for path in installed.iterdir()}
+
+    assert names == {"orders_service"}

@@ -1,1 +1,1 @@
-"""The deployment, tried whole: an engine, images, the stack, orders under load, and that nothing was lost."""
+"""A trial of the whole deployment: engine, images, stack, orders under load, and the judge of `rig`."""

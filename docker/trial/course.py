@@ -1,7 +1,8 @@
-"""The course of a trial: which profiles, and what is done to each."""
+"""The course of a trial: its profiles, and what is done to each."""
 
 import argparse
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -12,27 +13,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.patience import Deadline
+from rig.customers import GATEWAY, Customers, Habits
+from rig.waiting import wait
 from trial import books, images, posture
-from trial.customers import Crowd, Customers
 from trial.engine import Engine, engine
 from trial.shell import ROOT, TrialError, run, say, step
 from trial.stack import IMAGE, Container, Stack, make_secrets, stack
 from trial.tools import tool
 
+PRODUCTS = {"CATALOG-001": 1500, "CATALOG-002": 1000, "CATALOG-003": 2000}
 ORDERS = 50
-DELIVERY = 400  # So that most of the crowd's orders are confirmed, and in the end some are not.
+RATE = 25  # Orders a second while something is restarted.
+DELIVERY = 400  # Enough to confirm most orders, and too little to confirm all.
 SINK_SECONDS = 60
 IN_SYNC_SECONDS = 60
-LIMIT_SECONDS = 1200  # Of everything; three times what it takes where nothing is in the cache yet.
+LIMIT_SECONDS = 1200  # For all profiles: three times what they take with an empty cache.
 
 
 def main() -> None:
-    """Try the profiles that the command line names; all of them unless told."""
+    """Try the profiles that the command line names; without a name, all of them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("profile", nargs="*", help=f"{', '.join(PROFILES)}; all unless told")
+    parser.add_argument("profile", nargs="*", help=f"{', '.join(PROFILES)}; default: all")
     parser.add_argument(
-        "--shell", action="store_true", help="only the engine and the images, and a shell there"
+        "--shell", action="store_true", help="start only the engine, provide the images, and open a shell"
     )
     arguments = parser.parse_args()
     asked = arguments.profile or list(PROFILES)
@@ -46,17 +49,17 @@ def main() -> None:
         signal.signal(signal.SIGALRM, _too_long)
         signal.alarm(LIMIT_SECONDS)
         stand_ins = try_all(asked)
-    except TrialError as error:
+    except (TrialError, AssertionError) as error:
         sys.exit(f"FAILED at {', '.join(reversed(_notes(error))) or 'the start'}: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    say(f"all as it should be: {', '.join(asked)}. Nothing was left behind")
+    say(f"all checks passed: {', '.join(asked)}. Nothing was left behind")
     if stand_ins:
-        say(f"not proved, as stand-ins took their place: {', '.join(stand_ins)}")
+        say(f"not tested, because stand-ins replaced them: {', '.join(stand_ins)}")
 
 
 def try_all(profiles: list[str]) -> list[str]:
-    """Try each profile, from nothing to nothing. The images that were stand-ins."""
+    """Try each profile in a new stack. Returns the images that were stand-ins."""
     with step("hadolint"):
         run([tool("hadolint"), "docker/Dockerfile"])
         say("hadolint finds nothing in the Dockerfile")
@@ -76,68 +79,68 @@ def try_all(profiles: list[str]) -> list[str]:
 
 
 def open_shell() -> int:
-    """The engine and the images that a trial would have, for a person to type in. How the shell ended."""
+    """Open a shell with the engine and the images of a trial; its exit code."""
     with engine() as docker, _images(docker):
-        say("`docker compose` works in this shell; when it ends, what the trial brought is gone")
+        say("`docker compose` works in this shell; when it ends, everything that the trial added is removed")
         shell = os.environ.get("SHELL", "/bin/sh")
         return subprocess.run([shell], cwd=ROOT, env=dict(docker.env), check=False).returncode
 
 
 def _default(one: Stack) -> None:
-    """Fifty orders to their end; then each container is restarted while customers order on."""
-    customers = Customers(one.port)
+    """Follow fifty orders to their end; then restart each container while customers order."""
+    customers = _customers(one)
     _follow(customers, ORDERS)
     books.deliver(one, DELIVERY)
-    with Crowd(customers) as crowd:
+    with customers.ordering():
         for container in one.containers():
-            _restart(one, container, crowd, customers)
+            _restart(one, container, customers)
         posture.tell_memory(one)
     _settle(one, customers)
 
 
 def _connect(one: Stack) -> None:
-    """Every order arrives in the table of another database, also when Connect was restarted on the way."""
-    customers = Customers(one.port)
+    """Every order arrives in the table of another database, although Connect is restarted meanwhile."""
+    customers = _customers(one)
     _follow(customers, ORDERS)
-    with Crowd(customers) as crowd:
+    with customers.ordering():
         for name in ("connect", "kafka"):
-            _restart(one, _named(one, name), crowd, customers)
+            _restart(one, _named(one, name), customers)
     _settle(one, customers)
     _await_sink(one, customers)
 
 
 def _cdc(one: Stack) -> None:
-    """Debezium carries the outbox; nobody else does."""
+    """Debezium sends the outbox; no relay does."""
     if any(container.service == "orders-relay" for container in one.containers()):
         raise TrialError("orders-relay runs beside Debezium: every event would be sent twice")
-    customers = Customers(one.port)
+    customers = _customers(one)
     _follow(customers, ORDERS)
-    with Crowd(customers) as crowd:
+    with customers.ordering():
         for name in ("connect", "mariadb"):
-            _restart(one, _named(one, name), crowd, customers)
+            _restart(one, _named(one, name), customers)
     _settle(one, customers)
 
 
 def _cluster(one: Stack) -> None:
-    """One broker of three is killed, and nobody notices."""
-    customers = Customers(one.port)
+    """One broker of three is killed, and no customer notices."""
+    customers = _customers(one)
     _follow(customers, ORDERS)
     broker = _named(one, "kafka")
-    with step(f"killing {broker.service}"), Crowd(customers) as crowd:
-        crowd.await_more(20)
+    with step(f"killing {broker.service}"), customers.ordering():
+        customers.await_accepted(20, seconds=60)
         one.engine.docker("kill", broker.id)
-        crowd.await_more(100)
+        customers.await_accepted(100, seconds=60)
     began = time.monotonic()
     with step("waiting for every answer"):
         ends = customers.await_answers()
     waited = time.monotonic() - began
-    say(f"  {broker.service} was killed: {_told(ends)}, the last {waited:.1f} s after the crowd left")
-    books.check(one, customers.accepted)
+    say(f"  {broker.service} was killed: {_told(ends)}, the last {waited:.1f} s after the last order")
+    books.check(one, customers.told)
     with step(f"starting {broker.service} again"):
         one.start(broker)
         _await_in_sync(one)
     _follow(customers, 10)
-    books.check(one, customers.accepted)
+    books.check(one, customers.told)
 
 
 PROFILES: dict[str, Callable[[Stack], None]] = {
@@ -148,11 +151,25 @@ PROFILES: dict[str, Callable[[Stack], None]] = {
 }
 
 
+def _customers(one: Stack) -> Customers:
+    """Customers of the gateway. Each has a key and retries until the order is accepted."""
+    return Customers(
+        [f"http://127.0.0.1:{one.port}"],
+        PRODUCTS,
+        random.Random(),
+        rate=RATE,
+        crowd=3,
+        habits=Habits(keys=1),
+        retried=GATEWAY,
+        seconds=35,
+    )
+
+
 def _follow(customers: Customers, count: int) -> None:
-    """Place orders one after the other, and follow them to their end."""
+    """Let customers place orders, and follow them to their end."""
     began = time.monotonic()
-    with step(f"placing {count} orders"):
-        customers.place(count)
+    with step(f"placing {count} orders"), customers.ordering():
+        customers.await_accepted(count)
     placed = time.monotonic() - began
     with step("waiting for their answers"):
         ends = customers.await_answers()
@@ -160,52 +177,54 @@ def _follow(customers: Customers, count: int) -> None:
     say(f"  {count} orders placed in {placed:.1f} s, all answered after {answered:.1f} s: {_told(ends)}")
 
 
-def _restart(one: Stack, container: Container, crowd: Crowd, customers: Customers) -> None:
-    crowd.await_more(5)
-    before, customers.longest_wait = customers.again.total(), 0.0
-    began = time.monotonic()
+def _restart(one: Stack, container: Container, customers: Customers) -> None:
+    customers.await_accepted(5, seconds=60)
+    before, began = customers.failures.total(), time.monotonic()
     with step(f"restarting {container.service}"):
         one.stop(container)
         stopped = time.monotonic() - began
         one.start(container)
         healthy = time.monotonic() - began
-        crowd.await_more(5)
-    again = customers.again.total() - before
+        customers.await_accepted(5, seconds=60)
+    again = customers.failures.total() - before
     say(
         f"  {container.service} restarted: stopped in {stopped:.1f} s, healthy after {healthy:.1f} s; "
-        f"longest time without a new order {customers.longest_wait:.1f} s, asked again {again} times"
+        f"longest time without a new order {customers.longest_gap(began):.1f} s, {again} retries"
     )
 
 
 def _settle(one: Stack, customers: Customers) -> None:
     with step("waiting for every answer"):
         ends = customers.await_answers()
-    told = ", ".join(f"{count} × {problem}" for problem, count in customers.again.most_common())
-    say(f"  every order is answered: {_told(ends)}; customers asked again: {told or 'never'}")
-    books.check(one, customers.accepted)
+    told = ", ".join(f"{count} × {problem}" for problem, count in customers.failures.most_common())
+    say(f"  every order is answered: {_told(ends)}; retries: {told or 'none'}")
+    books.check(one, customers.told)
 
 
 def _await_sink(one: Stack, customers: Customers) -> None:
-    """Each order has exactly one row where Connect writes."""
-    deadline = Deadline(SINK_SECONDS)
-    wanted = sorted(customers.accepted)
-    while (there := sorted(row[0] for row in one.sql("SELECT order_id FROM mydb.orders"))) != wanted:
-        if deadline.over:
-            raise TrialError(f"the sink's table holds {len(there)} orders of {len(wanted)}")
-        time.sleep(0.5)
+    """Wait until each order has exactly one row in the table that Connect writes."""
+    wanted = sorted(order_id for customer in customers.told for order_id in customer.order_ids)
+
+    def found() -> list[str]:
+        return sorted(row[0] for row in one.sql("SELECT order_id FROM mydb.orders"))
+
+    if not wait(lambda: found() == wanted, seconds=SINK_SECONDS, pause=0.5):
+        raise TrialError(f"the sink's table has {len(found())} orders instead of {len(wanted)}")
     say(f"  Connect wrote each of the {len(wanted)} orders to mydb.orders, once")
 
 
 def _await_in_sync(one: Stack) -> None:
-    """Every partition has all its copies again."""
-    began, deadline = time.monotonic(), Deadline(IN_SYNC_SECONDS)
+    """Wait until every partition has all its replicas again."""
+    began = time.monotonic()
     tool_ = ["/opt/kafka/bin/kafka-topics.sh", "--bootstrap-server", "kafka:9092"]
     ask = [*tool_, "--describe", "--under-replicated-partitions"]
-    while lines := one.compose("exec", "--no-TTY", "kafka", *ask).split("\n")[:-1]:
-        if deadline.over:
-            raise TrialError("\n".join(["partitions are not in sync:", *lines[:10]]))
-        time.sleep(1)
-    say(f"  the broker is back, all copies in sync after {time.monotonic() - began:.0f} s")
+
+    def late() -> list[str]:
+        return one.compose("exec", "--no-TTY", "kafka", *ask).split("\n")[:-1]
+
+    if not wait(lambda: not late(), seconds=IN_SYNC_SECONDS, pause=1):
+        raise TrialError("\n".join(["partitions are not in sync:", *late()[:10]]))
+    say(f"  the broker is up again, all replicas in sync after {time.monotonic() - began:.0f} s")
 
 
 def _named(one: Stack, service: str) -> Container:
@@ -222,12 +241,12 @@ def _build(docker: Engine) -> None:
         docker.build(IMAGE, ROOT, "--file", str(ROOT / "docker/Dockerfile"), *images.proxies())
     size = int(docker.docker("image", "inspect", "--format", "{{.Size}}", IMAGE))
     say(f"image {IMAGE} built in {time.monotonic() - began:.0f} s, {size / 1e6:.0f} MB")
-    with step("looking into the image"):
+    with step("checking the image"):
         posture.check_image(docker, IMAGE)
 
 
 def _check_files(docker: Engine) -> None:
-    """Compose understands its files in every way that they are put together, and warns of nothing."""
+    """Compose accepts its files in every combination, and prints no warning."""
     profiles = [f"--env-file docker/{profile}.env" for profile in PROFILES if profile != "default"]
     ways = ["", *profiles, "--file docker/kafka-elsewhere.yaml"]
     for way in ways:
@@ -235,11 +254,11 @@ def _check_files(docker: Engine) -> None:
             words = [*docker.compose, "--file", "docker/compose.yaml", *way.split(), "config", "--quiet"]
             if found := run(["sh", "-c", 'exec "$@" 2>&1', "sh", *words], env=docker.env):
                 raise TrialError(found)
-    say(f"docker compose config finds nothing, in each of {len(ways)} ways to put its files together")
+    say(f"docker compose config finds no fault in {len(ways)} combinations of its files")
 
 
 def _too_long(*_: object) -> None:
-    raise TrialError(f"all of it did not end within {LIMIT_SECONDS} s")
+    raise TrialError(f"the trial did not end within {LIMIT_SECONDS} s")
 
 
 def _notes(error: BaseException) -> list[str]:
@@ -248,7 +267,7 @@ def _notes(error: BaseException) -> list[str]:
 
 @contextmanager
 def _images(docker: Engine) -> Iterator[list[str]]:
-    """What the stack is made of; an engine that was there before does not keep our stand-ins."""
+    """Provide the images of the stack. Stand-ins are removed at the end from an engine that is not ours."""
     with step("providing images"):
         stand_ins = images.provide(docker)
     try:

@@ -1,4 +1,4 @@
-"""A Docker engine: the one at hand, or one of our own for as long as the trial takes."""
+"""A Docker Engine: the one on this machine, or a temporary one that exists only during the trial."""
 
 import fcntl
 import ipaddress
@@ -9,27 +9,26 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from tests.patience import Deadline
+from rig.waiting import wait
 from trial.shell import TrialError, run, say, succeeds, warn
 from trial.tools import tool
 
 READY_SECONDS = 60
 STOP_SECONDS = 40
-# What the machine was like before, for as long as our engine runs. A killed trial leaves it to the next one.
+# The state of the machine before our engine started. After a killed trial, the next one restores it.
 BEFORE = Path("/run/orders-docker.json")
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-# Not those that Docker takes by itself, where another engine's packet rules would meet ours.
+# Docker's default networks are avoided, because another engine's packet rules may use them.
 ADDRESSES = ipaddress.ip_network("10.197.0.0/16")
-# Killed with this process, and with it every container and every mount: its name spaces are its own.
+# The engine is killed with this process. Its containers and mounts end with its own name spaces.
 CONFINED = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--mount-proc", "--kill-child"]
-BUILD_NETWORK = "host"  # Our engine has none of its own for builds.
+BUILD_NETWORK = "host"  # Our engine has no network for builds.
 PROGRAMS = ("dockerd", "containerd", "runc", "docker", "iptables-save", "ip")
 TABLES = {
     "filter": ["INPUT", "FORWARD", "OUTPUT"],
@@ -39,23 +38,23 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Engine:
-    """How to talk to an engine."""
+    """The commands and the environment that reach an engine."""
 
     compose: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
-    folder: Path | None = None  # Of an engine of our own; what lies in it is gone with it.
+    folder: Path | None = None  # Of a temporary engine: the folder is removed with it.
 
     @property
     def own(self) -> bool:
-        """Whether it is there only for the trial."""
+        """Whether the engine exists only during the trial."""
         return self.folder is not None
 
     def docker(self, *words: str | Path, stdin: str | None = None, seconds: float = 600) -> str:
-        """What `docker …` prints."""
+        """Run `docker …`; its output."""
         return run(["docker", *words], env=self.env, stdin=stdin, seconds=seconds)
 
     def has(self, image: str) -> bool:
-        """Whether the engine holds the image."""
+        """Whether the engine has the image."""
         return succeeds(["docker", "image", "inspect", image], env=self.env)
 
     def build(self, tag: str, context: Path, *words: str) -> None:
@@ -66,10 +65,10 @@ class Engine:
 
 @contextmanager
 def engine() -> Iterator[Engine]:
-    """The engine that `docker` reaches; where there is none, one that is gone afterwards."""
+    """The engine that `docker` reaches; if there is none, a temporary one."""
     env = dict(os.environ)
     if shutil.which("docker") and succeeds(["docker", "info"], env=env, seconds=20):
-        say(f"the Docker Engine at hand, {_version(env)}")
+        say(f"using the Docker Engine of this machine, {_version(env)}")
         yield Engine(_compose(env), env)
         return
     _install()
@@ -81,7 +80,7 @@ def engine() -> Iterator[Engine]:
             env |= {"STACK_BUILD_NETWORK": BUILD_NETWORK}
             _add_compose(folder / "config/cli-plugins")
             with _running(folder, env):
-                say(f"no Docker Engine answers here: Debian's own, {_version(env)}, runs for this trial")
+                say(f"no Docker Engine answers here: Debian's, {_version(env)}, runs during this trial")
                 yield Engine(("docker", "compose"), env, folder)
         finally:
             _restore(before)
@@ -89,7 +88,7 @@ def engine() -> Iterator[Engine]:
 
 
 def apt_install(*packages: str) -> None:
-    """Install Debian's packages, and nothing that is only recommended."""
+    """Install packages of Debian, without recommended ones."""
     env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     run(["apt-get", "update", "-q"], env=env)
     run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], env=env)
@@ -106,7 +105,7 @@ def _compose(env: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _add_compose(plugins: Path) -> None:
-    """Let `docker compose` be found."""
+    """Add Compose to Docker's plugins."""
     plugins.mkdir(parents=True)
     (plugins / "docker-compose").symlink_to(tool("docker-compose"))
 
@@ -114,7 +113,7 @@ def _add_compose(plugins: Path) -> None:
 def _install() -> None:
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise TrialError(
-            "no Docker Engine answers here. Start one, or run this as root on Debian: then it brings its own"
+            "no Docker Engine answers here. Start one, or run this as root on Debian, where it installs one"
         )
     if not all(map(shutil.which, PROGRAMS)):
         say("installing Debian's docker.io")
@@ -122,18 +121,18 @@ def _install() -> None:
 
 
 def _claim(before: TextIO) -> None:
-    """One trial at a time, as each puts the packet rules back; and first what a killed one did not."""
+    """Allow one trial at a time, because each restores the packet rules; first those of a killed trial."""
     try:
         fcntl.flock(before, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise TrialError("another trial runs an engine of its own on this machine") from error
+        raise TrialError("another trial with its own engine runs on this machine") from error
     if BEFORE.stat().st_size:
-        say("clearing what a trial left that was killed")
+        say("removing what a killed trial has left")
         _restore(before)
 
 
 def _remember(before: TextIO) -> Path:
-    """A new folder for the engine, written down with everything else that must be put back."""
+    """Create a folder for the engine, and store everything that must be restored."""
     folder = Path(tempfile.mkdtemp(prefix="orders-docker-"))
     state = {"folder": str(folder), "rules": _rules(), "forwarding": FORWARDING.read_text()}
     before.write(json.dumps(state))
@@ -142,7 +141,7 @@ def _remember(before: TextIO) -> Path:
 
 
 def _restore(before: TextIO) -> None:
-    """Make the machine as it was before the engine, which has ended."""
+    """Restore the machine after the engine has ended."""
     before.seek(0)
     state = json.load(before)
     for bridge in _bridges():
@@ -154,7 +153,7 @@ def _restore(before: TextIO) -> None:
 
 
 def _bridges() -> list[str]:
-    """The networks with our addresses."""
+    """The bridges with our addresses."""
     links = json.loads(run(["ip", "-json", "address", "show", "type", "bridge"]) or "[]")
     return [
         link["ifname"]
@@ -180,7 +179,7 @@ def _start(folder: Path) -> "subprocess.Popen[bytes]":
         "exec-root": f"{folder}/exec",
         "pidfile": f"{folder}/docker.pid",
         "hosts": [f"unix://{folder}/docker.sock"],
-        "bridge": "none",  # So that it does not meet another engine's. Compose makes networks of its own.
+        "bridge": "none",  # It might collide with another engine's. Compose creates its own networks.
         "default-address-pools": [{"base": str(ADDRESSES), "size": 24}],
         "default-ulimits": _limits(),
     }
@@ -196,37 +195,39 @@ def _start(folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def _limits() -> dict[str, dict[str, object]]:
-    """Those of this process: inside a sandbox the higher ones that Docker asks for are refused."""
+    """The limits of this process: a sandbox refuses the higher ones that Docker asks for."""
     of = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
     found = {name: resource.getrlimit(number) for name, number in of.items()}
     return {name: {"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in found.items()}
 
 
 def _await(process: "subprocess.Popen[bytes]", env: Mapping[str, str], folder: Path) -> None:
-    deadline = Deadline(READY_SECONDS)
-    while not succeeds(["docker", "info"], env=env, seconds=10):
-        if process.poll() is not None or deadline.over:
-            log = (folder / "dockerd.log").read_text().splitlines()[-20:]
-            raise TrialError("\n".join(["the engine does not start:", *log]))
-        time.sleep(0.3)
+    def answers() -> bool:
+        return succeeds(["docker", "info"], env=env, seconds=10)
+
+    started = wait(lambda: process.poll() is not None or answers(), seconds=READY_SECONDS, pause=0.3)
+    if not started or process.poll() is not None:
+        log = (folder / "dockerd.log").read_text().splitlines()[-20:]
+        raise TrialError("\n".join(["the engine does not start:", *log]))
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the engine; when it has ended nothing that it started is there any more."""
+    """End the engine, and with it everything that it started."""
     if process.poll() is not None:
         return
+    # psutil is missing here: the trial runs on any Python.
     dockerd = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
     os.kill(dockerd, signal.SIGTERM)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        warn("the engine does not end by itself and is killed")
+        warn("the engine does not stop in time and is killed")
         os.kill(dockerd, signal.SIGKILL)
         process.wait()
 
 
 def _rules() -> str:
-    """The packet rules as they are; of a table that is not there yet, those of a new one."""
+    """The current packet rules; for a table that does not exist yet, those of a new one."""
     saved = run(["iptables-save"])
     for table, chains in TABLES.items():
         if f"*{table}\n" not in saved:

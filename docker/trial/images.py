@@ -1,4 +1,4 @@
-"""What the stack is made of: real images where a registry answers, else stand-ins under their names."""
+"""The images of the stack: real ones if a registry answers, otherwise stand-ins with the same names."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ STAND_INS = Path(__file__).with_name("stand_ins")
 BASE = "debian-for-stand-ins"
 SUITE = "bookworm"
 PULL_SECONDS = 300
-# What an image is called, and the folder in `stand_ins` that can take its place.
+# The name of each image, and the folder in `stand_ins` that can replace it.
 FOLDERS = {
     "python": "python",
     "mariadb": "mariadb",
@@ -30,7 +30,7 @@ PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY",
 
 
 def names() -> list[str]:
-    """Every image that Dockerfile and compose file name, with its tag."""
+    """Every image that the Dockerfile and the compose file name, with its tag."""
     dockerfile = (ROOT / "docker/Dockerfile").read_text()
     compose = (ROOT / "docker/compose.yaml").read_text()
     found = re.findall(r"^ARG PYTHON=(\S+)", dockerfile, re.MULTILINE)
@@ -40,12 +40,12 @@ def names() -> list[str]:
 
 
 def provide(engine: Engine) -> list[str]:
-    """Bring every image that is named. The names of those that are stand-ins."""
+    """Provide every image that is named. Returns the names of those that are stand-ins."""
     missing = [name for name in names() if not engine.has(name)]
     stand_ins: list[str] = []
     for name in missing:
         if stand_ins and _registry(name) in map(_registry, stand_ins):
-            stand_ins.append(name)  # The same registry did not answer a moment ago.
+            stand_ins.append(name)  # The same registry has just not answered.
         elif succeeds(["docker", "pull", "--quiet", name], env=engine.env, seconds=PULL_SECONDS):
             say(f"image {name}: the real one")
         else:
@@ -53,7 +53,7 @@ def provide(engine: Engine) -> list[str]:
     if stand_ins:
         _stand_in(engine, stand_ins)
     for name in stand_ins:
-        say(f"image {name}: a STAND-IN from docker/trial/stand_ins, no registry gave the real one")
+        say(f"image {name}: a STAND-IN from docker/trial/stand_ins, because no registry has the real one")
     return stand_ins
 
 
@@ -63,7 +63,7 @@ def _registry(name: str) -> str:
 
 
 def _stand_in(engine: Engine, images: list[str]) -> None:
-    """From the cache, or built and put there."""
+    """Load the stand-ins from the cache, or build them and add them to it."""
     kept = cache() / f"stand-ins-{_fingerprint(images)}.tar"
     if not _is_whole(kept):
         with tempfile.TemporaryDirectory(prefix="orders-stand-ins-", dir=engine.folder) as work:
@@ -84,7 +84,7 @@ def _stand_in(engine: Engine, images: list[str]) -> None:
 
 
 def _is_whole(kept: Path) -> bool:
-    """Whether the file is the one that was put there, by the digest that was written down then."""
+    """Whether the file is complete, by the digest that was stored with it."""
     note = kept.with_suffix(".sha256")
     return kept.is_file() and note.is_file() and note.read_text() == _sha256(kept)
 
@@ -95,7 +95,7 @@ def _sha256(path: Path) -> str:
 
 
 def _fingerprint(images: Iterable[str]) -> str:
-    """Changes whenever a stand-in would."""
+    """A digest of everything that stand-ins are built from."""
     of = hashlib.sha256(json.dumps([sorted(images), _pip_conf()]).encode())
     locks = [ROOT / "lab/artifacts.lock", ROOT / "lab/log4j2.properties", ROOT / "requirements-lab.lock"]
     for path in [*sorted(path for path in STAND_INS.rglob("*") if path.is_file()), *locks, Path(__file__)]:
@@ -104,7 +104,7 @@ def _fingerprint(images: Iterable[str]) -> str:
 
 
 def _build_base(engine: Engine, work: Path) -> None:
-    """Debian, set up for the package registries as this machine is."""
+    """Build an image of Debian with this machine's settings for the package registries."""
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise TrialError("no image registry answers, and stand-ins can be built only as root on Debian")
     if not shutil.which("debootstrap"):
@@ -122,7 +122,7 @@ def _build_base(engine: Engine, work: Path) -> None:
 
 
 def _pip_conf() -> str:
-    """pip's settings on this machine that concern the registry, with the CA bundle at Debian's place."""
+    """This machine's settings of pip for the registry, with the path of Debian's CA bundle."""
     lines = ["[global]", "cert = /etc/ssl/certs/ca-certificates.crt"]
     for name in PIP_SETTINGS:
         value = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
@@ -145,7 +145,7 @@ def _build(engine: Engine, image: str, context: Path) -> None:
 
 
 def proxies() -> list[str]:
-    """What lets a build out where only a proxy does."""
+    """The arguments that give a build this machine's proxy."""
     return [word for name in PROXIES if os.environ.get(name) for word in ("--build-arg", name)]
 
 

@@ -1,4 +1,4 @@
-"""Print where Java and the jars of Kafka and its connectors lie, as JSON. Run by the lab's own Python."""
+"""Print the paths of Java and of the jars of Kafka and its connectors, as JSON. Runs on the lab's Python."""
 
 import json
 import sys

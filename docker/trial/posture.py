@@ -1,4 +1,4 @@
-"""How the containers stand: who they run as, what they may do, what they weigh."""
+"""The rights and limits of the containers: user, capabilities, networks, memory."""
 
 import http.client
 
@@ -6,16 +6,17 @@ from trial.engine import Engine
 from trial.shell import TrialError, say
 from trial.stack import Stack
 
-# Run inside the image: what a service has no use for, and an attacker would have.
+# This runs in the image. It fails if it finds something that only an attacker could use.
 UNWANTED = """
 import importlib.util, os, shutil, sys
 tools = [name for name in ("cc", "gcc", "make", "curl") if shutil.which(name)]
-modules = [name for name in ("pip", "flit_core", "lab", "tests", "pytest") if importlib.util.find_spec(name)]
+names = ("pip", "flit_core", "lab", "rig", "tests", "pytest")
+modules = [name for name in names if importlib.util.find_spec(name)]
 writable = [path for path in ("/app", sys.prefix, "/etc", "/usr") if os.access(path, os.W_OK)]
 sys.exit(str(tools + modules + writable) if os.getuid() == 0 or tools or modules or writable else 0)
 """
 
-# Run in the container of an API, which answers there what the gateway does not.
+# This runs in the container of an API, which answers paths that the gateway hides.
 ASK = """
 import urllib.request
 print([urllib.request.urlopen(f"http://localhost:8000{path}").status for path in ("/metrics", "/readyz")])
@@ -23,15 +24,15 @@ print([urllib.request.urlopen(f"http://localhost:8000{path}").status for path in
 
 
 def check_image(docker: Engine, image: str) -> None:
-    """Raise `TrialError` if the image holds what it should not, or runs as root."""
+    """Raise `TrialError` if the image contains unwanted programs or modules, or runs as root."""
     network = ["--network", "none", "--rm", "--read-only", "--cap-drop", "ALL"]
     docker.docker("run", *network, "--entrypoint", "python", image, "-c", UNWANTED)
     said = docker.docker("run", *network, image, "--version").strip()
-    say(f"  {said}: not root, no compiler, no pip, no lab, nothing that it could write")
+    say(f"  {said}: not root, no compiler, no pip, no lab, no writable path")
 
 
 def check(stack: Stack) -> None:
-    """Raise `TrialError` unless every container is bounded and has no more rights than it needs."""
+    """Raise `TrialError` unless every container has a memory limit and no right that it does not need."""
     for container in stack.containers():
         known = stack.inspect(container)
         host = known["HostConfig"]
@@ -50,7 +51,7 @@ def check(stack: Stack) -> None:
 
 
 def _check_reach(stack: Stack) -> None:
-    """Raise `TrialError` unless only the gateway reaches the world, and it hides metrics and readiness."""
+    """Raise `TrialError` unless only the gateway is reachable, and it hides metrics and readiness."""
     for container in stack.containers():
         known = stack.inspect(container)
         settings = known["NetworkSettings"]
@@ -60,13 +61,13 @@ def _check_reach(stack: Stack) -> None:
             raise TrialError(f"{container.service} is on {', '.join(outward) or 'internal networks only'}")
         published = [port for port, bound in settings["Ports"].items() if bound]
         if bool(published) != (container.service == "gateway"):
-            raise TrialError(f"{container.service} has these ports outside: {published}")
+            raise TrialError(f"{container.service} publishes these ports: {published}")
     if (said := stack.compose("exec", "--no-TTY", "api", "python", "-c", ASK).strip()) != "[200, 200]":
         raise TrialError(f"/metrics and /readyz are answered {said} inside")
     for path in ("/metrics", "/readyz", "/%6detrics"):
         if (status := _status(stack.port, path)) != 404:
             raise TrialError(f"the gateway answers {path} with {status}")
-    say("  the gateway alone reaches the world; it answers neither /metrics nor /readyz, the API inside does")
+    say("  only the gateway is reachable; it answers neither /metrics nor /readyz, the API inside does")
 
 
 def _is_internal(stack: Stack, network: str) -> bool:
@@ -83,7 +84,7 @@ def _status(port: int, path: str) -> int:
 
 
 def tell_memory(stack: Stack) -> None:
-    """Say what each container uses of its limit."""
+    """Print how much of its memory limit each container uses."""
     form = "{{.Name}}\t{{.MemUsage}}"
     lines = stack.engine.docker("stats", "--no-stream", "--format", form, *[c.id for c in stack.containers()])
     used = sorted(line.removeprefix("orders-try-").replace("\t", " ") for line in lines.splitlines())

@@ -1,4 +1,4 @@
-"""Other programs, and one line for each thing that was done."""
+"""Runs other programs, and prints one line for each thing that was done."""
 
 import subprocess
 import sys
@@ -12,17 +12,17 @@ STARTED = time.monotonic()
 
 
 class TrialError(Exception):
-    """What went wrong, in words for the person at the terminal."""
+    """An error message for the person at the terminal."""
 
 
 def say(text: str) -> None:
-    """One line, with the seconds since the start."""
+    """Print one line, with the seconds since the start."""
     print(f"{time.monotonic() - STARTED:6.1f} s  {text}", flush=True)
 
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """What is done in the block; an error that leaves it says so."""
+    """Name what the block does. An error that leaves the block gets the name as a note."""
     try:
         yield
     except BaseException as error:
@@ -31,7 +31,7 @@ def step(what: str) -> Iterator[None]:
 
 
 def warn(text: str) -> None:
-    """Something that was seen on the way, beside what is said."""
+    """Print a warning or a log line."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -42,7 +42,7 @@ def run(
     stdin: str | None = None,
     seconds: float = 600,
 ) -> str:
-    """What *command* prints; raises `TrialError` with its last lines when it fails or takes too long."""
+    """Run *command*; its output. Raises `TrialError` with the last lines if it fails or takes too long."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(

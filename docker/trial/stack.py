@@ -1,4 +1,4 @@
-"""The stack of `docker/compose.yaml`, under a name of its own: a real one beside it is left alone."""
+"""The stack of `docker/compose.yaml`, under a project name of its own, so that it does not touch another."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.patience import Deadline
+from rig.waiting import wait
 from trial.engine import Engine
 from trial.shell import ROOT, TrialError, run, say, step, warn
 
@@ -32,7 +32,7 @@ class Container:
 
 @dataclass(frozen=True)
 class Stack:
-    """One profile, running."""
+    """A running stack with one profile."""
 
     engine: Engine
     profile: str
@@ -54,11 +54,11 @@ class Stack:
         return run([*self.engine.compose, *files, *words], env=env, seconds=seconds)
 
     def down(self) -> None:
-        """Remove it with its data."""
+        """Remove the stack and its data."""
         self.compose("down", "--volumes", "--remove-orphans", "--timeout", "20")
 
     def containers(self) -> list[Container]:
-        """Those that run, in the order of their names."""
+        """The running containers, sorted by name."""
         ids = self.compose("ps", "--quiet").split()
         labels = '{{index .Config.Labels "com.docker.compose.service"}}'
         lines = [self.engine.docker("inspect", "--format", f"{labels} {{{{.Name}}}}", id_) for id_ in ids]
@@ -66,30 +66,27 @@ class Stack:
         return sorted(found, key=lambda one: one.name)
 
     def inspect(self, container: Container) -> dict[str, object]:
-        """What the engine knows about it."""
+        """What `docker inspect` prints about a container."""
         known: dict[str, object] = json.loads(self.engine.docker("inspect", container.id))[0]
         return known
 
     def stop(self, container: Container) -> None:
-        """Stop it as a deployment does; it must end by itself within its grace period."""
+        """Stop a container. It must end by itself within its grace period."""
         self.engine.docker("stop", container.id)
         code = int(self.engine.docker("inspect", "--format", "{{.State.ExitCode}}", container.id))
         if code == KILLED:
             raise TrialError(f"{container.service} did not end within its grace period and was killed")
 
     def start(self, container: Container) -> None:
-        """Start it again, and wait until it is healthy."""
+        """Start a container, and wait until it is healthy."""
         self.engine.docker("start", container.id)
-        deadline = Deadline(HEALTHY_SECONDS)
-        while (state := self._health(container)) != "healthy":
-            if deadline.over:
-                raise TrialError(f"{container.service} is {state} {deadline} after its start")
-            time.sleep(0.3)
+        if not wait(lambda: self._health(container) == "healthy", seconds=HEALTHY_SECONDS, pause=0.3):
+            raise TrialError(f"{container.service} is {self._health(container)} long after its start")
 
     def sql(self, statement: str) -> list[list[str]]:
-        """The rows of a query, asked as MariaDB's root inside its container."""
+        """The rows of a query, run as root by the client in MariaDB's container."""
         password = (self.secrets / "mariadb_root_password").read_text()
-        client = ["mariadb", "--user=root", "--batch", "--skip-column-names", "--execute", statement]
+        client = ["mariadb", "--user=root", "--batch", "--raw", "--skip-column-names", "--execute", statement]
         said = self.compose("exec", "--no-TTY", "--env", f"MYSQL_PWD={password}", "mariadb", *client)
         return [line.split("\t") for line in said.splitlines()]
 
@@ -99,11 +96,11 @@ class Stack:
 
 @contextmanager
 def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterator[Stack]:
-    """The stack with a profile, from nothing to healthy and back to nothing; the logs, if something fails."""
+    """Start the stack with a profile, and remove it at the end. If something fails, print the logs."""
     one = Stack(engine, profile, secrets, _free_port())
     _check_limits(one)
-    one.down()  # What a trial left that was killed.
-    os.sync()  # Else the database's first writes wait behind the images that were just unpacked.
+    one.down()  # Remove what a killed trial has left.
+    os.sync()  # Otherwise the first writes of the database wait for the unpacked images.
     began = time.monotonic()
     try:
         with step("up"):
@@ -118,11 +115,11 @@ def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterato
 
 
 def _check_limits(one: Stack) -> None:
-    """Every service is bounded, and those that run unless told otherwise fit a small machine."""
+    """Every service has a memory limit, and the default profile fits a small machine."""
     services = json.loads(one.compose("config", "--format", "json"))["services"]
     unbounded = [name for name, service in services.items() if "mem_limit" not in service]
     if unbounded:
-        raise TrialError(f"without a memory limit: {', '.join(unbounded)}")
+        raise TrialError(f"services without a memory limit: {', '.join(unbounded)}")
     total = sum(int(service["mem_limit"]) * service.get("scale", 1) for service in services.values())
     if one.profile == "default" and total >= LIMIT_BYTES:
         raise TrialError(f"the memory limits add up to {total / 2**20:.0f} MiB")
@@ -130,12 +127,12 @@ def _check_limits(one: Stack) -> None:
 
 
 def make_secrets(folder: Path) -> None:
-    """New passwords, as a person makes them."""
+    """Create new passwords with the script that a person uses."""
     run([ROOT / "docker/make-secrets", folder])
 
 
 def _show_logs(one: Stack) -> None:
-    """The last lines of every container that is not well, or else of all."""
+    """Print the last lines of every container that is not well; of all if all are well."""
     try:
         ids = one.compose("ps", "--all", "--quiet").split()
         known = [json.loads(one.engine.docker("inspect", id_))[0] for id_ in ids]
@@ -144,7 +141,7 @@ def _show_logs(one: Stack) -> None:
             state = container["State"]
             warn(f"--- {container['Name'].lstrip('/')}: {state['Status']}, exit code {state['ExitCode']}")
             lines = run(["sh", "-c", f"docker logs --tail 500 {container['Id']} 2>&1"], env=one.engine.env)
-            said = [line[:300] for line in lines.splitlines() if "GET /" not in line]  # Of a health check.
+            said = [line[:300] for line in lines.splitlines() if "GET /" not in line]  # Health checks.
             warn("\n".join(said[-20:]))
             if checks := (state.get("Health") or {}).get("Log"):
                 warn(f"health check: {checks[-1]['Output'].strip() or checks[-1]['ExitCode']}")

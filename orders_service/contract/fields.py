@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from orders_service.contract.errors import Invalid, Unreadable
 
@@ -12,7 +12,6 @@ ORDER_ID = "orderId"
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Data = Mapping[str, Any]
-T = TypeVar("T")
 
 
 def json_object(value: bytes | None) -> Data:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from rig.databases import Databases
 from tests.api.kit import Api
-from tests.databases import Databases
 
 
 @pytest.fixture(scope="package", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.real)])
@@ -17,7 +17,7 @@ def shared_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         databases = Databases(f"sqlite:///{folder}/orders.db", f"sqlite:///{folder}/catalog.db")
     else:
         mariadb = request.getfixturevalue("lab").mariadb
-        databases = Databases(mariadb.create_database("orders_api"), mariadb.create_database("catalog_api"))
+        databases = Databases.on(mariadb, "api")
     databases.migrate()
     shared = Api.on(databases)
     yield shared

@@ -21,8 +21,9 @@ from orders_service.events.tables import OutboxRow
 from orders_service.orders import service
 from orders_service.orders.order import Order, Status
 from orders_service.settings import Settings
-from tests import patience
-from tests.databases import Databases, close_engines
+from rig import waiting
+from rig.databases import Databases
+from rig.waiting import await_true
 
 BERLIN, TOKYO, STOCKHOLM = "CATALOG-001", "CATALOG-002", "CATALOG-003"
 ORDER = {"productId": BERLIN, "qty": 1, "unitPrice": 1500}
@@ -183,7 +184,7 @@ def literal(**fields: str) -> str:
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:
     """Let *count* threads begin together; what each came back with."""
-    start = Barrier(count, timeout=patience.seconds(30))
+    start = Barrier(count, timeout=waiting.seconds(30))
 
     def begin(number: int) -> T:
         start.wait()
@@ -191,3 +192,22 @@ def at_once(count: int, act: Callable[[int], T]) -> list[T]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(begin, range(count)))
+
+
+def close_engines(app: Flask) -> None:
+    """Close every connection of an application.
+
+    It waits for connections to SQLite files that are still in use: they would stay open otherwise.
+    """
+    readiness, metrics = app.extensions["readiness"], app.extensions["metrics"]
+    of_files = [name for name, engine in readiness.engines.items() if engine.dialect.name == "sqlite"]
+    asked = [readiness._questions[f"{name}Database"] for name in of_files]
+    if len(of_files) == len(readiness.engines):
+        asked.append(metrics)
+    await_true(lambda: all(question._answered is None for question in asked), "every question is answered")
+    with app.app_context():
+        engines = [*db.engines.values(), *readiness.engines.values()]
+    pools = [engine.pool for engine in engines if engine.dialect.name == "sqlite"]
+    await_true(lambda: not any(pool.checkedout() for pool in pools), "every connection is given back")
+    for engine in engines:
+        engine.dispose()

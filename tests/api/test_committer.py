@@ -23,9 +23,9 @@ from orders_service.orders import service
 from orders_service.orders.errors import KeyReused
 from orders_service.orders.order import Order
 from orders_service.orders.service import Placed, Placement
-from tests import patience
-from tests.databases import Databases
-from tests.patience import await_true
+from rig import waiting
+from rig.databases import Databases
+from rig.waiting import await_true
 
 OUTBOX = Outbox("/order-service", Topics())
 
@@ -38,7 +38,7 @@ class Held:
         self.go = threading.Event()
         self.engine = open_engine(databases.orders_url, pool_size=1, one_trip=True)
         self.committer = Committer(
-            self.engine, OUTBOX, gather=lambda: self.go.wait(patience.seconds(10)), clock=clock
+            self.engine, OUTBOX, gather=lambda: self.go.wait(waiting.seconds(10)), clock=clock
         )
         self._customers = ThreadPoolExecutor(GROUP_MAX + 10)
 

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from rig.databases import Databases
+from rig.waiting import await_true
 from tests.api.kit import ORDERS, Api, assert_nothing_written, assert_problem, member
-from tests.databases import Databases
-from tests.patience import await_true
 
 PLACING = ("INSERT INTO orders", "INSERT INTO outbox", "COMMIT")
 CANCELLING = ("SELECT", "UPDATE orders", "INSERT INTO outbox", "COMMIT")

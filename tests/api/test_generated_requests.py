@@ -10,7 +10,6 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,15 +18,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from lab import Lab
-from orders_service.broker_client import broker
 from orders_service.events.brokers.port import Record
 from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order as Row
-from orders_service.processes import worker
-from orders_service.workers.build import build
-from tests import patience
-from tests.databases import Databases
-from tests.deployment import Deployment, databases_in
+from rig import history
+from rig.databases import databases_in
+from rig.deployment import Deployment, deployed
+from rig.history import pending
+from rig.waiting import await_true
 from tests.generated.requests import Order, Sent, request
 from tests.generated.wire import Answer, answers, exchange, meaning
 
@@ -76,68 +74,33 @@ class Told:
         return None
 
 
-@dataclass(frozen=True)
-class Stand:
-    """The API as it is deployed, and its topics; no worker runs."""
-
-    deployment: Deployment
-    databases: Databases
-
-    def relay(self) -> None:
-        """Send every event to Kafka."""
-        with (
-            closing(build(worker("orders-relay"), self.deployment.settings)) as relay,
-            Session(self.databases.orders) as session,
-        ):
-            waiting = select(func.count()).where(OutboxRow.lane.is_not(None))
-            deadline = patience.Deadline(60)
-            while session.scalar(waiting):
-                assert not deadline.over, f"events still wait after {deadline}"
-                while relay.step():
-                    pass
-                session.rollback()
-
-    def records(self, count: int) -> list[Record]:
-        """*count* records of the orders, and those that come after them."""
-        settings = self.deployment.settings
-        found: list[Record] = []
-        with closing(broker(settings).read([settings.catalog_topic], from_start=True)) as reader:
-            deadline = patience.Deadline(60)
-            while len(found) < count and not deadline.over:
-                found += reader.poll(seconds=1)
-            return found + reader.poll(seconds=1)
-
-
 @pytest.fixture
-def stand(lab: Lab, tmp_path: Path) -> Iterator[Stand]:
-    """It, ready."""
-    with databases_in(lab) as databases:
-        deployment = Deployment(lab, databases, tmp_path, API_WORKERS="2")
-        try:
-            deployment.run("topics", "create")
-            deployment.start("api")
-            deployment.await_ready()
-            yield Stand(deployment, databases)
-        finally:
-            deployment.close()
+def deployment(lab: Lab, tmp_path: Path) -> Iterator[Deployment]:
+    """The API, ready, and its topics. No worker runs."""
+    with (
+        databases_in(lab) as databases,
+        deployed(lab, databases, tmp_path, ["api"], API_WORKERS="2") as found,
+    ):
+        yield found
 
 
-def test_any_request_is_answered_and_what_is_stored_is_what_was_sent(stand: Stand) -> None:
+def test_any_request_is_answered_and_what_is_stored_is_what_was_sent(deployment: Deployment) -> None:
     told = Told()
     connections = list(_connections(random.Random(SEED)))
 
     with ThreadPoolExecutor(CUSTOMERS) as customers:
-        port = stand.deployment.port
+        port = deployment.port
         received = customers.map(lambda sent: exchange(port, b"".join(one.raw for one in sent)), connections)
         for sent, came in zip(connections, received, strict=True):
             _judge(told, sent, came)
-    stand.relay()
+    deployment.start("orders-relay")
+    await_true(lambda: pending(deployment.databases.orders) == 0, "every event is sent", seconds=60)
 
     summary = f"GENERATED_SEED={SEED}, {dict(sorted(told.statuses.items()))}"
     print(summary)
-    wrong = [*told.wrong, *_differences(stand, told.orders)]
+    wrong = [*told.wrong, *_differences(deployment, told.orders)]
     assert not wrong, f"{summary}; {len(wrong)} are wrong:\n" + "\n".join(wrong[:20])
-    assert "Traceback" not in stand.deployment.log("api").read_text()
+    assert "Traceback" not in deployment.log("api").read_text()
     assert len(told.orders) > COUNT / 4
 
 
@@ -169,13 +132,14 @@ def _judge(told: Told, sent: list[Sent], received: bytes) -> None:
         told.wrong.append(f"no answer but {came} to {[one.raw[:1500] for one in sent]}")
 
 
-def _differences(stand: Stand, orders: dict[str, Order]) -> Iterator[str]:
+def _differences(deployment: Deployment, orders: dict[str, Order]) -> Iterator[str]:
     """Whatever is not as it was sent, in the table, the outbox or the log."""
-    with Session(stand.databases.orders) as session:
+    with Session(deployment.databases.orders) as session:
         rows = {row.order_id: row for row in session.scalars(select(Row))}
         events = {row.aggregateid: row for row in session.scalars(select(OutboxRow))}
         count = session.scalar(select(func.count()).select_from(OutboxRow))
-    found = stand.records(len(orders))
+    settings = deployment.settings
+    found = history.records(settings.kafka_bootstrap_servers, [settings.catalog_topic])
     records = {str(_header(record, "ce_subject")): record for record in found}
     for name, ids, number in (
         ("orders", rows.keys(), len(rows)),

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import event
 
 from lab import Lab
-from tests import patience
+from rig import waiting
+from rig.databases import Databases
+from rig.waiting import await_true
 from tests.api.kit import ORDERS, Api, assert_problem, at_once, member
-from tests.databases import Databases
-from tests.patience import await_true
 
 OK = {"ordersDatabase": "ok", "catalogDatabase": "ok", "broker": "ok"}
 
@@ -135,7 +135,7 @@ def test_two_hundred_who_ask_at_once_share_one_answer(own_api: Api) -> None:
 
     assert codes == [200] * 200
     # One second after the first answer there may be a second one, on a machine that is busy.
-    assert len(asked) <= 2 * 10 * patience.factor()
+    assert len(asked) <= 2 * 10 * waiting.factor()
 
 
 def test_readiness_waits_for_no_connection_that_orders_need(own_api: Api) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import insert
 from orders_service.api.pages import CHUNK, FIRST_CHUNK
 from orders_service.database.columns import utc_now
 from orders_service.orders.order import Order, Status
+from rig.databases import Databases
 from tests.api.kit import ORDERS, STOCKHOLM, TOKYO, Api, assert_problem, at_once
-from tests.databases import Databases
 
 
 def test_a_user_without_orders_has_an_empty_list(api: Api) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from orders_service.events.brokers.port import Outgoing
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import Flow
 
 Samples = dict[tuple[str, ...], float]

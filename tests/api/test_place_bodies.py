@@ -10,8 +10,8 @@ import pytest
 from orders_service.api.app import create_app
 from orders_service.api.body import BODY_MAX
 from orders_service.settings import Settings
+from rig.databases import Databases
 from tests.api.kit import ORDERS, Api, assert_nothing_written, assert_problem, literal, member
-from tests.databases import Databases
 
 NOT_AN_OBJECT: dict[str, bytes] = {
     "empty": b"",

@@ -1,1 +1,1 @@
-"""`python -m tests.attacks`: one hostile client beside a hundred good ones, at the API and at its gateway."""
+"""`python -m tests.attacks`: a hostile client and a hundred good ones, at the API and at its gateway."""

@@ -1,6 +1,6 @@
-"""Runs every attack beside a hundred good clients, at the API and through its gateway, and prints a table.
+"""Runs every attack while a hundred good clients order, directly and through the gateway; prints a table.
 
-Ends with 1 when an attack makes a good client fail, or slows the slowest of a hundred orders down too much.
+The exit code is 1 if a good client fails during an attack, or if the p99 of their orders grows too much.
 """
 
 import json
@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.processes import Process
-from bench.stage import Stage, ours, stage
+from bench.stage import Stage, stage
+from rig.processes import Process, service
 from tests.attacks.attackers import ATTACKS
 from tests.attacks.gateway import gateway
 
 SECONDS = 4.0
 HOARDED = 100_000  # Orders of one user.
 WAITING, WORKING = 1.5, 3.0
-# How many times its usual p99 an order may take beside an attack that makes the processor work; beside all
-# others, which only wait or hold memory, it is WAITING.
+# The largest allowed p99, in multiples of the usual one. WORKING is for the attacks that use the CPU, which
+# are listed here; WAITING is for all others, which only wait or use memory.
 WORK = {
     "slow readers of lists",
     "the longest list",
@@ -35,15 +35,15 @@ WORK = {
     "twins of new keys",
     "chunks of one byte",
 }
-# An idle machine answers in a few milliseconds: then a ratio says nothing, and this may be reached.
+# Below this, a ratio says nothing: an idle machine answers in a few milliseconds.
 ENOUGH_MS = 30.0
-MEMORY_MAX = 200e6  # Bytes that all processes of the API together may take more.
-TRIES = 4  # An attack is tried again beside a new measurement of the usual: others may use this machine.
+MEMORY_MAX = 200e6  # Bytes by which the memory of all processes of the API may grow.
+TRIES = 4  # A failed attack is repeated after a new usual measurement: the machine may have been busy.
 
 
 @dataclass(frozen=True)
 class Met:
-    """What the good clients met with, and the memory of the API."""
+    """What the good clients experienced, and the memory of the API before and after. Times are in ms."""
 
     placed: int
     p50: float
@@ -56,7 +56,7 @@ class Met:
 
 @dataclass
 class Target:
-    """What is attacked: a port, and the API behind it."""
+    """A port to attack, and the API behind it."""
 
     name: str
     port: int
@@ -64,7 +64,7 @@ class Target:
     usual: Met | None = None
 
     def measure(self, attack: str | None, seconds: float = SECONDS) -> Met:
-        """The good clients beside *attack*."""
+        """Let the good clients order during *attack*: each keeps a connection and orders now and then."""
         before = sum(self.api.memory())
         attacker = None
         if attack:
@@ -81,7 +81,7 @@ class Target:
         return Met(**met, before=before, after=after)
 
     def withstands(self, attack: str) -> bool:
-        """Whether the good clients were served as well as they must be. Prints a line for each try."""
+        """Whether the good clients were served well enough. Prints a line for each try."""
         for number in range(TRIES):
             if self.usual is None or number:
                 self.usual = self.measure(None)
@@ -114,7 +114,7 @@ def targets(folder: Path) -> Iterator[list[Target]]:
     """The API as it is deployed, directly and behind HAProxy with docker/haproxy.cfg."""
     with stage(folder) as found:
         _hoard(found)
-        api, url = found.serve("api", ours("api"), API_WORKERS="2")
+        api, url = found.serve("api", service("api"), API_WORKERS="2")
         port = int(url.rpartition(":")[2])
         with gateway(folder, port) as front:
             yield [Target("direct", port, api), Target("gateway", front, api)]
@@ -139,7 +139,7 @@ def main(names: list[str]) -> int:
     )
     with tempfile.TemporaryDirectory() as folder, targets(Path(folder)) as found:
         for target in found:
-            target.measure(None, 2.0)  # Every connection to the database is made.
+            target.measure(None, 2.0)  # This opens every connection to the database.
         withstood = [target.withstands(name) for target in found for name in names or ATTACKS]
     print(f"{sum(withstood)} passed, {len(withstood) - sum(withstood)} failed")
     return 0 if all(withstood) else 1

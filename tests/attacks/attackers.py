@@ -1,4 +1,4 @@
-"""One hostile client, from an address of its own. A process of its own, with the lowest priority.
+"""One hostile client with an IP address of its own. It is a process with the lowest priority.
 
 `python -m tests.attacks.attackers NAME PORT SECONDS` repeats one attack until its time is over.
 When the server closes a connection, the attack opens another.
@@ -27,7 +27,7 @@ ATTACKS: dict[str, tuple[int, Attack]] = {}
 
 
 class Attacker:
-    """One of an attack's connections."""
+    """One connection of an attack."""
 
     def __init__(self, port: int, end: float) -> None:
         self._end = end
@@ -46,7 +46,7 @@ class Attacker:
                 return
 
     def hold(self) -> None:
-        """Send nothing more, and wait to be hung up on."""
+        """Send nothing more, and wait until the server closes the connection."""
         while self.goes_on:
             self.socket.settimeout(1)
             with suppress(TimeoutError):
@@ -54,7 +54,7 @@ class Attacker:
                     return
 
     def drain(self) -> None:
-        """Read whatever has come."""
+        """Read everything that has arrived."""
         self.socket.setblocking(False)
         with suppress(BlockingIOError):
             while self.socket.recv(1 << 20):
@@ -182,7 +182,7 @@ def _chunks(attacker: Attacker) -> None:
 
 @attack("twins of new keys", 16)
 def _twins(attacker: Attacker) -> None:
-    """The same new key on many connections at once: each twin meets another in the database."""
+    """The same new key on many connections at once: two inserts of one key meet in the database."""
     body = b"Content-Length: %d\r\n\r\n%s" % (len(PRICE), PRICE)
     while attacker.goes_on:
         key = b"Idempotency-Key: twin-%d\r\n" % (time.monotonic() * 50)
@@ -198,9 +198,9 @@ def _noise(attacker: Attacker) -> None:
 
 
 def _in_a_loop(attacker: Attacker, request: bytes, end: bytes, *, pause: float = 0) -> None:
-    """Send *request*, read its answer up to *end*, and again."""
+    """Send *request* and read its answer up to *end*, again and again."""
     while attacker.goes_on:
-        with suppress(ConnectionError):  # It may be answered before all of it is sent.
+        with suppress(ConnectionError):  # The server may answer before it has read everything.
             attacker.socket.sendall(request)
         answer = b""
         while not answer.endswith(end):
@@ -212,7 +212,7 @@ def _in_a_loop(attacker: Attacker, request: bytes, end: bytes, *, pause: float =
 
 
 def run(name: str, port: int, seconds: float) -> None:
-    """All connections of one attack."""
+    """Run all connections of one attack."""
     connections, function = ATTACKS[name]
     end = time.monotonic() + seconds
 

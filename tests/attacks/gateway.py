@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,37 +9,31 @@ from pathlib import Path
 
 from lab import Ports
 from lab.ports import is_free
+from rig.processes import Process
 
 CONFIG = Path(__file__).resolve().parents[2] / "docker" / "haproxy.cfg"
-START_SECONDS = 20
 
 
 @contextmanager
 def gateway(folder: Path, api: int) -> Iterator[int]:
-    """The port of a gateway that passes requests to the port *api*, once it answers."""
+    """Run a gateway in front of the port *api*; its own port, once it answers."""
     program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/bin:/usr/local/bin")
     if program is None:
         raise SystemExit("HAProxy is needed. On Debian: apt-get install haproxy")
     port = Ports.free().connect
     config = folder / "haproxy.cfg"
     config.write_text(configured(port, api))
-    with (folder / "haproxy.log").open("wb") as log:
-        process = subprocess.Popen([program, "-W", "-db", "-f", str(config)], stdout=log, stderr=log)
+    process = Process("haproxy", [program, "-W", "-db", "-f", str(config)], {}, folder / "haproxy.log")
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while is_free(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"HAProxy did not start:\n{(folder / 'haproxy.log').read_text()[-2000:]}")
-            time.sleep(0.05)
-        time.sleep(2)  # Two checks of the API, one second apart.
+        process.start(lambda: not is_free(port))
+        time.sleep(2)  # HAProxy checks the API twice, one second apart.
         yield port
     finally:
-        process.terminate()
-        process.wait(20)
+        process.end()
 
 
 def configured(port: int, api: int) -> str:
-    """docker/haproxy.cfg with one API of this machine instead of those that Docker's name server knows."""
+    """docker/haproxy.cfg with one API of this machine instead of those that Docker's DNS lists."""
     text = re.sub(r"^resolvers docker\n(?: .*\n)+", "", CONFIG.read_text(), flags=re.MULTILINE)
     text = re.sub(r"server-template .*", f"server api1 127.0.0.1:{api}", text)
     text, binds = re.subn(r"bind :8000", f"bind 127.0.0.1:{port}", text)

@@ -13,7 +13,8 @@ from orders_service.catalog.ledger import Ledger
 from orders_service.catalog.product import Product, Reservation, Supply
 from orders_service.contract.events import Event, OrderCancelled, OrderEvent, OrderPlaced, StockReserved
 from orders_service.events.errors import Conflicting
-from tests.databases import Databases, assert_stock_adds_up
+from rig.databases import Databases
+from rig.history import assert_stock_adds_up
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 PRODUCTS = ("CATALOG-001", "CATALOG-002", "GHOST")

@@ -1,18 +1,15 @@
 """Before `migrate`: every command says what to run, and leaves no empty database behind."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lab import Lab
-from orders_service.settings import FIELDS
-from tests.databases import Databases
+from orders_service.processes import PROCESSES
+from rig import processes
+from rig.databases import Databases
 
-COMMAND = [sys.executable, "-m", "orders_service"]
-UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
 READING = [
     ["outbox", "list"],
     ["outbox", "resend", "--pending-older-than", "1"],
@@ -22,17 +19,12 @@ READING = [
     ["dead-letters", "show", "t-0@1"],
     ["dead-letters", "replay", "--all"],
     ["catalog", "supply", "CATALOG-001", "1", "--note", "n"],
-    ["api"],
-    ["orders-relay"],
-    ["stock-consumer"],
-    ["catalog-relay"],
-    ["status-consumer"],
+    *([process.command] for process in PROCESSES),
 ]
 
 
 def ended(folder: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    settings = UNSET | {"STATE_DIR": str(folder / "state")} | variables
-    return subprocess.run([*COMMAND, *words], env=settings, capture_output=True, text=True, timeout=60)
+    return processes.ended(*words, **{"STATE_DIR": str(folder / "state")} | variables)
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)
@@ -70,10 +62,7 @@ def test_without_tables_it_says_migrate(words: list[str], tmp_path: Path) -> Non
 
 @pytest.mark.real
 def test_without_tables_in_mariadb_it_says_migrate(lab: Lab, tmp_path: Path) -> None:
-    mariadb = lab.mariadb
-    databases = Databases(
-        mariadb.create_database("unmigrated_orders"), mariadb.create_database("unmigrated_catalog")
-    )
+    databases = Databases.on(lab.mariadb, "unmigrated")
 
     done = ended(tmp_path, "outbox", "list", **databases.environment)
 

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from orders_service.commands.catalog import main
-from tests.databases import Databases, assert_stock_adds_up
+from rig.databases import Databases
+from rig.history import assert_stock_adds_up
 from tests.flow_kit import BERLIN, Flow
 
 NEW = ("--name", "Desk lamp", "--unit-price", "2500")

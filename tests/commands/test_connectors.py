@@ -18,10 +18,10 @@ from orders_service.commands.doctor.finding import Level
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Outgoing, Record, TopicSpec
 from orders_service.workers import orders_relay
-from tests import patience
-from tests.databases import Databases
+from rig import waiting
+from rig.databases import Databases
+from rig.waiting import await_true
 from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
-from tests.patience import await_true
 
 pytestmark = pytest.mark.real
 
@@ -52,7 +52,7 @@ class Practice:
     def send(self, topic: str, key: str, value: bytes) -> None:
         producer = self.broker.producer()
         deliveries = producer.send([Outgoing(topic, key.encode(), value)])
-        assert producer.wait(deliveries, seconds=patience.seconds(10))
+        assert producer.wait(deliveries, seconds=waiting.seconds(10))
         producer.close()
         assert deliveries[0].acknowledged, deliveries[0].error
 
@@ -146,9 +146,7 @@ def test_a_connector_that_failed_is_mended_by_applying_it_again(practice: Practi
 def test_orders_land_in_mydb_once_and_a_record_that_is_none_stops_nobody(
     practice: Practice, lab: Lab, tmp_path: Path
 ) -> None:
-    databases = Databases(
-        lab.mariadb.create_database("sink_orders"), lab.mariadb.create_database("sink_catalog")
-    )
+    databases = Databases.on(lab.mariadb, "sink")
     databases.migrate()
     practice.broker.create_topics(["orders"], TopicSpec(partitions=3))
     flow = Flow(databases, tmp_path, ORDERS_SINK_TOPIC="orders", **kafka(practice, "sink"))
@@ -222,15 +220,13 @@ def test_rows_travel_from_table_to_topic_to_table_changes_and_deletions_too(prac
     practice.sql("DELETE FROM mydb.users WHERE user_id = 'kim'")
 
     await_true(lambda: copied(practice) == [("lee", "Lee Min")], "the change and the deletion have arrived")
-    assert took < patience.seconds(5)
+    assert took < waiting.seconds(5)
 
 
 def test_the_outbox_by_cdc_carries_what_the_relay_carries(
     practice: Practice, lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    relayed = Databases(
-        lab.mariadb.create_database("parity_orders"), lab.mariadb.create_database("parity_catalog")
-    )
+    relayed = Databases.on(lab.mariadb, "parity")
     captured = Databases(lab.environment()["ORDERS_DATABASE_URL"], lab.environment()["CATALOG_DATABASE_URL"])
     seen = {}
     for name, databases, via in (("relay", relayed, "relay"), ("cdc", captured, "cdc")):

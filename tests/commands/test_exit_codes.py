@@ -1,27 +1,23 @@
 """What a script sees: 0 for done, 1 for what is not there or was not done, 2 for a mistake of usage."""
 
-import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab import Lab
-from orders_service.settings import FIELDS
+from rig.processes import UNSET, ended, service
 from tests.commands.test_run import Running
 
-COMMAND = [sys.executable, "-m", "orders_service"]
-UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
 PLACE = "example-catalog-topic-0@5"
 SUPPLY = ["catalog", "supply", "CATALOG-001", "5", "--note"]
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """`run`, with the course's three products."""
     found = Running(tmp_path_factory.mktemp("codes"))
     found.start()
@@ -68,8 +64,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_the_exit_code_says_whether_it_was_done(service: Running, words: list[str], code: int) -> None:
-    done = service.word(*words, CONNECT_URL="http://127.0.0.1:1")
+def test_the_exit_code_says_whether_it_was_done(running: Running, words: list[str], code: int) -> None:
+    done = running.word(*words, CONNECT_URL="http://127.0.0.1:1")
 
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -77,8 +73,8 @@ def test_the_exit_code_says_whether_it_was_done(service: Running, words: list[st
         assert done.stderr
 
 
-def test_a_rejected_order_is_told_before_the_code(service: Running) -> None:
-    done = service.word("first-order", "--qty", "1000")
+def test_a_rejected_order_is_told_before_the_code(running: Running) -> None:
+    done = running.word("first-order", "--qty", "1000")
 
     assert "PENDING → REJECTED (insufficient-stock)" in done.stdout
     assert done.stderr == "Error: the order is REJECTED\n"
@@ -88,16 +84,14 @@ def test_a_rejected_order_is_told_before_the_code(service: Running) -> None:
     ("variables", "code"), [({"API_PORT": "x"}, 2), ({"API_PORT": "1"}, 5)], ids=["settings", "not there"]
 )
 def test_the_doctor_has_codes_of_its_own(tmp_path: Path, variables: dict[str, str], code: int) -> None:
-    settings = UNSET | {"STATE_DIR": str(tmp_path)} | variables
-
-    assert subprocess.run([*COMMAND, "doctor"], env=settings, capture_output=True).returncode == code
+    assert ended("doctor", STATE_DIR=str(tmp_path), **variables).returncode == code
 
 
 def test_another_program_on_the_port_is_told(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         settings = UNSET | {"STATE_DIR": str(tmp_path), "API_PORT": port}
-        process = subprocess.Popen([*COMMAND, "first-order"], env=settings, stderr=subprocess.PIPE)
+        process = subprocess.Popen(service("first-order"), env=settings, stderr=subprocess.PIPE)
         connection, _ = other.accept()
         connection.recv(4096)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
@@ -108,9 +102,9 @@ def test_another_program_on_the_port_is_told(tmp_path: Path) -> None:
     assert said.startswith(f"Error: another program answers at http://127.0.0.1:{port}".encode())
 
 
-def test_a_worker_that_is_told_to_stop_ends_with_0(service: Running) -> None:
+def test_a_worker_that_is_told_to_stop_ends_with_0(running: Running) -> None:
     with subprocess.Popen(
-        [*COMMAND, "orders-relay"], env=service.environment, stderr=subprocess.PIPE
+        service("orders-relay"), env=running.environment, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr is not None
         assert b"started" in process.stderr.readline()
@@ -122,19 +116,15 @@ def test_a_worker_that_is_told_to_stop_ends_with_0(service: Running) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("word", ["status", "restart", "delete"])
 def test_a_connector_that_is_not_there_is_1(lab: Lab, word: str) -> None:
-    settings = UNSET | {"CONNECT_URL": lab.connect.url}
-
-    done = subprocess.run(
-        [*COMMAND, "connectors", word, "missing"], env=settings, capture_output=True, text=True, timeout=60
-    )
+    done = ended("connectors", word, "missing", CONNECT_URL=lab.connect.url)
 
     assert done.returncode == 1
     assert "missing" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_what_was_done_already_is_0_and_what_differs_is_1(service: Running) -> None:
-    codes = [service.word(*SUPPLY, "twice").returncode for _ in range(2)]
-    differs = service.word("catalog", "supply", "CATALOG-001", "6", "--note", "twice")
+def test_what_was_done_already_is_0_and_what_differs_is_1(running: Running) -> None:
+    codes = [running.word(*SUPPLY, "twice").returncode for _ in range(2)]
+    differs = running.word("catalog", "supply", "CATALOG-001", "6", "--note", "twice")
 
     assert (*codes, differs.returncode) == (0, 0, 1)

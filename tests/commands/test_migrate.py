@@ -8,7 +8,7 @@ from sqlalchemy import inspect
 
 from orders_service.commands.migrate import main
 from orders_service.processes import DatabaseName
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.migrations.test_migrations import drop_everything
 
 

@@ -6,19 +6,18 @@ import shlex
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from lab import Ports
-from orders_service.settings import FIELDS
-from tests import patience
-from tests.deployment import children
-from tests.patience import await_true
+from rig import waiting
+from rig.processes import UNSET, Process, children, ended, service
+from rig.waiting import await_true
 
 
 class Running:
@@ -27,45 +26,28 @@ class Running:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = Ports.free().connect
-        unset = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
-        self.environment = unset | {"STATE_DIR": str(folder / "state"), "API_PORT": str(self.port)}
+        self.environment = UNSET | {"STATE_DIR": str(folder / "state"), "API_PORT": str(self.port)}
         self.log = folder / "run.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process = Process("run", service("run"), self.environment, self.log)
 
     def start(self, *options: str) -> None:
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                self.command("run", *options), env=self.environment, stdout=log, stderr=log
-            )
+        self.log.unlink(missing_ok=True)
+        self.process = Process("run", service("run", *options), self.environment, self.log)
+        self.process.start()
         await_true(lambda: "Ctrl-C stops everything" in self.log.read_text(), "it is ready", log=self.log)
 
     def word(self, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*words), env=self.environment | settings, capture_output=True, text=True, timeout=60
-        )
-
-    def is_ready(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+        return ended(*words, **self.environment | settings)
 
     def stock(self) -> int:
         answer = httpx.get(f"http://127.0.0.1:{self.port}/catalog-service/catalogs/CATALOG-001")
         return int(answer.json()["stock"])
 
     def interrupt(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(patience.seconds(15))
+        return self.process.stop(seconds=15, number=signal.SIGINT)
 
     def close(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.interrupt()
-
-    @staticmethod
-    def command(*words: str) -> list[str]:
-        return [sys.executable, "-m", "orders_service", *words]
+        self.process.end()
 
 
 @pytest.fixture
@@ -99,14 +81,13 @@ def test_it_says_what_runs_where_and_what_to_type_next(running: Running) -> None
 def test_ctrl_c_stops_everything_and_a_second_start_goes_on(running: Running) -> None:
     running.start()
     running.word("first-order")
-    assert running.process is not None
     workers = children(running.process.pid)
 
     code = running.interrupt()
     running.start()
 
     assert code == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert not any(map(psutil.pid_exists, workers))
     assert running.stock() == 99
 
 
@@ -192,7 +173,6 @@ def test_a_second_one_in_the_same_folder_is_refused(running: Running) -> None:
 
 def test_an_order_placed_before_its_worker_was_killed_is_still_answered(running: Running) -> None:
     running.start()
-    assert running.process is not None
     (worker,) = children(running.process.pid)
     url = f"http://127.0.0.1:{running.port}/order-service/kim/orders"
     httpx.post(url, json={"productId": "CATALOG-001", "qty": 1, "unitPrice": 1})
@@ -210,13 +190,11 @@ def test_an_order_placed_before_its_worker_was_killed_is_still_answered(running:
 
 def test_its_worker_does_not_outlive_it(running: Running) -> None:
     running.start()
-    assert running.process is not None
     (worker,) = children(running.process.pid)
 
-    running.process.kill()
-    running.process.wait()
+    running.process.stop(number=signal.SIGKILL)
 
-    await_true(lambda: not Path(f"/proc/{worker}").exists(), "the worker has ended")
+    await_true(lambda: not psutil.pid_exists(worker), "the worker has ended")
 
 
 def test_without_a_service_the_first_order_says_what_to_do(running: Running) -> None:
@@ -226,4 +204,4 @@ def test_without_a_service_the_first_order_says_what_to_do(running: Running) -> 
 
     assert told.returncode == 1
     assert "Start it (make run, or orders-service api)" in told.stderr
-    assert time.monotonic() - began < patience.seconds(30)
+    assert time.monotonic() - began < waiting.seconds(30)

@@ -12,8 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from rig.customers import answers
+from rig.processes import service
+from rig.waiting import await_true, seconds
 from tests.commands.test_run import Running
-from tests.patience import await_true, seconds
 
 READY = b"Ctrl-C stops everything."
 HALF = (
@@ -26,7 +28,7 @@ class Terminal:
     """A command at a terminal of its own, which sends Ctrl-C to each of its processes."""
 
     def __init__(self, running: Running, word: str) -> None:
-        command = running.command(word)
+        command = service(word)
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
             os.execve(command[0], command, running.environment)
@@ -90,7 +92,8 @@ def test_ctrl_c_at_a_terminal_ends_it_soon_and_in_our_words(running: Running, wh
 def test_ctrl_c_at_a_terminal_ends_the_api_without_a_traceback(running: Running) -> None:
     running.word("migrate")
     terminal = Terminal(running, "api")
-    await_true(running.is_ready, "the API answers")
+    url = f"http://127.0.0.1:{running.port}"
+    await_true(lambda: answers(url, "/readyz"), "the API answers")
     with socket.create_connection(("127.0.0.1", running.port)) as browser:
         browser.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert browser.recv(999).startswith(b"HTTP/1.1 200")

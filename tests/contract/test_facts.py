@@ -9,7 +9,7 @@ from orders_service.api.requests import ORDER_REQUEST
 from orders_service.contract import facts, sink
 from orders_service.contract.facts import FACTS, JSON_NAMES
 from orders_service.orders.order import Order
-from tests.databases import Databases
+from rig.databases import Databases
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_ASKED = {"order_id", "user_id", "total_price"}  # Made by the service, in the path, and derived.

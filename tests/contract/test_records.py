@@ -12,7 +12,7 @@ from orders_service.contract.sink import OrderRow
 from orders_service.contract.topics import Topics
 from orders_service.events.brokers.port import Record
 from orders_service.orders import service
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import BERLIN, Flow
 
 CATALOG_TOPIC, STOCK_TOPIC, SINK = "example-catalog-topic", "example-stock-topic", "orders"

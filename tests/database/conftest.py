@@ -9,9 +9,9 @@ from lab import Ports
 from lab.mariadb import MariaDB
 from lab.server import within
 from orders_service.database.engines import open_engine
+from rig.databases import Databases
 from tests.database.resets import Older
 from tests.database.things import Base
-from tests.databases import Databases
 
 
 @pytest.fixture(scope="session", params=["as the lab's", "10.11"])

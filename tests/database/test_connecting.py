@@ -24,8 +24,7 @@ from orders_service.commands.migrate import main as migrate
 from orders_service.database.engines import open_engine
 from orders_service.database.errors import in_short
 from orders_service.settings import Settings
-from tests.databases import Databases
-from tests.deployment import databases_in
+from rig.databases import Databases, databases_in
 from tests.flow_kit import Flow
 
 GREETING = (

@@ -17,8 +17,7 @@ from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
-from tests.databases import Databases
-from tests.deployment import databases_in
+from rig.databases import Databases, databases_in
 from tests.flow_kit import BERLIN, Flow
 
 pytestmark = pytest.mark.real

@@ -19,7 +19,7 @@ from orders_service.database.transactions import in_transaction
 from orders_service.events.worker import Worker
 from orders_service.orders import service
 from orders_service.orders.service import Placement
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO, Flow
 
 SIZES = (10, 200)

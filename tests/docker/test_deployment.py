@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orders_service.commands.connectors.rest import PLACEHOLDER
-from orders_service.processes import PROCESSES
+from orders_service.processes import DATABASES, PROCESSES, DatabaseName
 from orders_service.settings import FIELDS, Settings
 from tests.certificates import Authority
 
@@ -33,6 +33,8 @@ SERVICES = dict(
         re.MULTILINE,
     )
 )
+# The processes that use each database.
+USERS = {name: {process.command for process in PROCESSES if name in process.databases} for name in DATABASES}
 
 
 @pytest.fixture
@@ -107,14 +109,14 @@ def test_only_the_gateway_is_on_a_network_that_reaches_the_world() -> None:
     assert re.findall(r"^  networks: \[(.+)\]$", COMPOSE, re.MULTILINE) == ["inside", "inside"]
 
 
-@pytest.mark.parametrize("database", ["orders", "catalog"])
-def test_a_process_is_given_only_the_databases_that_it_uses(database: str) -> None:
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_process_is_given_only_the_databases_that_it_uses(database: DatabaseName) -> None:
     url = f"{database.upper()}_DATABASE_URL_FILE: /run/secrets/{database}_database_url\n"
     anchor = f"*{database}-database,"
 
     given = {name for name, block in SERVICES.items() if url in block or anchor in block}
 
-    assert given == {process.command for process in PROCESSES if database in process.databases}
+    assert given == USERS[database]
     assert url not in COMPOSE.partition("x-service: &service")[2].partition("\nx-")[0]
 
 

@@ -11,7 +11,7 @@ from orders_service.events import dead_letters
 from orders_service.events.breaker import IN_A_ROW, WITHIN, Breaker
 from orders_service.events.brokers.port import Record
 from orders_service.events.errors import TooManyDeadLetters
-from tests.databases import Databases
+from rig.databases import Databases
 
 GROUP = "group"
 

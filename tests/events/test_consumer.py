@@ -21,7 +21,7 @@ from orders_service.events.consumer import Consumer, Handler, Received, event_of
 from orders_service.events.dead_letters import Refused
 from orders_service.events.errors import Conflicting
 from orders_service.events.tables import DeadLetter, Lease
-from tests.databases import Databases
+from rig.databases import Databases
 
 MIB = 1_048_576
 TOPIC, GROUP = "example-catalog-topic", "catalog-stock"

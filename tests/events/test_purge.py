@@ -17,8 +17,7 @@ from orders_service.events import pending
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import OutboxRow
 from orders_service.events.upkeep import CHUNK, Purge, purge_all
-from tests.databases import Databases
-from tests.deployment import databases_in
+from rig.databases import Databases, databases_in
 
 NOW = utc_now()
 BEFORE = NOW - timedelta(days=14)

@@ -18,8 +18,8 @@ from orders_service.events.brokers.port import Delivery, Outgoing, Producer, Rec
 from orders_service.events.outbox import Outbox
 from orders_service.events.relay import RETRY_BATCH, Relay
 from orders_service.events.tables import Lease, OutboxRow
-from tests.databases import Databases
-from tests.patience import await_true
+from rig.databases import Databases
+from rig.waiting import await_true
 
 CATALOG, STOCK = "example-catalog-topic", "example-stock-topic"
 

@@ -15,7 +15,7 @@ from orders_service.database.engines import open_relay_engine
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import OutboxRow
 from orders_service.events.upkeep import CHUNK, Purging
-from tests.databases import Databases
+from rig.databases import Databases
 
 KEEP = timedelta(days=14)
 EVER = utc_now() - timedelta(days=30)

@@ -1,4 +1,4 @@
-"""The stage on which faults happen: servers that may be killed, a deployment that outlives a test."""
+"""The stage: servers that a test may kill, and a deployment that several tests use one after another."""
 
 import os
 import random
@@ -11,8 +11,7 @@ from itertools import count
 import pytest
 
 from lab import Lab, Ports
-from tests.databases import Databases
-from tests.deployment import databases_in, running
+from tests.conftest import running
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Stage
 
@@ -38,7 +37,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def acknowledgements() -> Iterator[Proxy]:
-    """The way round to Kafka."""
+    """A proxy in front of Kafka, which can swallow what Kafka answers."""
     proxy = Proxy(Ports.free().connect)
     yield proxy
     proxy.close()
@@ -46,7 +45,7 @@ def acknowledgements() -> Iterator[Proxy]:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, acknowledgements: Proxy) -> Iterator[Lab]:
-    """A Kafka and a MariaDB that nobody else uses."""
+    """A Kafka and a MariaDB that only the faults use."""
     detour = (acknowledgements.port, acknowledgements.to)
     own = Lab(tmp_path_factory.mktemp("lab"), replace(Ports.free(), detour=detour))
     with running(own):
@@ -55,13 +54,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory, acknowledgements: Proxy) -> It
 
 @pytest.fixture
 def chance(request: pytest.FixtureRequest) -> random.Random:
-    """What this test leaves to chance; the seed makes it the same again."""
+    """The random numbers of this test; the same seed gives the same numbers again."""
     return random.Random(f"{SEED} {request.node.name}")
 
 
 @pytest.fixture(scope="session")
 def stages(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Stage]]:
-    """The stage in use, if it is still sound."""
+    """The stage in use, if there is one."""
     found: list[Stage] = []
     yield found
     for stage in found:
@@ -76,7 +75,7 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Stage]:
-    """The deployment, whole. After a test that failed there is a new one."""
+    """The deployment, with every process running. After a failed test there is a new one."""
     if stages and not stages[-1].sound:
         stages.pop().close()
         for server in lab.servers:
@@ -84,16 +83,9 @@ def stage(
             server.start()
     if not stages:
         stages.append(Stage(lab, tmp_path_factory.mktemp("stage"), random.Random(f"{SEED} {next(NUMBERS)}")))
-        stages[-1].open()
+        stages[-1].deployment.open()
     current = stages[-1]
     current.chance, current.sound, current.fault = chance, False, request.node.name
     yield current
     request.config.stash[REPORT] += current.report
     current.report.clear()
-
-
-@pytest.fixture
-def databases(lab: Lab) -> Iterator[Databases]:
-    """Two databases of the real MariaDB."""
-    with databases_in(lab) as found:
-        yield found

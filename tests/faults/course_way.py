@@ -1,4 +1,4 @@
-"""The course's two services in Python, as far as they lose something: save, then send; read, subtract, save.
+"""The parts of the course's two services that lose data, in Python: save, then send; read, subtract, save.
 
 `python -m tests.faults.course_way orders|catalog` with DATABASE, SERVERS, TOPIC in the environment.
 """
@@ -21,7 +21,7 @@ TABLES = (
 
 
 def place_orders(engine: Engine, producer: Any, topic: str) -> None:
-    """Each order is saved and committed, then its event is handed to the producer."""
+    """Save and commit each order, then give its event to the producer."""
     while True:
         order_id = str(uuid.uuid4())
         with engine.begin() as connection:
@@ -30,7 +30,7 @@ def place_orders(engine: Engine, producer: Any, topic: str) -> None:
 
 
 def take_stock(engine: Engine, consumer: Any) -> None:
-    """Each record's product is read, its stock subtracted in memory, and saved."""
+    """For each record, read the product, subtract from its stock in memory, and save it."""
     for record in consumer:
         event = json.loads(record.value)
         with engine.begin() as connection:
@@ -43,7 +43,7 @@ def take_stock(engine: Engine, consumer: Any) -> None:
 
 
 def main() -> None:
-    """Be one of the two until killed."""
+    """Run one of the two services until it is killed."""
     engine = create_engine(os.environ["DATABASE"], pool_size=THREADS)
     servers, topic = os.environ["SERVERS"], os.environ["TOPIC"]
     if sys.argv[1] == "catalog":

@@ -1,4 +1,4 @@
-"""Each mechanism is taken out of a copy of the tree, and the tests that should notice are run.
+"""Removes each mechanism from a copy of the tree, and runs the tests that should then fail.
 
 A mutation that turns no test red is a hole in the tests, and ends this with exit code 1.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import patience
+from rig import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST_SECONDS, FAULT_SECONDS = 300, 600
@@ -20,7 +20,7 @@ FAST_SECONDS, FAULT_SECONDS = 300, 600
 
 @dataclass(frozen=True)
 class Mutation:
-    """A change that takes a mechanism out, and the tests that must not pass without it."""
+    """A change that removes a mechanism, and the tests that must fail without it."""
 
     name: str
     file: str
@@ -109,7 +109,7 @@ MUTATIONS = (
 
 
 def main() -> None:
-    """Run each mutation that was named, or all; print the table of the docs."""
+    """Run the named mutations, or all; print the table for the docs."""
     wanted = sys.argv[1:]
     table, survived = [], []
     for mutation in MUTATIONS:
@@ -146,7 +146,7 @@ def caught_by(mutation: Mutation, test: str) -> list[str]:
             cwd=copy,
             capture_output=True,
             text=True,
-            timeout=patience.seconds(FAULT_SECONDS if is_fault else FAST_SECONDS),
+            timeout=waiting.seconds(FAULT_SECONDS if is_fault else FAST_SECONDS),
             check=False,
         )
     if done.returncode not in (0, 1):

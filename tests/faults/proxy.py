@@ -1,4 +1,4 @@
-"""A network that misbehaves when it is told to: a TCP proxy on this machine."""
+"""A TCP proxy on this machine that can cut, stall, delay and lose data."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ PAUSE = 0.01
 
 
 class Proxy:
-    """Carries connections on *port* to another port; every fault is for all of them."""
+    """Forwards connections on *port* to another port. A fault applies to all connections."""
 
     def __init__(self, to: int, *, port: int = 0) -> None:
         self.to = to
@@ -28,7 +28,7 @@ class Proxy:
         self._start(self._accept)
 
     def close(self) -> None:
-        """End it, with every connection."""
+        """End the proxy and close every connection."""
         self._refuses = True
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
@@ -44,7 +44,7 @@ class Proxy:
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Every connection is cut, and each new one too."""
+        """Cut every connection and each new one during the block."""
         self._refuses = True
         self.cut()
         yield
@@ -52,14 +52,14 @@ class Proxy:
 
     @contextmanager
     def stalled(self) -> Iterator[None]:
-        """Nothing comes through, and nobody is told; afterwards all of it does."""
+        """Hold all data back during the block, without an error; deliver it afterwards."""
         self._stalled = True
         yield
         self._stalled = False
 
     @contextmanager
     def mute(self) -> Iterator[None]:
-        """What is said arrives, and the answers are lost; afterwards those connections are cut."""
+        """Deliver requests and lose the answers during the block; cut those connections afterwards."""
         self._mute = True
         yield
         self.cut()
@@ -67,22 +67,22 @@ class Proxy:
 
     @contextmanager
     def slow(self, seconds: float) -> Iterator[None]:
-        """Each piece arrives so much later, in each direction."""
+        """Delay each piece of data, in both directions, during the block."""
         self._delay = seconds
         yield
         self._delay = 0.0
 
     def lose_request(self, words: bytes, *, times: int) -> None:
-        """Cut a connection when it says *words*, before they arrive; so many times."""
+        """Cut a connection that sends *words*, before they arrive; so many times."""
         self._lose_request = [words] * times
 
     def lose_reply(self, words: bytes, *, times: int) -> None:
-        """Cut a connection that said *words* when the answer comes, in place of the answer; so many times."""
+        """Cut a connection that has sent *words* instead of delivering the answer; so many times."""
         self._lose_reply = [words] * times
 
     @property
     def lost_all(self) -> bool:
-        """Whether everything was lost that had to be."""
+        """Whether every requested loss has happened."""
         return not self._lose_request and not self._lose_reply
 
     def _accept(self) -> None:

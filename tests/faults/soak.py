@@ -1,4 +1,4 @@
-"""Fault after fault, picked at random, under a steady stream of orders: `make soak MINUTES=10`."""
+"""Random faults, one after another, under a constant rate of orders: `make soak MINUTES=10`."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import Lab, Ports
-from tests.faults.customers import Customers
+from rig.customers import Customers
 from tests.faults.soak_faults import FAULTS, PROCESSES, Soak
 from tests.faults.stage import Stage
 
@@ -26,7 +26,7 @@ PAUSE_SECONDS = (2.0, 8.0)  # Between two faults.
 
 
 def soak(stage: Stage, minutes: float, chance: random.Random) -> None:
-    """Break one thing after the other while customers order; then judge."""
+    """Break one thing after another while customers order; then judge."""
     told = Soak(stage, chance)
     stage.deployment.run("topics", "create")
     told.start(*PROCESSES)
@@ -52,7 +52,7 @@ def soak(stage: Stage, minutes: float, chance: random.Random) -> None:
 
 
 def tell(customers: Customers, done: threading.Event) -> None:
-    """Tell every few seconds how many orders were accepted."""
+    """Print every few seconds how many orders were accepted."""
     before = customers.accepted
     while not done.wait(PROGRESS_SECONDS):
         now = customers.accepted
@@ -65,12 +65,12 @@ def say(line: str) -> None:
 
 
 def main() -> None:
-    """Soak for as long as asked. What went wrong is told, and the logs are kept."""
+    """Run a soak. After a failure, print it and keep the logs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("minutes", type=float)
     parser.add_argument("--seed", default=os.environ.get("FAULTS_SEED") or secrets.token_hex(4))
     given = parser.parse_args()
-    say(f"the same faults in the same order: FAULTS_SEED={given.seed}")
+    say(f"FAULTS_SEED={given.seed} repeats the same faults in the same order")
     folder = FOLDER / given.seed
     folder.mkdir(parents=True)
     chance = random.Random(given.seed)

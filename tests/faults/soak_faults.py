@@ -1,4 +1,4 @@
-"""What can go wrong in a soak: each fault is a function that says what it did."""
+"""The faults of a soak. Each is a function that returns what it did."""
 
 import json
 import random
@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 from lab import Ports
 from orders_service.events.brokers.port import Outgoing
+from rig.deployment import WORKERS
 from tests.attacks.attackers import ATTACKS
 from tests.faults.stage import Stage
 
-WORDS = ("orders-relay", "catalog-relay", "stock-consumer", "status-consumer")
-PROCESSES = ("api", "api#2", *(f"{word}{copy}" for word in WORDS for copy in ("", "#2", "#3")))
+PROCESSES = ("api", "api#2", *(f"{worker}{copy}" for worker in WORKERS for copy in ("", "#2", "#3")))
 POINTS = {
     "relay": ("relay.fetched", "relay.sent", "relay.acknowledged", "relay.marked"),
     "consumer": ("transaction.written", "transaction.committed", "consumer.acknowledged"),
@@ -24,74 +24,75 @@ POINTS = {
 COMMIT = b"\x03COMMIT"
 PLENTY = "LAMP-3"  # A product of `Stage.ordering` that does not sell out.
 ATTACK_SECONDS = 5
-ORDERING = {"twins of new keys"}  # An attack that places orders: nobody was told of them.
+ORDERING = {"twins of new keys"}  # An attack that places orders, which are not in the history.
 
 Fault = Callable[["Soak"], str]
 
 
 class Soak:
-    """Several of everything, and somebody who breaks one thing after the other."""
+    """Several instances of each process, and what breaks one thing after another."""
 
     def __init__(self, stage: Stage, chance: random.Random) -> None:
         self.stage = stage
         self.chance = chance
         self.second_port = Ports.free().connect
         self.direct = stage.databases.environment
-        self.armed: set[str] = set()  # They may die at any moment, and are left alone until then.
+        # These may be killed at any moment. No other fault happens to them until then.
+        self.armed: set[str] = set()
 
-    def start(self, *words: str, **environment: str) -> None:
-        """Start processes. The APIs reach MariaDB directly: the proxy could not keep up with them."""
-        for word in words:
+    def start(self, *names: str, **environment: str) -> None:
+        """Start processes. The APIs reach MariaDB directly, because the proxy is too slow for them."""
+        for name in names:
             own = dict(environment)
-            if word.startswith("api"):
+            if name.startswith("api"):
                 own |= self.direct
-            if word == "api#2":
+            if name == "api#2":
                 own["API_PORT"] = str(self.second_port)
-            self.stage.deployment.start(word, **own)
+            self.stage.deployment.start(name, **own)
 
     def any_process(self) -> str:
-        return self.chance.choice([word for word in PROCESSES if word not in self.armed])
+        return self.chance.choice([name for name in PROCESSES if name not in self.armed])
 
     def any_worker(self) -> str:
-        return self.chance.choice([word for word in PROCESSES[2:] if word not in self.armed])
+        return self.chance.choice([name for name in PROCESSES[2:] if name not in self.armed])
 
     def tend(self) -> None:
-        """Start those anew that were killed at a point."""
+        """Restart the processes that were killed at a crash point."""
         crashed = self.stage.tend()
         self.armed -= set(crashed)
         self.start(*crashed)
 
 
 def killed(soak: Soak) -> str:
-    word = soak.any_process()
-    soak.stage.deployment.kill(word)
-    soak.start(word)
-    return f"{word} killed"
+    name = soak.any_process()
+    soak.stage.deployment.kill(name)
+    soak.start(name)
+    return f"{name} killed"
 
 
 def killed_at_a_point(soak: Soak) -> str:
-    word = soak.any_worker()
-    kind = word.partition("#")[0].rpartition("-")[2]
+    name = soak.any_worker()
+    kind = name.partition("#")[0].rpartition("-")[2]
     point = f"{soak.chance.choice(POINTS[kind])}:{soak.chance.randint(1, 50)}"
-    soak.stage.stop(word)
-    soak.start(word, CRASH_AT=point)
-    soak.armed.add(word)
-    return f"{word} will be killed at {point}"
+    soak.stage.stop(name)
+    soak.start(name, CRASH_AT=point)
+    soak.armed.add(name)
+    return f"{name} will be killed at {point}"
 
 
 def frozen(soak: Soak) -> str:
-    word, seconds = soak.any_worker(), soak.chance.uniform(1, 20)
-    soak.stage.deployment.signal(word, signal.SIGSTOP)
+    name, seconds = soak.any_worker(), soak.chance.uniform(1, 20)
+    soak.stage.deployment.signal(name, signal.SIGSTOP)
     time.sleep(seconds)
-    soak.stage.thaw(word)
-    return f"{word} frozen for {seconds:.0f} s"
+    soak.stage.thaw(name)
+    return f"{name} frozen for {seconds:.0f} s"
 
 
 def told_to_stop(soak: Soak) -> str:
-    word = soak.any_process()
-    soak.stage.stop(word)
-    soak.start(word)
-    return f"{word} told to stop"
+    name = soak.any_process()
+    soak.stage.stop(name)
+    soak.start(name)
+    return f"{name} told to stop"
 
 
 def connections_cut(soak: Soak) -> str:
@@ -157,7 +158,7 @@ def poisoned(soak: Soak) -> str:
 
 
 def transaction_aborted(soak: Soak) -> str:
-    """Orders that look like any other, in a transaction that is aborted: nobody may ever see them."""
+    """Send valid orders in a transaction and abort it. No consumer may apply them."""
     catalog, _ = soak.stage.topics
     numbers = [str(uuid.UUID(int=soak.chance.getrandbits(128))) for _ in range(20)]
     with soak.stage.transaction() as producer:
@@ -172,12 +173,12 @@ def transaction_aborted(soak: Soak) -> str:
 
 
 def attacked(soak: Soak) -> str:
-    """A hostile client at one of the APIs, while customers order."""
-    name = soak.chance.choice([name for name in ATTACKS if name not in ORDERING])
+    """Attack one of the APIs while customers order."""
+    attack = soak.chance.choice([attack for attack in ATTACKS if attack not in ORDERING])
     port = soak.chance.choice([soak.stage.deployment.port, soak.second_port])
-    command = [sys.executable, "-m", "tests.attacks.attackers", name, str(port), str(ATTACK_SECONDS)]
+    command = [sys.executable, "-m", "tests.attacks.attackers", attack, str(port), str(ATTACK_SECONDS)]
     subprocess.run(command, stderr=subprocess.DEVNULL, timeout=10 * ATTACK_SECONDS)
-    return f"attacked for {ATTACK_SECONDS} s: {name}"
+    return f"attacked for {ATTACK_SECONDS} s: {attack}"
 
 
 FAULTS: tuple[Fault, ...] = (

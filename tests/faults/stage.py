@@ -1,4 +1,4 @@
-"""A deployment under load: a fault happens to it, then it must come to rest and keep its promises."""
+"""A deployment with customers. A fault happens to it; then it must come to rest, and is judged."""
 
 import itertools
 import random
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import kafka
+import psutil
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -20,45 +21,39 @@ from orders_service.catalog.product import Product, Reservation, Supply
 from orders_service.database.columns import utc_now
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import BrokerError, Outgoing, Producer
-from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.orders.order import Order
-from tests import patience
-from tests.databases import Databases
-from tests.deployment import PROCESSES, Deployment
-from tests.faults import history
-from tests.faults.customers import Customer, Customers
+from rig import history, waiting
+from rig.customers import Customer, Customers, Habits
+from rig.databases import Databases
+from rig.deployment import PROCESSES, Deployment
+from rig.promises import AGREE, History, violations
+from rig.waiting import await_true
 from tests.faults.proxy import Proxy
-from tests.patience import await_true
 
-STOP_SECONDS = 10.0  # What a process may take to end after SIGTERM.
-REST_SECONDS = 60.0  # What the whole may take to come to rest after a fault.
-TAIL = 1500
+STOP_SECONDS = 10.0  # The longest time from SIGTERM to the end of a process.
+REST_SECONDS = 60.0  # The longest time from the end of a fault until nothing changes any more.
 
 
 class Stage:
-    """The five processes on databases and topics of their own, and what they were put through."""
+    """A deployment on databases and topics of its own, and everything that was done to it."""
 
     def __init__(self, lab: Lab, folder: Path, chance: random.Random) -> None:
         self.lab = lab
         self.network = Proxy(lab.mariadb.ports[0])  # Between the processes and MariaDB.
         self.chance = chance
-        self.folder = folder
-        name = f"stage_{chance.randrange(16**8):08x}"
-        self.databases = Databases(
-            lab.mariadb.create_database(f"{name}_orders"), lab.mariadb.create_database(f"{name}_catalog")
-        )
+        self.databases = Databases.on(lab.mariadb, f"stage_{chance.randrange(16**8):08x}")
         self.databases.migrate()
         through = {name: _through(self.network, url) for name, url in self.databases.environment.items()}
         self.deployment = Deployment(lab, self.databases, folder, **through)
         self.told: list[Customer] = []
         self.poison: set[bytes] = set()  # Values that must become dead letters.
-        self.reordered: set[str] = set()  # Orders whose events we mixed up ourselves.
-        self.foreign: set[str] = set()  # Orders that we sent as another order service does.
-        self.sound = True  # Until a test has begun, and again when it ended well.
+        self.reordered: set[str] = set()  # Orders whose events a test has put into another order.
+        self.foreign: set[str] = set()  # Orders that a test sent as another order service does.
+        self.sound = True  # False from the beginning of a test until it has passed.
         self.fault = ""
-        self.again = 0  # Records that were not the first of their event, when it last came to rest.
+        self.again = 0  # How many records repeated an event, when it last came to rest.
         self.report: list[str] = []
-        self._own: set[str] = set()  # Processes with settings of their own.
+        self._own: set[str] = set()  # The names of processes with settings of their own.
         self._numbers = itertools.count(1)
 
     @property
@@ -66,20 +61,14 @@ class Stage:
         environment = self.deployment.environment
         return environment["CATALOG_TOPIC"], environment["STOCK_TOPIC"]
 
-    def open(self) -> None:
-        """Have topics, and every process ready."""
-        self.deployment.run("topics", "create")
-        self.deployment.start(*PROCESSES)
-        self.deployment.await_ready()
-
     def close(self) -> None:
-        """End what runs."""
+        """End every process."""
         self.deployment.close()
         self.databases.dispose()
         self.network.close()
 
     def products(self, *stocks: int) -> list[str]:
-        """New products with so many pieces each."""
+        """New products, one for each of *stocks*; their ids."""
         names = [f"LAMP-{next(self._numbers)}" for _ in stocks]
         now = utc_now()
         with Session(self.databases.catalog) as session:
@@ -97,74 +86,59 @@ class Stage:
     ) -> Iterator[Customers]:
         """Customers order while the block lasts: products that sell out, some that do not, one unknown."""
         products = [*self.products(30, 60, 100_000, 100_000), "NO-SUCH-PRODUCT"]
-        customers = Customers(
-            ports or [self.deployment.port], products, self.chance, rate=rate, cancels=cancels, crowd=crowd
-        )
+        urls = [f"http://127.0.0.1:{port}" for port in ports or [self.deployment.port]]
+        habits = Habits(keys=0.8, repeats=0.2, cancels=cancels, qty=4)
+        prices = dict.fromkeys(products, 1)
+        customers = Customers(urls, prices, self.chance, rate=rate, crowd=crowd, habits=habits)
         try:
             with customers.ordering():
-                self.await_accepted(customers, 10)
+                customers.await_accepted(10)
                 yield customers
         finally:
             self.told += customers.told
 
-    def await_accepted(self, customers: Customers, more: int, *, seconds: float = 30) -> None:
-        """Wait until so many more orders are accepted."""
-        wanted = customers.accepted + more
-        await_true(
-            lambda: customers.accepted >= wanted,
-            f"{more} more orders are accepted",
-            seconds=seconds,
-            log=self.deployment.log("api"),
-        )
-
-    def restart(self, *words: str, **environment: str) -> None:
-        """Stop processes as they should be stopped, and start them with settings of their own."""
-        self.stop(*(word for word in words if word in self.deployment.processes))
-        self.deployment.start(*words, **environment)
-        self._own |= set(words)
-        if any(word.startswith("api") for word in words):
+    def restart(self, *names: str, **environment: str) -> None:
+        """Stop processes, and start them with settings of their own."""
+        self.stop(*(name for name in names if name in self.deployment.processes))
+        self.deployment.start(*names, **environment)
+        self._own |= set(names)
+        if any(name.startswith("api") for name in names):
             self.deployment.await_ready()
 
-    def stop(self, *words: str) -> None:
-        """Stop processes as they should be stopped, which they must be in time."""
+    def stop(self, *names: str) -> None:
+        """Stop processes. Each must end in time, with exit code 0."""
 
-        def stop(word: str) -> int:
-            pid = self.deployment.processes[word].pid
-            await_true(lambda: _catches(pid, signal.SIGTERM), f"{word} has started")
-            return self.deployment.stop(word, seconds=STOP_SECONDS)
+        def stop(name: str) -> int:
+            pid = self.deployment.processes[name].pid
+            await_true(lambda: _catches(pid, signal.SIGTERM), f"{name} has started")
+            return self.deployment.stop(name, seconds=STOP_SECONDS)
 
-        with ThreadPoolExecutor(len(words) or 1) as pool:
-            codes = dict(zip(words, pool.map(stop, words), strict=True))
-        assert set(codes.values()) <= {0}, f"told to stop, they exited with {codes}"
-        self._own -= set(words)
+        with ThreadPoolExecutor(len(names) or 1) as pool:
+            codes = dict(zip(names, pool.map(stop, names), strict=True))
+        assert set(codes.values()) <= {0}, f"exit codes after SIGTERM: {codes}"
+        self._own -= set(names)
 
-    def replace_crashed(self, *words: str, seconds: float = 30) -> None:
-        """Wait until each was killed at the point for which it was armed, and start another in its place."""
-        waiting = set(words)
+    def replace_crashed(self, *names: str) -> None:
+        """Wait until each process was killed at its crash point, and start another in its place."""
+        missing = set(names)
 
         def all_crashed() -> bool:
             crashed = self.tend()
             self.deployment.start(*crashed)
-            waiting.difference_update(crashed)
-            return not waiting
+            missing.difference_update(crashed)
+            return not missing
 
-        await_true(all_crashed, f"{', '.join(words)} come to the point where they die", seconds=seconds)
+        await_true(all_crashed, f"{', '.join(names)} come to their crash points")
 
-    def follow_frozen(self, *words: str, seconds: float = 30) -> None:
-        """Wait until each is frozen at its point, and start a second one (`word#2`) beside it."""
-        waiting = set(words)
-
-        def all_frozen() -> bool:
-            for word in [*waiting]:
-                if _state(self.deployment.processes[word].pid) == "T":
-                    self.deployment.start(f"{word}#2")
-                    waiting.discard(word)
-            return not waiting
-
-        await_true(all_frozen, f"{', '.join(words)} come to the point where they freeze", seconds=seconds)
+    def follow_frozen(self, *names: str) -> None:
+        """Wait until each process is frozen at its crash point, and start another, `name#2`, beside it."""
+        for name in names:
+            process = psutil.Process(self.deployment.processes[name].pid)
+            await_true(lambda: process.status() == psutil.STATUS_STOPPED, f"{name} is frozen")  # noqa: B023
+            self.deployment.start(f"{name}#2")
 
     def await_answer(self, *, seconds: float) -> None:
-        """Wait until an order placed from now on is answered, and report how long that took."""
+        """Wait until an order that is placed from now on is answered, and report how long that takes."""
         began = time.monotonic()
         with Session(self.databases.orders) as session:
             last = session.scalar(select(func.max(Order.id))) or 0
@@ -178,13 +152,13 @@ class Stage:
         took = time.monotonic() - began
         self.report.append(f"{self.fault}: a new order is answered after {took:.1f} s")
 
-    def thaw(self, *words: str) -> None:
-        """Let frozen processes go on."""
-        for word in words:
-            self.deployment.signal(word, signal.SIGCONT)
+    def thaw(self, *names: str) -> None:
+        """Let frozen processes continue."""
+        for name in names:
+            self.deployment.signal(name, signal.SIGCONT)
 
     def await_members(self, group: str, count: int) -> None:
-        """Wait until so many share the group's partitions."""
+        """Wait until so many members share the partitions of a consumer group."""
         admin = kafka.KafkaAdminClient(bootstrap_servers=self.lab.kafka.bootstrap)
 
         def all_have_some() -> bool:
@@ -199,25 +173,17 @@ class Stage:
         finally:
             admin.close()
 
-    def dead_letters(self) -> list[bytes]:
-        """The values of those that there are."""
-        found: list[bytes] = []
-        for engine in self.databases.engines.values():
-            with Session(engine) as session:
-                found += [bytes(value or b"") for value in session.scalars(select(DeadLetter.value))]
-        return found
-
     def send(self, records: Sequence[Outgoing]) -> None:
-        """Put records of one topic into the log, as any other producer could."""
+        """Send records to one topic, as any other producer could."""
         producer: Producer = KafkaBroker(self.lab.kafka.bootstrap).producer()
         deliveries = producer.send(records)
-        assert producer.wait(deliveries, seconds=patience.seconds(20))
+        assert producer.wait(deliveries, seconds=waiting.seconds(20))
         assert [d.error for d in deliveries if d.error] == []
         producer.close()
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """A producer of another service, in a transaction that the block ends."""
+        """A producer of another service, in a transaction that the block commits or aborts."""
         producer = kafka.KafkaProducer(
             bootstrap_servers=self.lab.kafka.bootstrap,
             transactional_id=f"another-{self.chance.randrange(16**8):08x}",
@@ -227,11 +193,11 @@ class Stage:
             producer.begin_transaction()
             yield producer
 
-    def settle(self, *, without: Collection[str] = (), seconds: float = REST_SECONDS) -> history.History:
-        """Heal everything, wait until nothing moves any more, and judge the whole history."""
+    def settle(self, *, without: Collection[str] = (), seconds: float = REST_SECONDS) -> History:
+        """Repair everything, wait until nothing changes any more, and judge the whole history."""
         self.heal()
         healed = time.monotonic()
-        rested = self._await_rest(seconds)
+        rested = waiting.wait(self._is_at_rest, seconds=seconds, pause=0.1)
         took = time.monotonic() - healed
         found = history.read(
             self.databases,
@@ -242,61 +208,50 @@ class Stage:
             reordered=self.reordered,
             foreign=self.foreign,
         )
-        broken = history.violations(found, without=without)
+        broken = violations(found, without=without)
         if not rested:
-            broken.append(f"not at rest {seconds:.0f} s after the fault was over")
+            broken.append(f"not at rest {seconds:.0f} s after the end of the fault")
         self.again = len(found.facts) - len({fact.id for fact in found.facts})
         self.report.append(
             f"{self.fault}: {len(found.orders)} orders, {len(found.facts)} records,"
             f" {self.again} of them again, at rest after {took:.1f} s"
         )
-        tails = "\n".join(self._tail(word) for word in PROCESSES) if broken else ""
+        running = self.deployment.processes.values()
+        tails = "\n".join(f"--- {process.log}\n{process.tail}" for process in running) if broken else ""
         assert not broken, f"after {self.fault}:\n" + "\n".join(broken) + f"\n{tails}"
         self.sound = True
         return found
 
     def tend(self) -> list[str]:
-        """Forget those that were killed at a point; their names. Nobody may end in another way."""
+        """Forget the processes that a crash point killed; their names. No process may end otherwise."""
         running = self.deployment.processes
-        ended = [(word, code) for word in running if (code := running[word].poll()) is not None]
-        for word, code in ended:
-            del running[word]
-            self._own.discard(word)
-            assert code == -signal.SIGKILL, f"{word} ended by itself with {code}\n{self._tail(word)}"
-        return [word for word, _ in ended]
+        ended = {name: process for name, process in running.items() if process.exit_code is not None}
+        for name, process in ended.items():
+            del running[name]
+            self._own.discard(name)
+            code = process.exit_code
+            assert code == -signal.SIGKILL, f"{name} ended by itself with {code}\n{process.tail}"
+        return [*ended]
 
     def heal(self) -> None:
-        """Thaw what is frozen, stop what is too much or has settings of its own, start what is missing."""
+        """Thaw frozen processes, stop extra ones and those with settings of their own, start missing ones."""
         running = self.deployment.processes
-        for word in running:
-            self.thaw(word)
+        self.thaw(*running)
         self.tend()
-        self.stop(*(word for word in running if word in self._own or word not in PROCESSES))
-        self.deployment.start(*(word for word in PROCESSES if word not in running))
+        self.stop(*(name for name in running if name in self._own or name not in PROCESSES))
+        self.deployment.start(*(name for name in PROCESSES if name not in running))
         self.deployment.await_ready()
 
-    def _await_rest(self, seconds: float) -> bool:
-        deadline = patience.Deadline(seconds)
-        while not self._is_at_rest():
-            if deadline.over:
-                return False
-            time.sleep(0.1)
-        return True
-
     def _is_at_rest(self) -> bool:
-        """Nothing is on its way, looked at in the way that an order takes, and all tables agree."""
+        """Whether no event is on its way, checked in the order in which they pass, and all tables agree."""
         catalog, stock = self.topics
         return (
-            self._all_sent("orders")
+            history.pending(self.databases.orders) == 0
             and self._all_consumed("STOCK_GROUP", catalog)
-            and self._all_sent("catalog")
+            and history.pending(self.databases.catalog) == 0
             and self._all_consumed("STATUS_GROUP", stock)
             and self._all_agree()
         )
-
-    def _all_sent(self, database: str) -> bool:
-        with Session(self.databases.engines[database]) as session:
-            return not session.scalar(select(func.count()).where(OutboxRow.lane.is_not(None)))
 
     def _all_consumed(self, group: str, topic: str) -> bool:
         broker = KafkaBroker(self.lab.kafka.bootstrap)
@@ -306,26 +261,18 @@ class Stage:
             return False
 
     def _all_agree(self) -> bool:
-        """Each order is answered as it was decided."""
+        """Whether the status of each order agrees with its reservation."""
         with Session(self.databases.orders) as orders, Session(self.databases.catalog) as catalog:
             status = dict(orders.execute(select(Order.order_id, Order.status)).all())
             state = dict(catalog.execute(select(Reservation.order_id, Reservation.state)).all())
         return state.keys() >= self.foreign and all(
-            state.get(id_) in history.AGREE.get(now, ()) for id_, now in status.items()
+            state.get(id_) in AGREE.get(now, ()) for id_, now in status.items()
         )
-
-    def _tail(self, word: str) -> str:
-        log = self.deployment.log(word)
-        return f"--- {word}: {log}\n{log.read_text()[-TAIL:] if log.exists() else ''}"
-
-
-def _state(pid: int) -> str:
-    """`T` for a process that is frozen."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def _catches(pid: int, number: signal.Signals) -> bool:
-    """Whether the process has a handler for the signal: before it has, it holds nothing to let go."""
+    """Whether the process handles the signal. A process that does not has not opened anything yet."""
+    # psutil does not read the mask of handled signals.
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)

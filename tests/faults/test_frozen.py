@@ -1,4 +1,4 @@
-"""A process is frozen until others have taken over, and wakes up as if nothing had happened."""
+"""A process is frozen until another has taken over, and then continues."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_both_relays_sleep_past_their_leases(stage: Stage, point: str) -> None:
         stage.follow_frozen(*RELAYS)
         stage.await_answer(seconds=LEASE_SECONDS * 3)
         stage.thaw(*RELAYS)
-        stage.await_accepted(customers, 20)
+        customers.await_accepted(20)
 
     stage.settle()
 
@@ -35,6 +35,6 @@ def test_both_consumers_sleep_past_their_sessions(stage: Stage, point: str) -> N
         stage.follow_frozen(*CONSUMERS)
         stage.await_answer(seconds=SESSION_SECONDS * 3)
         stage.thaw(*CONSUMERS)
-        stage.await_accepted(customers, 20)
+        customers.await_accepted(20)
 
     stage.settle()

@@ -1,4 +1,4 @@
-"""The judge is judged: a sound history is found sound, and each broken promise is named."""
+"""Tests of the judge: it accepts a sound history, and names each broken promise."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,16 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.faults.customers import Customer
-from tests.faults.history import PROMISES, Fact, History, violations
+from rig.customers import Customer
+from rig.promises import PROMISES, Fact, History, violations
 
 
 def sound() -> History:
-    """Lee got two of three lamps, Kim was too late, Ann cancelled in time, Bob before it was placed."""
-    history = History(
-        told=[], orders={}, reservations={}, stock={"LAMP": 1}, supplied={"LAMP": 3}, outbox=[], facts=[],
-        dead=[], poison=set(), reordered=set(), foreign=set(),
-    )  # fmt: skip
+    """Three lamps: Ann cancels her order of two, then Lee gets two, and Kim is rejected."""
+    history = History(stock={"LAMP": 1}, supplied={"LAMP": 3})
     add(history, "ann", "CANCELLED", "RELEASED", "placed", "reserved", "cancelled")
     add(history, "lee", "CONFIRMED", "RESERVED", "placed", "reserved")
     add(history, "kim", "REJECTED", "REJECTED", "placed", "rejected")
@@ -24,7 +21,7 @@ def sound() -> History:
 
 
 def add(history: History, user: str, status: str, state: str, *events: str) -> None:
-    """One customer with an order of two lamps, and all that came of it."""
+    """Add one customer with an order of two lamps, with its reservation and its events."""
     reason = "insufficient-stock" if state == "REJECTED" else None
     order: Any = SimpleNamespace(
         order_id=user, user_id=user, product_id="LAMP", qty=2, status=status, reason=reason
@@ -40,7 +37,7 @@ def add(history: History, user: str, status: str, state: str, *events: str) -> N
 
 
 def record(history: History, user: str, event: str) -> None:
-    """An event in the outbox and in the log."""
+    """Add an event to the outbox and to the log."""
     in_catalog = event in ("placed", "cancelled")
     type_ = f"{'order' if in_catalog else 'stock'}.{event}.v1"
     topic = "catalog" if in_catalog else "stock"
@@ -60,7 +57,7 @@ def without(history: History, fact_id: str) -> None:
 
 
 def swap_placings(history: History) -> None:
-    """Kim's order comes first in the log."""
+    """Put Kim's order before Lee's in the log."""
     ids = [fact.id for fact in history.facts]
     lee, kim = ids.index("lee placed"), ids.index("kim placed")
     facts = [*history.facts]

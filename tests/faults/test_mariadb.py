@@ -1,4 +1,4 @@
-"""MariaDB goes, comes back, refuses to write; the network between loses what was said just then."""
+"""MariaDB is killed, restarted or read-only; the network to it loses commits and their answers."""
 
 import time
 
@@ -16,7 +16,7 @@ def test_mariadb_is_killed(stage: Stage) -> None:
     with stage.ordering() as customers:
         stage.lab.mariadb.kill()
         stage.lab.mariadb.start()
-        stage.await_accepted(customers, 40)
+        customers.await_accepted(40)
 
     stage.settle()
 
@@ -25,7 +25,7 @@ def test_mariadb_is_restarted(stage: Stage) -> None:
     with stage.ordering() as customers:
         stage.lab.mariadb.stop()
         stage.lab.mariadb.start()
-        stage.await_accepted(customers, 40)
+        customers.await_accepted(40)
 
     stage.settle()
 
@@ -37,7 +37,7 @@ def test_mariadb_is_read_only_for_a_while(stage: Stage) -> None:
         time.sleep(3)
         meanwhile = customers.accepted - accepted
         cursor.execute("SET GLOBAL read_only = 0")
-        stage.await_accepted(customers, 40)
+        customers.await_accepted(40)
 
     stage.settle()
     assert meanwhile <= customers.crowd
@@ -46,7 +46,7 @@ def test_mariadb_is_read_only_for_a_while(stage: Stage) -> None:
 def test_connections_are_cut_before_a_commit_arrives(stage: Stage) -> None:
     with stage.ordering() as customers:
         stage.network.lose_request(COMMIT, times=30)
-        stage.await_accepted(customers, 100)
+        customers.await_accepted(100)
 
     stage.settle()
     assert stage.network.lost_all
@@ -55,7 +55,7 @@ def test_connections_are_cut_before_a_commit_arrives(stage: Stage) -> None:
 def test_connections_are_cut_when_a_commit_is_answered(stage: Stage) -> None:
     with stage.ordering() as customers:
         stage.network.lose_reply(COMMIT, times=30)
-        stage.await_accepted(customers, 100)
+        customers.await_accepted(100)
 
     stage.settle()
     assert stage.network.lost_all
@@ -65,7 +65,7 @@ def test_all_connections_are_cut_again_and_again(stage: Stage) -> None:
     with stage.ordering() as customers:
         for _ in range(10):
             stage.network.cut()
-            stage.await_accepted(customers, 10)
+            customers.await_accepted(10)
 
     stage.settle()
 
@@ -74,6 +74,6 @@ def test_the_network_stalls_and_then_delivers_what_was_given_up(stage: Stage) ->
     with stage.ordering() as customers:
         with stage.network.stalled():
             time.sleep(STALL_SECONDS)
-        stage.await_accepted(customers, 40)
+        customers.await_accepted(40)
 
     stage.settle()

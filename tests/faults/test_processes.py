@@ -1,4 +1,4 @@
-"""Processes are told to stop, or their clocks are moved, while customers order and change their minds."""
+"""Processes are stopped, or their clocks are moved, while customers order and cancel."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from lab import Ports
 from orders_service.events.tables import OutboxRow
-from tests.deployment import PROCESSES
-from tests.faults.customers import Customer
+from rig.customers import Customer, answers
+from rig.deployment import PROCESSES
+from rig.waiting import await_true
 from tests.faults.stage import Stage
 from tests.faults.test_killed import RELAYS
-from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 
@@ -27,10 +27,10 @@ TWINS = 100
 
 def test_each_process_stops_in_time_under_load(stage: Stage) -> None:
     with stage.ordering() as customers:
-        for word in PROCESSES:
-            stage.stop(word)
-            stage.deployment.start(word)
-            stage.await_accepted(customers, 20)
+        for name in PROCESSES:
+            stage.stop(name)
+            stage.deployment.start(name)
+            customers.await_accepted(20)
 
     stage.settle()
 
@@ -41,12 +41,12 @@ def test_the_clock_of_every_other_process_is_moved_by_an_hour(stage: Stage, tmp_
     stage.restart(*moved, **odd)
 
     with stage.ordering() as customers:
-        stage.await_answer(seconds=30)  # So the lanes are theirs before there is a second of each.
-        stage.deployment.start(*(f"{word}#2" for word in moved))
+        stage.await_answer(seconds=30)  # They have the leases of the lanes before a second instance starts.
+        stage.deployment.start(*(f"{name}#2" for name in moved))
         for seconds in (HOUR, -HOUR):
             (tmp_path / "next").write_text(str(seconds))
             (tmp_path / "next").rename(odd["CLOCK"])
-            stage.await_accepted(customers, 60)
+            customers.await_accepted(60)
             stage.await_answer(seconds=30)
 
     stage.settle()
@@ -61,7 +61,7 @@ def test_the_clock_of_every_other_process_is_moved_by_an_hour(stage: Stage, tmp_
 
 def test_customers_cancel_while_the_catalog_confirms(stage: Stage) -> None:
     with stage.ordering(rate=80, cancels=1.0) as customers:
-        stage.await_accepted(customers, 200)
+        customers.await_accepted(200)
 
     history = stage.settle()
     assert {"RELEASED", "REJECTED"} <= {row.state for row in history.reservations.values()}
@@ -71,8 +71,9 @@ def test_twins_of_one_key_are_one_order(stage: Stage) -> None:
     (product,) = stage.products(TWINS)
     second = str(Ports.free().connect)
     stage.deployment.start("api#2", API_PORT=second)
-    apis = [stage.deployment.api, httpx.Client(base_url=f"http://127.0.0.1:{second}")]
-    await_true(lambda: answers(apis[1]), "the second API answers")
+    url = f"http://127.0.0.1:{second}"
+    apis = [stage.deployment.api, httpx.Client(base_url=url)]
+    await_true(lambda: answers(url, "/livez"), "the second API answers")
 
     for number in range(TWINS):
         customer = Customer(f"{product}-{number}", product, 1, key="k", repeats=True, cancels=False)
@@ -86,7 +87,7 @@ def test_twins_of_one_key_are_one_order(stage: Stage) -> None:
 
 
 def place_at_once(apis: Sequence[httpx.Client], customer: Customer) -> list[httpx.Response]:
-    """The customer's order, sent to every API in the same moment."""
+    """Send the customer's order to every API at the same moment."""
     together = Barrier(len(apis))
     asked = {"productId": customer.product, "qty": customer.qty, "unitPrice": 1}
 
@@ -99,19 +100,12 @@ def place_at_once(apis: Sequence[httpx.Client], customer: Customer) -> list[http
         return [*pool.map(place, apis)]
 
 
-def answers(api: httpx.Client) -> bool:
-    try:
-        return api.get("/livez").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def test_several_relays_send_nothing_twice(stage: Stage) -> None:
     again = stage.again
-    stage.deployment.start(*(f"{word}#{number}" for word in RELAYS for number in (2, 3)))
+    stage.deployment.start(*(f"{name}#{number}" for name in RELAYS for number in (2, 3)))
 
     with stage.ordering() as customers:
-        stage.await_accepted(customers, 200)
+        customers.await_accepted(200)
 
     stage.settle()
     assert stage.again == again

@@ -1,4 +1,4 @@
-"""The network between does what it is told, and otherwise nothing."""
+"""The proxy forwards everything, except for the faults that a test asks for."""
 
 import socket
 import threading
@@ -7,12 +7,12 @@ from contextlib import suppress
 
 import pytest
 
-from tests import patience
+from rig import waiting
 from tests.faults.proxy import Proxy
 
 
 class Echo:
-    """A server that says everything back, and remembers it."""
+    """A server that sends everything back, and remembers it."""
 
     def __init__(self) -> None:
         self.heard = b""
@@ -46,12 +46,12 @@ def proxy(echo: Echo) -> Iterator[Proxy]:
 
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=patience.seconds(5)) as found:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=waiting.seconds(5)) as found:
         yield found
 
 
 def ask(client: socket.socket, words: bytes) -> bytes:
-    """The answer; nothing if the connection was cut."""
+    """The answer; empty if the connection was cut."""
     try:
         client.sendall(words)
         return client.recv(100)
@@ -93,7 +93,7 @@ def test_what_stalls_comes_later(proxy: Proxy, client: socket.socket) -> None:
         with pytest.raises(TimeoutError):
             client.recv(100)
 
-    client.settimeout(patience.seconds(5))
+    client.settimeout(waiting.seconds(5))
     assert client.recv(100) == b"hello"
 
 
@@ -105,5 +105,5 @@ def test_a_mute_server_hears_everything(proxy: Proxy, client: socket.socket, ech
         ask(client, b"more")
 
     assert echo.heard == b"hellomore"
-    client.settimeout(patience.seconds(5))
+    client.settimeout(waiting.seconds(5))
     assert ask(client, b"again") == b""

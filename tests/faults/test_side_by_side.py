@@ -1,4 +1,4 @@
-"""What the course's way loses, and that ours does not: the same faults for both."""
+"""The same faults for the course's way, which loses data, and for ours, which does not."""
 
 import json
 import os
@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 from orders_service.catalog.product import Product
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Outgoing, TopicSpec
-from tests.faults import course_way, history
+from rig import history
+from rig.waiting import await_true
+from tests.faults import course_way
 from tests.faults.stage import Stage
-from tests.patience import await_true
 
 pytestmark = [pytest.mark.real, pytest.mark.faults]
 
@@ -30,7 +31,7 @@ STILL_SECONDS = 2.0
 
 
 class CoursesWay:
-    """A database, a topic, and processes that do it the course's way."""
+    """A database, a topic, and processes that work as the course's do."""
 
     def __init__(self, stage: Stage) -> None:
         self.topic = f"course-{uuid.uuid4().hex[:8]}"
@@ -45,7 +46,7 @@ class CoursesWay:
 
     @contextmanager
     def running(self, word: str, *, copies: int = 1) -> Iterator[None]:
-        """So many processes, killed in the end."""
+        """Run processes, and kill them at the end of the block."""
         command = [sys.executable, "-m", "tests.faults.course_way", word]
         running = [subprocess.Popen(command, env=os.environ | self._environment) for _ in range(copies)]
         try:
@@ -103,7 +104,7 @@ def test_two_consumers_lose_stock_the_courses_way_and_four_of_ours_none(
     stage.deployment.start(*(f"stock-consumer#{number}" for number in (2, 3, 4)))
     stage.await_members(stage.deployment.environment["STOCK_GROUP"], 4)
     for wave in waves:
-        # These have no row to be locked by, and come twice: two consumers may insert one key at once.
+        # An unknown product has no row to lock. Each order comes twice, so two consumers may insert one key.
         unknown = orders_for("NO-SUCH-PRODUCT", WAVE // 10)
         stage.send(outgoing(stage.topics[0], [*wave, *unknown, *unknown]))
         stage.foreign |= {order["orderId"] for order in [*wave, *unknown]}
@@ -124,7 +125,7 @@ def outgoing(topic: str, orders: Sequence[dict[str, Any]]) -> list[Outgoing]:
 
 
 def await_stillness(look: Callable[[], int]) -> int:
-    """What *look* sees once that has not changed for a while."""
+    """The value of *look* when it has not changed for a while."""
     seen, since = look(), time.monotonic()
     while time.monotonic() - since < STILL_SECONDS:
         time.sleep(0.1)

@@ -15,11 +15,16 @@ from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.orders import service
 from orders_service.orders.service import Placement
-from tests.databases import Databases
-from tests.deployment import Deployment
-from tests.patience import await_true
+from rig.databases import Databases
+from rig.deployment import Deployment, deployed
+from rig.waiting import await_true
 
-pytestmark = [pytest.mark.real, pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.faults,
+    pytest.mark.timeout(240),
+    pytest.mark.parametrize("databases", ["mariadb"], indirect=True),
+]
 
 ORDERS = 10_000
 COLUMNS = "order_id, user_id, product_id, qty, unit_price, total_price"
@@ -27,7 +32,7 @@ COLUMNS = "order_id, user_id, product_id, qty, unit_price, total_price"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab of its own, with Kafka Connect."""
+    """A lab with Kafka Connect, which other tests do not use."""
     with Lab(tmp_path_factory.mktemp("connect"), Ports.free(), connect=True) as found:
         yield found
 
@@ -40,14 +45,11 @@ def test_10_000_orders_land_once_each_though_connect_is_killed(
             cursor.execute(statement)
         cursor.execute("DELETE FROM mydb.orders")
         connection.commit()
-    deployment = Deployment(lab, databases, tmp_path, ORDERS_SINK_TOPIC="orders")
     connect = Connect(lab.connect.url)
-    try:
-        deployment.run("topics", "create")
-        deployment.start("orders-relay")
+    with deployed(lab, databases, tmp_path, ["orders-relay"], ORDERS_SINK_TOPIC="orders") as deployment:
         connect.put("sink", load("my-order-sink-connect", environment=lab.environment()))
         connect.await_running("sink")
-        place(deployment, databases, ORDERS)
+        place(deployment, ORDERS)
 
         await_true(lambda: len(landed(lab)) > ORDERS // 10, "a tenth has landed", seconds=60)
         lab.connect.kill()
@@ -55,15 +57,13 @@ def test_10_000_orders_land_once_each_though_connect_is_killed(
         lab.connect.start()
 
         await_true(lambda: len(landed(lab)) >= ORDERS, "all have landed", seconds=120)
-    finally:
         connect.delete("sink")
-        deployment.close()
     assert at_the_kill < ORDERS, "Connect had finished before it was killed"
     with databases.orders.connect() as orders:
         assert landed(lab) == sorted(map(tuple, orders.execute(text(f"SELECT {COLUMNS} FROM orders"))))
 
 
-def place(deployment: Deployment, databases: Databases, count: int) -> None:
+def place(deployment: Deployment, count: int) -> None:
     """Place orders as the API does, a thousand in a transaction."""
     outbox = resources.outbox(deployment.settings, "orders")
     for _ in range(count // 1000):
@@ -77,7 +77,7 @@ def place(deployment: Deployment, databases: Databases, count: int) -> None:
             )
             for n in range(1000)
         ]
-        with databases.orders.connect() as connection:
+        with deployment.databases.orders.connect() as connection:
             in_transaction(
                 connection, partial(service.place, placements=placements, outbox=outbox, clock=utc_now)
             )

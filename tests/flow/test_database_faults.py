@@ -8,18 +8,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lab import Lab
 from orders_service.events.worker import Worker
-from tests.databases import Databases
-from tests.deployment import databases_in
+from rig.databases import Databases
 from tests.flow_kit import BERLIN, Flow
 
-pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def databases(lab: Lab) -> Iterator[Databases]:
-    """Two databases of the real MariaDB."""
-    with databases_in(lab) as found:
-        yield found
+pytestmark = [pytest.mark.real, pytest.mark.parametrize("databases", ["mariadb"], indirect=True)]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from orders_service.events.brokers.port import Outgoing, Record
 from orders_service.events.dead_letter_search import CHUNK, Filter, find
 from orders_service.events.dead_letters import ByteLimit, keep
 from orders_service.events.errors import DeadLettersFull, HandlerFailed, TooManyDeadLetters
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import BERLIN, Flow
 
 TOPIC = "example-catalog-topic"

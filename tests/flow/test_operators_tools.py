@@ -20,7 +20,7 @@ from orders_service.events.dead_letters import keep
 from orders_service.events.errors import HandlerFailed, TooManyDeadLetters
 from orders_service.events.requeue import CHUNK, requeue_since
 from orders_service.events.tables import OutboxRow
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO, Flow
 
 TOPIC = "example-catalog-topic"

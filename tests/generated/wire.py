@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from tests import patience
+from rig import waiting
 from tests.generated.requests import Order
 
 LINE = re.compile(rb"POST ([^ ?#\r\n]+)\?? HTTP/1\.[0-9]")
@@ -77,7 +77,7 @@ def _dechunked(data: bytes) -> tuple[bytes, bytes]:
 def exchange(port: int, sent: bytes) -> bytes:
     """Send the bytes, say that there are no more, and read until the server closes."""
     received = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=patience.seconds(30)) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=waiting.seconds(30)) as connection:
         with suppress(OSError):  # A server that has refused a request need not read what follows.
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)

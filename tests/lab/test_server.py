@@ -15,7 +15,7 @@ import pytest
 from lab.errors import PortTaken, ServerDied
 from lab.ports import HOST, Ports, is_free
 from lab.server import Server
-from tests import patience
+from rig import waiting
 
 LISTEN = """
 import socket, sys
@@ -193,7 +193,7 @@ def test_a_server_that_ends_at_once_tells_its_last_error(lamp: Lamp) -> None:
     ):
         lamp.start()
 
-    assert time.monotonic() - began < patience.seconds(5)
+    assert time.monotonic() - began < waiting.seconds(5)
 
 
 def test_a_server_that_never_answers_is_given_up(lamp: Lamp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
 """The migrations make what the models say, on every database."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -29,8 +27,9 @@ from orders_service.catalog.product import CatalogBase
 from orders_service.events.tables import EventsBase
 from orders_service.orders.order import OrdersBase
 from orders_service.processes import DatabaseName
-from tests import patience
-from tests.databases import Databases
+from rig import waiting
+from rig.databases import Databases
+from rig.processes import UNSET, service
 
 MODELS = {"orders": OrdersBase.metadata, "catalog": CatalogBase.metadata}
 OPENING = {"orders": 0, "catalog": 3}  # So many rows stand in a new database.
@@ -69,8 +68,8 @@ def drop_everything(engine: Engine) -> None:
 def migrating(databases: Databases, state: Path) -> "subprocess.Popen[str]":
     """A process that migrates both."""
     return subprocess.Popen(
-        [sys.executable, "-m", "orders_service", "migrate"],
-        env=os.environ | databases.environment | {"STATE_DIR": str(state)},
+        service("migrate"),
+        env=UNSET | databases.environment | {"STATE_DIR": str(state)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -135,7 +134,7 @@ def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path)
         drop_everything(engine)
 
     running = [migrating(databases, tmp_path) for _ in range(3)]
-    said = sorted(process.communicate(timeout=patience.seconds(60))[0] for process in running)
+    said = sorted(process.communicate(timeout=waiting.seconds(60))[0] for process in running)
 
     already = "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n"
     assert sum("orders: orders_0001, orders_0002 applied" in text for text in said) == 1

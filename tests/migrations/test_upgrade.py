@@ -12,8 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from lab import Lab
 from orders_service import migrations
 from orders_service.processes import DatabaseName
-from tests.databases import Databases
-from tests.deployment import databases_in
+from rig.databases import Databases, databases_in
 from tests.migrations.test_migrations import (
     KILLED,
     by_name,

@@ -18,7 +18,7 @@ from orders_service.orders import service
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 from orders_service.orders.service import Placed, Placement
-from tests.databases import Databases
+from rig.databases import Databases
 from tests.flow_kit import BERLIN, TOKYO
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ from orders_service.events.backoff import back_off
 from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import TooManyDeadLetters
 from orders_service.workers import loop
-from tests import patience
+from rig import waiting
 
 
 class Scripted:
@@ -124,7 +124,7 @@ threading.Event().wait(60)
 """
 
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=patience.seconds(30)
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=waiting.seconds(30)
     )
 
     assert ended.returncode == 4
@@ -149,7 +149,7 @@ loop.run(Slow(), "slow")
 """
 
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=patience.seconds(30)
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=waiting.seconds(30)
     )
 
     assert ended.returncode == (0 if signals == 1 else 143)

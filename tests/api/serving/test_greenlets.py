@@ -9,7 +9,7 @@ from gevent.event import Event
 
 from orders_service.api.serving.greenlets import Turns, Until, WaitingGreenlet
 from orders_service.orders.service import Placed, Placement
-from tests import patience
+from rig.waiting import seconds
 
 WANTED = Placement(order_id="o1", user_id="kim", product_id="LAMP", qty=1, unit_price=1)
 PLACED = Placed(WANTED, replayed=False)
@@ -38,7 +38,7 @@ def test_what_waits_too_long_goes_on_without() -> None:
 
     Until.end_overdue()
 
-    assert greenlet.get(timeout=patience.seconds(5)) == ["went on"]
+    assert greenlet.get(timeout=seconds(5)) == ["went on"]
 
 
 def test_what_comes_in_time_is_waited_for() -> None:
@@ -49,7 +49,7 @@ def test_what_comes_in_time_is_waited_for() -> None:
     gevent.sleep(0)
     event.set()
 
-    assert greenlet.get(timeout=patience.seconds(5)) == ["it came", "went on"]
+    assert greenlet.get(timeout=seconds(5)) == ["it came", "went on"]
     assert not Until.open
 
 
@@ -62,7 +62,7 @@ def test_what_came_before_the_end_was_raised_is_not_hit_by_it() -> None:
     gevent.sleep(0.01)
     beyond.set()
 
-    assert greenlet.get(timeout=patience.seconds(5)) == ["it came", "went on"]
+    assert greenlet.get(timeout=seconds(5)) == ["it came", "went on"]
 
 
 def test_what_is_raised_within_is_raised_and_ends_the_wait() -> None:
@@ -85,7 +85,7 @@ def test_an_order_has_its_answer_whichever_is_first(first: str) -> None:
     greenlet = started(lambda: waiting.wait(60))
     waiting.answer(PLACED)
 
-    greenlet.get(timeout=patience.seconds(5))
+    greenlet.get(timeout=seconds(5))
 
     assert waiting.outcome is PLACED
 
@@ -107,7 +107,7 @@ def test_an_order_that_waits_too_long_has_no_answer_and_a_later_one_disturbs_nob
 
     assert not greenlet.ready(), "a late answer went on with something else"
     beyond.set()
-    assert greenlet.get(timeout=patience.seconds(5)) is None
+    assert greenlet.get(timeout=seconds(5)) is None
 
 
 def test_one_greenlet_has_a_turn_at_a_time_and_first_turns_go_before_later_ones() -> None:

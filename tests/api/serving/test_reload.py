@@ -8,9 +8,9 @@ import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from rig.processes import children
+from rig.waiting import await_true
 from tests.api.serving.test_server import serving
-from tests.deployment import children
-from tests.patience import await_true
 
 CLIENTS = 12
 REQUESTS = 30  # Of each client.

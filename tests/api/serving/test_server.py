@@ -1,10 +1,7 @@
 """What only the real server shows: requests as they come in, byte by byte."""
 
-import os
 import socket
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,10 +14,12 @@ from lab import Ports
 from orders_service.api.body import BODY_MAX, LARGE_BODY
 from orders_service.api.serving.connection import Connection
 from orders_service.api.serving.server import Server
+from orders_service.processes import DATABASES
 from orders_service.settings import Settings
-from tests import patience
+from rig import waiting
+from rig.processes import Process, ended, service
+from rig.waiting import await_true
 from tests.api.kit import literal
-from tests.patience import await_true
 
 BODY = literal().encode()
 POST = b"POST /order-service/kim/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -55,7 +54,7 @@ class Address:
 
     def send(self, request: bytes, *, ended: bool = True) -> Answer:
         """Send the bytes as they are, no more, and read until the server closes."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=patience.seconds(10)) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=waiting.seconds(10)) as connection:
             answer = b""
             with suppress(OSError):  # A server that has refused a body leaves its rest unread and hangs up.
                 connection.sendall(request)
@@ -85,25 +84,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[tuple[Address, "subprocess.Popen[bytes]"]]:
+def serving(folder: Path, **settings: str) -> Iterator[tuple[Address, Process]]:
     """`orders-service api` on embedded databases in *folder*."""
-    port = Ports.free().connect
-    urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in ("orders", "catalog")}
-    told = {"API_PORT": str(port), "API_WORKERS": "1", "BROKER": "embedded"} | settings
-    environment = os.environ | urls | told
-    command = [sys.executable, "-m", "orders_service"]
-    subprocess.run(
-        [*command, "migrate"], env=environment, check=True, capture_output=True, timeout=patience.seconds(60)
-    )
-    with (folder / "api.log").open("wb") as log:
-        process = subprocess.Popen([*command, "api"], env=environment, stdout=log, stderr=log)
-    address = Address(port)
+    address = Address(Ports.free().connect)
+    environment = {
+        **{f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in DATABASES},
+        **{"API_PORT": str(address.port), "API_WORKERS": "1", "BROKER": "embedded"},
+        **settings,
+    }
+    ended("migrate", **environment).check_returncode()
+    process = Process("api", service("api"), environment, folder / "api.log")
     try:
-        await_true(lambda: address.answers, "the API listens", log=folder / "api.log")
+        process.start(lambda: address.answers)
         yield address, process
     finally:
-        process.terminate()
-        process.wait(patience.seconds(20))
+        process.end()
 
 
 def chunks(*parts: bytes, last: bytes = b"0\r\n\r\n") -> bytes:
@@ -276,16 +271,16 @@ def test_told_to_stop_it_answers_who_has_asked_and_hangs_up_on_who_has_not(tmp_p
         quiet.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
         assert _read_to(b'{"status":"alive"}\n', quiet).startswith(b"HTTP/1.1 200")
         writer.execute("BEGIN IMMEDIATE")
-        asking = socket.create_connection(("127.0.0.1", address.port), timeout=patience.seconds(15))
+        asking = socket.create_connection(("127.0.0.1", address.port), timeout=waiting.seconds(15))
         asking.sendall(sized(BODY).replace(b"Connection: close\r\n", b""))
         await_true(lambda: not _unread(address.port), "the request is read")
 
-        process.terminate()
+        process.handle.terminate()
         writer.rollback()
 
         assert Answer.of(asking.recv(4096)).status == 201
         assert quiet.recv(4096) == b""
-        assert process.wait(patience.seconds(5)) == 0
+        assert process.wait(5) == 0
         assert "Traceback" not in (tmp_path / "api.log").read_text()
         asking.close()
         quiet.close()
@@ -303,6 +298,7 @@ def _read_to(end: bytes, connection: socket.socket) -> bytes:
 
 def _unread(port: int) -> bool:
     """Whether bytes wait for the server on any of its connections."""
+    # psutil does not read the queues of a socket.
     listed = Path("/proc/net/tcp").read_text().splitlines()[1:]
     sockets = (line.split() for line in listed)
     return any(

@@ -7,7 +7,7 @@ import pytest
 
 from orders_service.api.serving import shared_answer
 from orders_service.api.serving.shared_answer import SharedAnswer
-from tests.patience import await_true
+from rig.waiting import await_true
 
 
 class Question:

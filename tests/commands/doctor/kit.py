@@ -18,8 +18,8 @@ from lab import Lab
 from orders_service.commands.doctor.command import main
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Outgoing
-from tests import patience
-from tests.databases import Databases
+from rig import waiting
+from rig.databases import Databases
 
 SECONDS = 30.0
 STUCK = timedelta(minutes=5)
@@ -82,7 +82,7 @@ class Log:
     def fill(self, count: int) -> None:
         with closing(self.broker.producer()) as producer:
             sent = producer.send([Outgoing(self.topic, b"k", str(n).encode()) for n in range(count)])
-            assert producer.wait(sent, seconds=patience.seconds(SECONDS))
+            assert producer.wait(sent, seconds=waiting.seconds(SECONDS))
             assert all(delivery.acknowledged for delivery in sent)
 
     def configure(self, **settings: str) -> None:

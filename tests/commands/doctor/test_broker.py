@@ -5,7 +5,7 @@ from contextlib import closing
 import kafka
 import pytest
 
-from tests import patience
+from rig import waiting
 from tests.commands.doctor.kit import SECONDS, Log, assert_only, doctor
 from tests.flow_kit import Flow
 
@@ -48,7 +48,7 @@ def test_a_group_with_a_consumer_is_well(log: Log) -> None:
 def test_records_that_were_dropped_unread_are_wrong(log: Log) -> None:
     log.fill(10)
     with closing(log.broker.subscribe(log.group, [log.topic])) as subscription:
-        deadline = patience.Deadline(SECONDS)
+        deadline = waiting.Deadline(SECONDS)
         while not (records := subscription.poll(seconds=1)):
             assert not deadline.over
         subscription.acknowledge(records[:3])

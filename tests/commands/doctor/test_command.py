@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from lab import Lab
 from orders_service.commands.doctor.command import main
-from tests import patience
+from rig import waiting
+from rig.databases import Databases
+from rig.deployment import deployed
 from tests.commands.doctor.kit import as_a_service, assert_only, doctor, on_real_servers, wrong
-from tests.databases import Databases
-from tests.deployment import deployed
 from tests.flow_kit import BERLIN, Flow
 
 pytestmark = pytest.mark.usefixtures("own_port")
@@ -43,7 +43,7 @@ def test_what_is_on_its_way_is_not_wrong(place: Flow) -> None:
 
 def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
     place.place()
-    waiting = place.records()
+    before = place.records()
 
     with place.databases.orders.begin() as connection:
         connection.execute(text("UPDATE orders SET version = version"))
@@ -53,9 +53,9 @@ def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
         told = doctor(5 if is_sqlite else 0)
         took = time.monotonic() - began
 
-    assert took < patience.seconds(15)
+    assert took < waiting.seconds(15)
     assert wrong(told) == (["orders rights"] if is_sqlite else [])
-    assert place.records() == waiting
+    assert place.records() == before
     place.run()
     assert place.stock() == 99
 
@@ -121,7 +121,7 @@ def test_servers_that_are_away_are_told_soon_and_the_rest_is_looked_at(
         told = doctor(5)
         took = time.monotonic() - began
 
-    assert took < patience.seconds(30)
+    assert took < waiting.seconds(30)
     assert "127.0.0.1" in told["catalog database"]["seen"]
     assert "CATALOG_DATABASE_URL" in told["catalog database"]["do"]
     assert told["broker"]["level"] == "away"

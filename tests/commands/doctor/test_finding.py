@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made
+from rig.databases import Databases
 from tests.commands.doctor.kit import on_real_servers
-from tests.databases import Databases
 
 pytestmark = pytest.mark.usefixtures("own_port")
 

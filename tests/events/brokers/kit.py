@@ -15,8 +15,8 @@ from orders_service.events.brokers.port import (
     Record,
     Subscription,
 )
-from tests import patience
-from tests.patience import await_true
+from rig import waiting
+from rig.waiting import await_true
 
 SECONDS = 30.0  # Within these everything must have happened.
 KOREAN = "주문이 접수되었습니다".encode()
@@ -42,7 +42,7 @@ def numbers(records: Sequence[Record]) -> list[int]:
 def send(producer: Producer, records: Sequence[Outgoing]) -> list[Delivery]:
     """Send, and wait for every outcome."""
     deliveries = producer.send(records)
-    assert producer.wait(deliveries, seconds=patience.seconds(SECONDS))
+    assert producer.wait(deliveries, seconds=waiting.seconds(SECONDS))
     return deliveries
 
 
@@ -54,7 +54,7 @@ def deliver(producer: Producer, records: Sequence[Outgoing]) -> None:
 def send_as_a_relay_does(producer: Producer, records: Sequence[Outgoing]) -> list[Delivery]:
     """Send until each record is acknowledged or refused for good; the last outcome of each."""
     outcomes: dict[int, Delivery] = {}
-    deadline = patience.Deadline(SECONDS)
+    deadline = waiting.Deadline(SECONDS)
     while rest := [n for n in range(len(records)) if n not in outcomes]:
         assert not deadline.over, f"{len(rest)} records are still open"
         for n, delivery in zip(rest, send(producer, [records[n] for n in rest]), strict=True):
@@ -66,7 +66,7 @@ def send_as_a_relay_does(producer: Producer, records: Sequence[Outgoing]) -> lis
 def take(source: Subscription | Reader, count: int) -> list[Record]:
     """The next *count* records, and no more."""
     records: list[Record] = []
-    deadline = patience.Deadline(SECONDS)
+    deadline = waiting.Deadline(SECONDS)
     while len(records) < count:
         assert not deadline.over, f"only {len(records)} of {count} records have come"
         records += source.poll(seconds=0.2)

@@ -13,7 +13,7 @@ from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.kafka.producer import KafkaProducer
 from orders_service.events.brokers.port import Broker, Outgoing, Producer, TopicMissing, TopicSpec
 from orders_service.settings import Settings
-from tests import patience
+from rig import waiting
 from tests.events.brokers.kit import (
     KOREAN,
     SECONDS,
@@ -129,7 +129,7 @@ def test_a_missing_topic_costs_a_producer_seconds_and_no_other_topic_its_records
     took = time.monotonic() - began
     deliver(producer, numbered(topic, 10))
 
-    assert took < patience.seconds(2)
+    assert took < waiting.seconds(2)
 
 
 def test_a_topic_that_is_still_missing_holds_up_nobody(

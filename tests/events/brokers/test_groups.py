@@ -8,7 +8,8 @@ from kafka.structs import MemberState
 
 from orders_service.events.brokers.kafka.subscription import KafkaSubscription
 from orders_service.events.brokers.port import Broker, GroupTaken, Producer, TopicMissing, TopicSpec
-from tests import patience
+from rig import waiting
+from rig.waiting import await_true
 from tests.events.brokers.kit import (
     Member,
     assert_nothing_more,
@@ -21,7 +22,6 @@ from tests.events.brokers.kit import (
     take,
     unique,
 )
-from tests.patience import await_true
 
 
 def test_a_subscription_begins_with_the_earliest_record(
@@ -80,7 +80,7 @@ def test_a_member_that_leaves_is_followed_at_once(
     with closing(broker.subscribe(group, [topic])) as second:
         assert numbers(take(second, 10)) == list(range(10))
 
-    assert time.monotonic() - began < patience.seconds(5)
+    assert time.monotonic() - began < waiting.seconds(5)
 
 
 def test_a_poll_for_nothing_ends_after_its_seconds(
@@ -93,7 +93,7 @@ def test_a_poll_for_nothing_ends_after_its_seconds(
 
         assert subscription.poll(seconds=0.3) == []
 
-        assert 0.25 < time.monotonic() - began < patience.seconds(1)
+        assert 0.25 < time.monotonic() - began < waiting.seconds(1)
 
 
 def test_a_subscription_names_a_missing_topic_and_goes_on_when_it_is_created(

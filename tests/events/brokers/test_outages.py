@@ -12,7 +12,8 @@ import pytest
 from lab import Lab
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Broker, BrokerError, Producer, TopicMissing, TopicSpec
-from tests import patience
+from rig import waiting
+from rig.waiting import await_true
 from tests.events.brokers.kit import (
     Member,
     deliver,
@@ -24,7 +25,6 @@ from tests.events.brokers.kit import (
     take,
     unique,
 )
-from tests.patience import await_true
 
 
 @on_kafka
@@ -48,7 +48,7 @@ def test_producer_and_member_go_on_when_the_broker_comes_back(
         await_true(lambda: member.seen == set(range(20)), "the later records were seen")
 
     assert not any(delivery.acknowledged or delivery.for_good for delivery in first + second)
-    assert took < patience.seconds(2)
+    assert took < waiting.seconds(2)
 
 
 @on_kafka
@@ -66,7 +66,7 @@ def test_every_delivery_ends_and_close_is_soon_over_while_the_broker_hangs(
         began = time.monotonic()
         soon = producer.wait(deliveries, seconds=0.5)
         bounded = time.monotonic() - began
-        ended = producer.wait(deliveries, seconds=patience.seconds(15))
+        ended = producer.wait(deliveries, seconds=waiting.seconds(15))
         producer.send(numbered(topic, 10, first=10))
         began = time.monotonic()
         producer.close()
@@ -77,8 +77,8 @@ def test_every_delivery_ends_and_close_is_soon_over_while_the_broker_hangs(
     deliver(producer, numbered(topic, 10, first=10))
 
     assert (soon, ended) == (False, True)
-    assert bounded < patience.seconds(1)
-    assert closed < patience.seconds(8)
+    assert bounded < waiting.seconds(1)
+    assert closed < waiting.seconds(8)
     assert not any(delivery.acknowledged or delivery.for_good for delivery in deliveries)
 
 

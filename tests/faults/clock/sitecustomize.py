@@ -1,4 +1,4 @@
-"""Python loads this when it starts: its clock is off by as many seconds as stand in the file CLOCK.
+"""Python loads this module at its start. It shifts the clock by the seconds in the file CLOCK.
 
 The kernel's monotonic clock stays as it is, as it does when somebody sets a machine's time.
 """
@@ -11,7 +11,7 @@ right = time.time
 
 
 def wrong() -> float:
-    """What the clock on the wall says."""
+    """The shifted time."""
     try:
         with open(os.environ["CLOCK"]) as file:
             return right() + float(file.read())
@@ -20,7 +20,7 @@ def wrong() -> float:
 
 
 class WrongDateTime(datetime.datetime):
-    """A time that was read off that clock."""
+    """A datetime whose `now` is the shifted time."""
 
     @classmethod
     def now(cls, tz: datetime.tzinfo | None = None) -> "WrongDateTime":

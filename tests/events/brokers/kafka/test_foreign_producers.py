@@ -14,7 +14,7 @@ from lab.tools import KAFKA
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Record, TopicSpec
 from orders_service.events.errors import BeyondReading
-from tests import patience
+from rig import waiting
 
 pytestmark = pytest.mark.real
 
@@ -56,17 +56,17 @@ class Foreign:
             text=True,
             check=True,
             capture_output=True,
-            timeout=patience.seconds(60),
+            timeout=waiting.seconds(60),
         )
 
     def send(self, value: bytes, header: str) -> None:
         with closing(kafka.KafkaProducer(bootstrap_servers=self.servers)) as producer:
-            producer.send(self.topic, value, headers=[(header, b"")]).get(patience.seconds(SECONDS))
+            producer.send(self.topic, value, headers=[(header, b"")]).get(waiting.seconds(SECONDS))
 
     def read(self, count: int) -> list[bytes | None]:
         """What a member of the group gets, and acknowledges."""
         records: list[Record] = []
-        deadline = patience.Deadline(SECONDS)
+        deadline = waiting.Deadline(SECONDS)
         with closing(self.broker.subscribe(self.group, [self.topic])) as member:
             while len(records) < count:
                 assert not deadline.over, f"only {len(records)} of {count} records have come"

@@ -12,7 +12,7 @@ from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Record
 from orders_service.events.errors import EventsGone, InstanceTaken
 from orders_service.settings import Settings
-from tests import patience
+from rig import waiting
 from tests.events.brokers.kafka.log import Log, take
 
 pytestmark = pytest.mark.real
@@ -115,6 +115,6 @@ def test_a_named_member_that_comes_back_has_its_partitions_at_once(log: Log) -> 
     began = time.monotonic()
     with closing(log.member(instance="one")) as after:
         assert [record.value for record in take(after, 1)] == [b"1"]
-    assert time.monotonic() - began < patience.seconds(
+    assert time.monotonic() - began < waiting.seconds(
         10
     )  # A member with another name waits until the session has ended.

@@ -19,7 +19,7 @@ from orders_service.events.brokers.kafka.client import Security
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import BrokerError, Outgoing, Producer, Subscription, TopicSpec
 from orders_service.settings import Settings
-from tests import patience
+from rig import waiting
 from tests.certificates import Authority
 
 pytestmark = pytest.mark.real
@@ -127,11 +127,11 @@ def told(broker: KafkaBroker) -> str:
         broker.describe_topics()
     (delivery,) = broker.producer().send([Outgoing("topic", b"k", b"v")])
 
-    assert time.monotonic() - began < patience.seconds(15)
+    assert time.monotonic() - began < waiting.seconds(15)
     assert str(delivery.error) == str(refusal.value)
     assert not delivery.for_good
     while threading.active_count() > threads:
-        assert time.monotonic() - began < patience.seconds(SECONDS), "a client's thread has stayed"
+        assert time.monotonic() - began < waiting.seconds(SECONDS), "a client's thread has stayed"
         time.sleep(0.02)
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
@@ -165,14 +165,14 @@ def test_who_is_let_in_sends_and_receives(
     kafka.create_topics([topic], TopicSpec(partitions=1))
     with closing(kafka.producer()) as producer, closing(kafka.subscribe(f"g-{topic}", [topic])) as member:
         deliveries = producer.send([Outgoing(topic, b"k", b"v")])
-        assert producer.wait(deliveries, seconds=patience.seconds(SECONDS))
+        assert producer.wait(deliveries, seconds=waiting.seconds(SECONDS))
         assert deliveries[0].acknowledged, deliveries[0].error
-        deadline = patience.Deadline(SECONDS)
+        deadline = waiting.Deadline(SECONDS)
         while not (records := member.poll(seconds=1)):
             assert not deadline.over, "nothing was received"
         member.acknowledge(records)
     with closing(kafka.read([topic], from_start=True)) as reader:
-        assert [record.value for record in reader.poll(seconds=patience.seconds(5))] == [b"v"]
+        assert [record.value for record in reader.poll(seconds=waiting.seconds(5))] == [b"v"]
 
     assert [record.value for record in records] == [b"v"]
 
@@ -188,7 +188,7 @@ def test_over_tls_too_everything_ends_while_a_server_hangs_and_goes_on_after(
         try:
             began = time.monotonic()
             deliveries = producer.send([Outgoing("hangs", b"k", b"lost")])
-            assert producer.wait(deliveries, seconds=patience.seconds(SECONDS))
+            assert producer.wait(deliveries, seconds=waiting.seconds(SECONDS))
             with pytest.raises(BrokerError):
                 kafka.describe_topics()
             took = time.monotonic() - began
@@ -198,15 +198,15 @@ def test_over_tls_too_everything_ends_while_a_server_hangs_and_goes_on_after(
         receive(member, producer, b"2")
 
     assert deliveries[0].error
-    assert took < patience.seconds(SECONDS)
+    assert took < waiting.seconds(SECONDS)
 
 
 def receive(member: Subscription, producer: Producer, value: bytes) -> None:
     """Send until it arrives."""
-    deadline = patience.Deadline(SECONDS)
+    deadline = waiting.Deadline(SECONDS)
     while True:
         assert not deadline.over, "nothing has arrived"
-        producer.wait(producer.send([Outgoing("hangs", b"k", value)]), seconds=patience.seconds(SECONDS))
+        producer.wait(producer.send([Outgoing("hangs", b"k", value)]), seconds=waiting.seconds(SECONDS))
         try:
             records = member.poll(seconds=1)
         except BrokerError:

@@ -1,0 +1,15 @@
+"""Starts, drives and judges the service, for the tests, the faults, the bench and the deployment's trial.
+
+| file | subject |
+|---|---|
+| `waiting.py` | deadlines that grow with the load of the machine |
+| `processes.py` | one process: start, signal, stop; its children, CPU time and memory |
+| `databases.py` | the service's two databases, migrated |
+| `deployment.py` | all processes of the service on databases and topics of their own |
+| `customers.py` | customers who order at a rate, retry, cancel and remember the answers |
+| `history.py` | everything that the service wrote: tables and records |
+| `promises.py` | the judge: names each promise that a history breaks |
+
+`waiting.py`, `customers.py` and `promises.py` import only the standard library, because `docker/try` runs
+on any Python. The package `orders_service` never imports `rig`.
+"""
