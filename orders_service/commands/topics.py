@@ -47,7 +47,7 @@ def describe(names: tuple[str, ...], as_json: bool) -> None:
     """
     known = {topic.name: topic for topic in _described()}
     if missing := [name for name in names if name not in known]:
-        raise click.ClickException(f"there is no topic {', '.join(missing)}")
+        raise click.ClickException(f"topic {', '.join(missing)} does not exist")
     topics = [known[name] for name in names or known]
     if as_json:
         click.echo(json.dumps([{**vars(topic), "settings": dict(topic.settings)} for topic in topics]))
