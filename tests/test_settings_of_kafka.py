@@ -46,7 +46,7 @@ KAFKA_CONTRADICTIONS: list[tuple[dict[str, str], list[str]]] = [
             "KAFKA_CERTIFICATE_FILE": "ca.pem",
             "KAFKA_KEY_FILE": "other.key",
         },
-        ["KAFKA_KEY_FILE is not the key of KAFKA_CERTIFICATE_FILE; [X509: KEY_VALUES_MISMATCH]"],
+        ["KAFKA_KEY_FILE is not the key of KAFKA_CERTIFICATE_FILE: [X509: KEY_VALUES_MISMATCH]"],
     ),
 ]
 
