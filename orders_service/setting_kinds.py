@@ -20,8 +20,8 @@ OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", 
 # The texts that say which values are allowed. `config describe` and the error messages use the same text.
 DATABASE_URL = "a database URL"
 BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
-DATABASE_URLS = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
-TOPIC = "letters, digits, dots, hyphens and underscores, 249 at most"
+DATABASE_URLS = f"{DATABASE_URL}; it must {BEGINNING}; options for MariaDB: {', '.join(OPTIONS)}"
+TOPIC = "at most 249 letters, digits, dots, hyphens and underscores"
 SERVERS = "host:port, or several separated by commas"
 HOST = "a host name or an IP address"
 FILE = "a file that can be read"

@@ -103,8 +103,8 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
     command = click.argument("record_id", metavar="[RECORD]", required=False, type=RecordIdParameter())(
         command
     )
-    command = click.option("--all", "everything", is_flag=True, help="All that are unresolved.")(command)
-    command = click.option("--reason", help="All unresolved ones with this reason.")(command)
+    command = click.option("--all", "everything", is_flag=True, help="All unresolved dead letters.")(command)
+    command = click.option("--reason", help="All unresolved dead letters with this reason.")(command)
     command = click.option("--group", help="Only those of this consumer group.")(command)
     return click.option("--dry-run", is_flag=True, help="Only print what would be done.")(command)
 
@@ -129,9 +129,9 @@ def replay(
 def discard(
     record_id: RecordId | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Discard dead letters without applying them; RECORD is topic-partition@offset.
+    """Discard dead letters; RECORD is topic-partition@offset.
 
-    The catalog rejects a placed order that can be read, with the reason *discarded*.
+    They are not applied. The catalog rejects a placed order that can be read, with the reason *discarded*.
 
     A cancellation that still has pieces to release is not discarded: replay it.
     """

@@ -43,7 +43,7 @@ def list_() -> None:
 def describe(names: tuple[str, ...], as_json: bool) -> None:
     """Print topics with their partitions and settings.
 
-    Without NAME, all topics.
+    Without a name, it prints all topics.
     """
     known = {topic.name: topic for topic in _described()}
     if missing := [name for name in names if name not in known]:

@@ -112,7 +112,9 @@ def _close(worker: Worker, name: str) -> None:
     try:
         worker.close()
     except Exception as error:
-        log.warning("not closed cleanly", worker=name, error=f"{type(error).__name__}: {error}")
+        log.warning(
+            "could not close the worker cleanly", worker=name, error=f"{type(error).__name__}: {error}"
+        )
 
 
 def run(worker: Worker, name: str, *, step_seconds: int = WATCHDOG_SECONDS) -> None:
