@@ -117,7 +117,7 @@ class Settings:
     api_queue_max: int = setting(
         512,
         whole(1, 65536),
-        "The largest number of orders that wait for a commit in each API process. Beyond it, orders are answered with 503 at once.",
+        "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
     )
     state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
     log_level: str = setting(
