@@ -28,7 +28,9 @@ def broker(settings: Settings, *, skip_gap: bool = False, create: bool = False) 
         )
     path = Path(settings.state_dir, BROKER_FILE)
     if not create and not path.exists():
-        raise BrokerError(f"there is no log {path}. Create it with: orders-service topics create")
+        raise BrokerError(
+            f"the embedded log {path} does not exist. Create it with: orders-service topics create"
+        )
     return EmbeddedBroker(path)
 
 

@@ -112,7 +112,7 @@ def misspelt(
             continue
         stem = name.removesuffix("_FILE")
         if stem != name and stem in names:
-            found.append((variable, f"only a secret is read from a file; set {stem}"))
+            found.append((variable, f"only secrets can be read from a file; set {stem}"))
         elif near := _nearest(name, known):
             found.append((variable, f"did you mean {near}?"))
     return found

@@ -16,10 +16,10 @@ def of_error(error: Exception) -> tuple[int, str]:
     """The exit code and the message for an exception that is not a click exception."""
     if isinstance(error, SettingsError):
         problems = "".join(f"\n  {line}" for line in error.problems)
-        return USAGE, f"The settings cannot be used:{problems}"
+        return USAGE, f"The settings are invalid:{problems}"
     if isinstance(error, DBAPIError):
         advice = ". Run: orders-service migrate" if is_not_migrated(error) else ""
-        return FAILED, f"Error: the database refused: {error.orig}{advice}"
+        return FAILED, f"Error: database error: {error.orig}{advice}"
     if isinstance(error, OSError | BrokerError | sqlite3.Error):
         return FAILED, f"Error: {error}"
     return FAILED, "".join(traceback.format_exception(error)).rstrip()
@@ -29,4 +29,4 @@ def of_option(option: str) -> str:
     """A hint for an unknown option that is a setting: for `--port`, API_PORT."""
     name = option.lstrip("-").replace("-", "_")
     found = next((known for known in (name, f"api_{name}") if known in FIELDS), None)
-    return f" It is a setting, in the environment: {found.upper()}=…" if found else ""
+    return f" Set it in the environment: {found.upper()}=…" if found else ""

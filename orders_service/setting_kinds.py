@@ -20,10 +20,10 @@ OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", 
 # The texts that say which values are allowed. `config describe` and the error messages use the same text.
 DATABASE_URL = "a database URL"
 BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
-DATABASE_URLS = f"{DATABASE_URL}; it must {BEGINNING}; MariaDB's may have {', '.join(OPTIONS)}"
-TOPIC = "letters, digits, dots, hyphens and underscores, 249 at most"
+DATABASE_URLS = f"{DATABASE_URL}; it must {BEGINNING}; options for MariaDB: {', '.join(OPTIONS)}"
+TOPIC = "at most 249 letters, digits, dots, hyphens and underscores"
 SERVERS = "host:port, or several separated by commas"
-HOST = "the name or the address of a host"
+HOST = "a host name or an IP address"
 FILE = "a file that can be read"
 CERTIFICATES = "a file of certificates in PEM"
 HTTP_URL = "an http:// or https:// URL, without user and password"
@@ -39,13 +39,15 @@ def database_url(value: str) -> None:
     if not url.database:
         raise ValidationError("must name a database")
     if url.database == ":memory:":
-        raise ValidationError("must name a file: each connection would have a memory of its own")
+        raise ValidationError("must name a file: with :memory:, each connection would have its own database")
     if "@" in (url.host or ""):
-        raise ValidationError("must have an @ in its password written as %40")
+        raise ValidationError("must have each @ in its password written as %40")
     if url.query.keys() & {"password", "passwd"}:
-        raise ValidationError("must have its password before the @, where it is hidden from view")
+        raise ValidationError(
+            "must have its password before the @, because only there it is hidden in output"
+        )
     if unknown := sorted(url.query.keys() - set(OPTIONS if url.drivername != "sqlite" else ())):
-        raise ValidationError(f"must not have the option {unknown[0]}, which is not known")
+        raise ValidationError(f"must not have the unknown option {unknown[0]}")
     host(url.host or "")
     port(url.port or MARIADB_PORT)
 

@@ -24,8 +24,8 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
     same_group = values["status_group"] == values["stock_group"]
     too_few = values["topic_min_insync_replicas"] > values["topic_replication"]
     too_soon = values["outbox_keep_days"] <= values["topic_retention_days"]
-    own, none = "each needs its own", "nothing could be sent"
-    gone = "what a topic has dropped could not be sent again"
+    own, none = "; each needs its own", "; nothing could be sent"
+    gone = "; events that a topic has deleted could not be sent again"
     rules = [
         (same_database, "CATALOG_DATABASE_URL", "is the same database as", "ORDERS_DATABASE_URL", own),
         (same_topic, "STOCK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
@@ -37,7 +37,7 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
         *_of_kafka(values),
     ]
     return [
-        f"{one} {fault} {other}; {so}"
+        f"{one} {fault} {other}{so}"
         for broken, one, fault, other, so in rules
         if broken and one in used and not {one, other} & set(wrong)
     ]
@@ -49,14 +49,14 @@ def _of_kafka(values: Mapping[str, Any]) -> list[tuple[bool, str, str, str, str]
     with_user, with_tls = protocol.startswith("SASL"), protocol.endswith("SSL")
     used = dict.fromkeys(user, with_user) | dict.fromkeys(("KAFKA_CA_FILE", certificate, key), with_tls)
     given = {name for name in used if values[name.lower()]}
-    two, it_is = {certificate, key} & given, f"it is {protocol}"
+    two, it_is = {certificate, key} & given, f"={protocol}"
     unfit = _misfit(values["kafka_certificate_file"], values["kafka_key_file"]) if len(two) == 2 else ""
     return [
-        *((with_user and n not in given, n, "must be set for", PROTOCOL, it_is) for n in user),
-        *((n in given and not used[n], n, "is of no use for", PROTOCOL, it_is) for n in used),
-        (two == {key}, certificate, "must be set for", key, "one is nothing without the other"),
-        (two == {certificate}, key, "must be set for", certificate, "one is nothing without the other"),
-        (bool(unfit), key, "is not the key of", certificate, unfit),
+        *((with_user and n not in given, n, "must be set with", PROTOCOL, it_is) for n in user),
+        *((n in given and not used[n], n, "has no effect with", PROTOCOL, it_is) for n in used),
+        (two == {key}, certificate, "must be set together with", key, ""),
+        (two == {certificate}, key, "must be set together with", certificate, ""),
+        (bool(unfit), key, "is not the key of", certificate, f": {unfit}"),
     ]
 
 

@@ -153,7 +153,7 @@ class Settings:
     orders_sink_topic: str = setting(
         "",
         text(TOPIC, topic),
-        "The topic for the sink connector of the `orders` table. Unset: no such events.",
+        "The topic for the sink connector of the `orders` table. Unset: these events are not sent.",
     )
     connect_url: str = setting(
         "http://127.0.0.1:8083", text(HTTP_URL, http_url), "The URL of Kafka Connect's REST interface."
@@ -217,7 +217,7 @@ FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 def of_process(name: str) -> Settings:
     """Read the settings of the process *name* from the environment; warn on stderr of misspelt variables."""
     for variable, advice in misspelt():
-        click.echo(safe(f"! {variable} is no setting of this service and is ignored: {advice}"), err=True)
+        click.echo(safe(f"! {variable} is not a setting of this service and is ignored: {advice}"), err=True)
     return Settings.read(process=name)
 
 

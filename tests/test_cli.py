@@ -137,7 +137,7 @@ def test_bad_settings_end_a_command_with_code_2_and_all_problems(
 
     assert code == 2
     assert said.splitlines() == [
-        "The settings cannot be used:",
+        "The settings are invalid:",
         "  API_PORT must be a whole number from 1 to 65535 (it is 'x')",
         "  BROKER must be embedded or kafka (it is 'rabbitmq')",
         "  ORDERS_DATABASE_URL must start with mariadb+pymysql:// or sqlite:///, not postgresql://",

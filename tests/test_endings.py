@@ -98,8 +98,8 @@ def test_ctrl_c_ends_a_command_in_a_sentence_with_130(tmp_path: Path) -> None:
         (["doktor"], "Did you mean 'doctor'?"),
         (["outbox", "lst"], "Did you mean 'list'?"),
         (["outbox", "list", "--jsn"], "Did you mean '--json'?"),
-        (["run", "--port", "9"], "It is a setting, in the environment: API_PORT=…"),
-        (["api", "--log-level=debug"], "It is a setting, in the environment: LOG_LEVEL=…"),
+        (["run", "--port", "9"], "Set it in the environment: API_PORT=…"),
+        (["api", "--log-level=debug"], "Set it in the environment: LOG_LEVEL=…"),
     ],
 )
 def test_a_mistyped_word_is_told_with_the_nearest(tmp_path: Path, words: list[str], said: str) -> None:

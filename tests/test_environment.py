@@ -126,7 +126,7 @@ def test_the_address_of_a_service_is_left_alone() -> None:
 def test_a_file_for_what_is_no_secret_is_named() -> None:
     found = environment.misspelt({"API_PORT_FILE": "/x"}, names(), secrets())
 
-    assert found == [("API_PORT_FILE", "only a secret is read from a file; set API_PORT")]
+    assert found == [("API_PORT_FILE", "only secrets can be read from a file; set API_PORT")]
 
 
 @pytest.mark.parametrize("words", [["config", "show"], ["topics", "list"], ["migrate"], ["doctor"]])
@@ -135,7 +135,7 @@ def test_every_process_names_a_misspelt_variable(tmp_path: Path, words: list[str
 
     said = done.stdout if words == ["doctor"] else done.stderr
     assert "! " in said
-    assert "API_PRT is no setting of this service and is ignored" in said
+    assert "API_PRT is not a setting of this service and is ignored" in said
     assert "did you mean API_PORT?" in said
     assert "did you mean KAFKA_BOOTSTRAP_SERVERS?" in said
 

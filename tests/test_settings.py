@@ -213,7 +213,7 @@ def test_settings_that_cannot_be_used_end_a_word_with_2(
 
     assert ending.value.code == 2
     assert capsys.readouterr().err == (
-        "The settings cannot be used:\n"
+        "The settings are invalid:\n"
         "  API_PORT must be a whole number from 1 to 65535 (it is 'http')\n"
         "  BROKER must be embedded or kafka (it is 'rabbitmq')\n"
     )

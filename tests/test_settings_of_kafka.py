@@ -12,16 +12,16 @@ KAFKA_CONTRADICTIONS: list[tuple[dict[str, str], list[str]]] = [
     (
         {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"},
         [
-            "KAFKA_USERNAME must be set for KAFKA_SECURITY_PROTOCOL; it is SASL_SSL",
-            "KAFKA_PASSWORD must be set for KAFKA_SECURITY_PROTOCOL; it is SASL_SSL",
+            "KAFKA_USERNAME must be set with KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+            "KAFKA_PASSWORD must be set with KAFKA_SECURITY_PROTOCOL=SASL_SSL",
         ],
     ),
     (
         {"KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "s3cr3t", "KAFKA_CA_FILE": "ca.pem"},
         [
-            "KAFKA_USERNAME is of no use for KAFKA_SECURITY_PROTOCOL; it is PLAINTEXT",
-            "KAFKA_PASSWORD is of no use for KAFKA_SECURITY_PROTOCOL; it is PLAINTEXT",
-            "KAFKA_CA_FILE is of no use for KAFKA_SECURITY_PROTOCOL; it is PLAINTEXT",
+            "KAFKA_USERNAME has no effect with KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
+            "KAFKA_PASSWORD has no effect with KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
+            "KAFKA_CA_FILE has no effect with KAFKA_SECURITY_PROTOCOL=PLAINTEXT",
         ],
     ),
     (
@@ -31,14 +31,14 @@ KAFKA_CONTRADICTIONS: list[tuple[dict[str, str], list[str]]] = [
             "KAFKA_KEY_FILE": "ca.key",
         },
         [
-            "KAFKA_PASSWORD must be set for KAFKA_SECURITY_PROTOCOL; it is SASL_PLAINTEXT",
-            "KAFKA_KEY_FILE is of no use for KAFKA_SECURITY_PROTOCOL; it is SASL_PLAINTEXT",
-            "KAFKA_CERTIFICATE_FILE must be set for KAFKA_KEY_FILE; one is nothing without the other",
+            "KAFKA_PASSWORD must be set with KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT",
+            "KAFKA_KEY_FILE has no effect with KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT",
+            "KAFKA_CERTIFICATE_FILE must be set together with KAFKA_KEY_FILE",
         ],
     ),
     (
         {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CERTIFICATE_FILE": "ca.pem"},
-        ["KAFKA_KEY_FILE must be set for KAFKA_CERTIFICATE_FILE; one is nothing without the other"],
+        ["KAFKA_KEY_FILE must be set together with KAFKA_CERTIFICATE_FILE"],
     ),
     (
         {
@@ -46,7 +46,7 @@ KAFKA_CONTRADICTIONS: list[tuple[dict[str, str], list[str]]] = [
             "KAFKA_CERTIFICATE_FILE": "ca.pem",
             "KAFKA_KEY_FILE": "other.key",
         },
-        ["KAFKA_KEY_FILE is not the key of KAFKA_CERTIFICATE_FILE; [X509: KEY_VALUES_MISMATCH]"],
+        ["KAFKA_KEY_FILE is not the key of KAFKA_CERTIFICATE_FILE: [X509: KEY_VALUES_MISMATCH]"],
     ),
 ]
 

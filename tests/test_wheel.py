@@ -44,7 +44,10 @@ def test_the_connectors_are_in_it(installed: Path, tmp_path: Path) -> None:
     )
 
     assert "outbox-source" in names
-    assert unknown.stderr == f"Error: there is no connector none: known are {', '.join(sorted(names))}\n"
+    assert (
+        unknown.stderr
+        == f"Error: connector none does not exist. Known connectors: {', '.join(sorted(names))}\n"
+    )
     assert known.stderr.startswith("Error: Kafka Connect does not answer at http://127.0.0.1:1"), known.stderr
 
 

@@ -100,7 +100,7 @@ def refuse_broken_address() -> None:
         raise BadRequest("HTTP/1.1 requires the header Host.")
     target = request.environ["RAW_URI"]
     if "#" in target:
-        raise BadRequest("A request target has no fragment.")
+        raise BadRequest("The request target must not contain a fragment (#).")
     if "%" in target and BROKEN_ESCAPE.search(target):
         raise BadRequest("A % must be followed by two hexadecimal digits.")
     if (
@@ -108,7 +108,9 @@ def refuse_broken_address() -> None:
         or target.startswith("//")
         or ("%2" in target and _hides_a_slash(target))
     ):
-        raise NotFound("There is no such address. A slash within a name cannot be sent.")
+        raise NotFound(
+            "This address does not exist. It must not begin with // or contain an encoded slash (%2F)."
+        )
     if request.environ["QUERY_STRING"] and request.endpoint not in UNCHECKED:
         _check_parameters(PARAMETERS.get(request.endpoint or "", ()))
 
@@ -120,9 +122,9 @@ def _hides_a_slash(target: str) -> bool:
 
 
 def _check_parameters(known: Collection[str]) -> None:
-    has = f"it has {', '.join(known)}" if known else "it has none"
+    accepted = f"It accepts {', '.join(known)}." if known else "It accepts no parameters."
     for name, values in request.args.lists():
         if name not in known:
-            raise BadRequest(f"This address has no parameter {shortened(name)!r}; {has}.")
+            raise BadRequest(f"This address does not accept the parameter {shortened(name)!r}. {accepted}")
         if len(values) > 1:
             raise BadRequest(f"The parameter {name!r} is given {len(values)} times.")

@@ -21,11 +21,11 @@ def read_object(request: Request) -> dict[str, Any]:
     is given twice.
     """
     if request.mimetype != "application/json":
-        sent = request.mimetype or "no content type"
-        raise UnsupportedMediaType(f"Send application/json; this was {sent}.")
+        sent = request.mimetype or "missing"
+        raise UnsupportedMediaType(f"The content type must be application/json; it is {sent}.")
     charset = request.mimetype_params.get("charset", "utf-8")
     if charset.lower() not in ("utf-8", "utf8"):
-        raise UnsupportedMediaType(f"JSON is UTF-8; this was {charset}.")
+        raise UnsupportedMediaType(f"The charset must be UTF-8; it is {charset}.")
     coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity")
     if coding.strip().lower() != "identity":
         raise UnsupportedMediaType("Send the body without a Content-Encoding.")
@@ -67,11 +67,11 @@ def _whole(request: Request) -> bytes:
     except TimeoutError as error:
         raise RequestTimeout(SLOW_BODY) from error
     except OSError as error:
-        raise InvalidBody("The body did not come whole.") from error
+        raise InvalidBody("The body was not received completely.") from error
     if len(data) > BODY_MAX:
         raise RequestEntityTooLarge
     if len(data) < (length or 0):
-        raise InvalidBody("The body ended before its Content-Length.")
+        raise InvalidBody("The body is shorter than its Content-Length.")
     return data
 
 
@@ -90,7 +90,7 @@ def _integer(digits: str) -> int | float:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidBody(f"The body is not JSON: {name} is no JSON value.")
+    raise InvalidBody(f"The body is not JSON: {name} is not a JSON value.")
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)

@@ -111,7 +111,7 @@ class Committer:
         if isinstance(mine.outcome, Placed):
             return mine.outcome
         if mine.outcome is None:
-            raise Overdue(f"no commit within {bounds.COMMIT_SECONDS} s")
+            raise Overdue(f"the order was not committed within {bounds.COMMIT_SECONDS} s")
         raise mine.outcome.with_traceback(None)  # The requests of a group share one exception.
 
     def _start(self) -> None:
@@ -119,7 +119,7 @@ class Committer:
             threading.Thread(target=self._work, name="committer", daemon=True).start()
         except RuntimeError:  # The system cannot start a thread. The next order tries again.
             self._at_work = False
-            log.exception("no committer")
+            log.exception("cannot start the committer thread")
 
     def _give_up(self, mine: WaitingRequest) -> None:
         """Remove the request from the queue. If it is not there, its order is being placed."""
@@ -156,7 +156,7 @@ class Committer:
                 )
         except Exception as error:
             if len(group) > 1 and _is_of_one(error):
-                log.warning("group refused, its orders are placed one by one", error=in_short(error))
+                log.warning("cannot commit a group of orders; placing them one by one", error=in_short(error))
                 for waiting in group:
                     self._commit([waiting])
                 return

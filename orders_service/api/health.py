@@ -40,7 +40,7 @@ def ready() -> ResponseReturnValue:
     checks = _readiness().checks()
     if checks["ordersDatabase"] != "ok":
         detail = "The orders database does not answer, or was not migrated."
-        response = problem(503, "not-ready", "Orders cannot be taken now", detail, checks=checks)
+        response = problem(503, "not-ready", "The service cannot accept orders now", detail, checks=checks)
         response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
     degraded = any(check != "ok" for check in checks.values())
@@ -94,7 +94,7 @@ def _answers(ask: Callable[[], object]) -> str:
     try:
         ask()
     except (SQLAlchemyError, OSError) as error:
-        log.warning("not ready", error=in_short(error))
+        log.warning("readiness check failed", error=in_short(error))
         return "down"
     return "ok"
 
@@ -110,7 +110,7 @@ def _probe_broker(settings: Settings) -> None:
     """Connect to one of the Kafka servers. The embedded log is a file and needs no check."""
     if settings.broker != "kafka":
         return
-    failure = OSError("no Kafka server is named")
+    failure = OSError("KAFKA_BOOTSTRAP_SERVERS is empty")
     for server in settings.kafka_bootstrap_servers.split(","):
         host, _, port = server.rpartition(":")
         try:

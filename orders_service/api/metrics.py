@@ -36,7 +36,7 @@ def show() -> ResponseReturnValue:
     text = counted.answer()
     if not text:
         detail = f"The databases did not answer within {PATIENCE_SECONDS:.0f} s."
-        return problem(503, "metrics-late", "The metrics cannot be counted now", detail)
+        return problem(503, "metrics-late", "The metrics are not available now", detail)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
@@ -61,23 +61,31 @@ class EventTables(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All metric families, with the values that could be read."""
-        self.up = GaugeMetricFamily("orders_database_up", "Whether it answers.", labels=["database"])
+        self.up = GaugeMetricFamily(
+            "orders_database_up", "1 if the database answers, 0 if not.", labels=["database"]
+        )
         self.pending = GaugeMetricFamily(
-            "orders_outbox_pending_events", "Recorded, and not published yet.", labels=["database", "topic"]
+            "orders_outbox_pending_events",
+            "Events in the outbox that are not published yet.",
+            labels=["database", "topic"],
         )
         self.oldest = GaugeMetricFamily(
-            "orders_outbox_pending_age_seconds", "Age of the oldest of those.", labels=["database", "topic"]
+            "orders_outbox_pending_age_seconds",
+            "Age of the oldest event that is not published yet.",
+            labels=["database", "topic"],
         )
         self.set_aside = GaugeMetricFamily(
             "orders_outbox_set_aside_events",
-            f"Refused by the broker for good, among the newest {LATELY}.",
+            f"Events that the broker refused permanently, among the newest {LATELY}.",
             labels=["database"],
         )
         self.dead_letters = GaugeMetricFamily(
-            "orders_dead_letters", "Given up on, neither replayed nor discarded.", labels=["database"]
+            "orders_dead_letters",
+            "Dead letters that were neither replayed nor discarded.",
+            labels=["database"],
         )
         self.unanswered = GaugeMetricFamily(
-            "orders_pending_age_seconds", "Age of the oldest order without an answer; 0 if all have one."
+            "orders_pending_age_seconds", "Age of the oldest PENDING order; 0 if no order is PENDING."
         )
         for name in self._engines:
             self._read(name)

@@ -89,7 +89,7 @@ def init_app(app: Flask) -> None:
 
 
 def _overloaded(_: Overloaded) -> Response:
-    detail = "Too many orders wait for their turn. This one was not placed. Try again."
+    detail = "Too many orders are waiting to be committed. This order was not placed. Try again."
     response = problem(503, "overloaded", "The service is overloaded", detail)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
@@ -111,25 +111,29 @@ def _invalid_fields(error: InvalidFields) -> Response:
 
 
 def _key_reused(error: KeyReused) -> Response:
-    detail = "With this Idempotency-Key another order was placed; a new order needs a new key."
+    detail = "This Idempotency-Key was used for another order. Send a new order with a new key."
     return problem(
-        422, "idempotency-key-reused", "The idempotency key is taken", detail, orderId=error.order_id
+        422,
+        "idempotency-key-reused",
+        "The idempotency key belongs to another order",
+        detail,
+        orderId=error.order_id,
     )
 
 
 def _order_not_found(error: OrderNotFound) -> Response:
     detail = f"This user has no order {error.order_id}."
-    return problem(404, "order-not-found", "There is no such order", detail)
+    return problem(404, "order-not-found", "The order does not exist", detail)
 
 
 def _order_rejected(error: OrderRejected) -> Response:
-    detail = f"Order {error.order_id} was rejected; there is nothing to cancel."
+    detail = f"Order {error.order_id} was rejected and cannot be cancelled."
     return problem(409, "order-rejected", "The order was rejected", detail)
 
 
 def _product_not_found(error: ProductNotFound) -> Response:
     detail = f"The catalog has no product {error.product_id}."
-    return problem(404, "product-not-found", "There is no such product", detail)
+    return problem(404, "product-not-found", "The product does not exist", detail)
 
 
 def _http(error: HTTPException) -> Response:
@@ -137,11 +141,11 @@ def _http(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     detail = error.description
     if type(error) is NotFound and detail == NotFound.description:
-        detail = "There is no such address. README.md has a table of those that there are."
+        detail = "This address does not exist. README.md lists the addresses."
     if isinstance(error, MethodNotAllowed):
         detail = f"This address allows {', '.join(sorted(error.valid_methods or ()))}."
     if isinstance(error, RequestEntityTooLarge):
-        detail = f"The body may have {current_app.config['MAX_CONTENT_LENGTH']} bytes at most."
+        detail = f"The body must not be larger than {current_app.config['MAX_CONTENT_LENGTH']} bytes."
     response = problem(error.code or 500, error.name.lower().replace(" ", "-"), error.name, detail)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
@@ -151,7 +155,9 @@ def _http(error: HTTPException) -> Response:
 
 def _internal(_: InternalServerError) -> Response:
     """Answer 500. Flask has logged the error with its traceback."""
-    return problem(500, "internal-server-error", "Internal Server Error", "The fault is ours; it was logged.")
+    return problem(
+        500, "internal-server-error", "Internal Server Error", "The service failed. The error was logged."
+    )
 
 
 def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
@@ -167,7 +173,7 @@ def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
         if "Idempotency-Key" in request.headers:
             detail += "Send it again with the same Idempotency-Key."
         else:
-            detail += "Look for the orderId before you send it again."
+            detail += "Check whether this orderId exists before you send it again."
     response = problem(503, "database-unavailable", "The database is not available", detail, **members)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response

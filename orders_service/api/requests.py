@@ -47,11 +47,11 @@ class Name(fields.Field[str]):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if not isinstance(value, str) or not value.strip() or len(value) > self._most:
-            raise ValidationError(f"must be a text of 1 to {self._most} characters")
+            raise ValidationError(f"must be a string of 1 to {self._most} characters")
         if UNPRINTABLE.search(value):
             raise ValidationError("must not contain control characters or unpaired surrogates")
         if value in DOT_SEGMENTS:
-            raise ValidationError("must not be . or .., which no URL can contain as a name")
+            raise ValidationError("must not be . or .., because clients remove them from URLs")
         return value
 
 

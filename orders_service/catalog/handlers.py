@@ -59,7 +59,8 @@ def on_order_discarded(
         if isinstance(event, OrderPlaced):
             answers += filter(None, [ledger.discard(event)])
         elif ledger.is_due(event):
-            text = f"order {event.order_id} may hold {event.qty} × {event.product_id}: replay it"
+            pieces = f"{event.qty} × {event.product_id}"
+            text = f"order {event.order_id} may still have {pieces} reserved. Replay this record"
             refused.append((record, ReleaseDue(text)))
     now = clock()
     ledger.write(session, now)

@@ -179,5 +179,5 @@ def _assert_same(event: OrderEvent, decision: Decision) -> None:
     if (event.product_id, event.qty) != (decision.product_id, decision.qty):
         raise Conflicting(
             f"order {event.order_id} was recorded with {decision.qty} × {decision.product_id},"
-            f" the record says {event.qty} × {event.product_id}"
+            f" but this record has {event.qty} × {event.product_id}"
         )

@@ -65,15 +65,16 @@ def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: i
         try:
             added, stock = in_transaction(session, work)
         except ProductNotFound as error:
-            problem = f"there is no product {product_id}: to add it, say --name and --unit-price"
+            problem = f"product {product_id} does not exist. To add it, give --name and --unit-price"
             raise click.ClickException(problem) from error
         except ProductKnown as error:
-            problem = f"there is a product {product_id} already: leave --name and --unit-price away"
+            problem = f"product {product_id} exists already. Leave out --name and --unit-price"
             raise click.ClickException(problem) from error
         except SupplyDiffers as error:
             problem = (
-                f"{error.qty} pieces came under this note, not {qty}. Another delivery needs another --note"
+                f"this note was used before, for {error.qty} pieces and not {qty}."
+                " Use another --note for another delivery"
             )
             raise click.ClickException(problem) from error
-    done = f"{qty} supplied" if added else "supplied under this note already"
+    done = f"{qty} supplied" if added else "already supplied under this note"
     click.echo(f"{product_id}: {done}, {stock} in stock")

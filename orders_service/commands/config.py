@@ -42,7 +42,7 @@ message that names each of them. A setting that a process does not use never sto
 with an invalid `API_PORT`.
 
 An empty variable counts as unset, and blanks around a value are removed. A variable that looks like a
-setting but is none (`API_PRT`) is reported when a process starts, with the setting that was probably meant.
+setting but is not one (`API_PRT`) is reported when a process starts, with the name of a similar setting.
 `orders-service config show` prints all settings and their values. A secret can be read from a file, whose
 path is in `…_FILE`. No secret, and nothing between `//` and `@`, is ever printed.
 

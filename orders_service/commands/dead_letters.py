@@ -95,7 +95,7 @@ def show(record_id: RecordId, group: str | None) -> None:
                 found = True
                 click.echo(as_json(facts(listed) | {"detail": letter.detail} | record(letter)))
     if not found:
-        raise click.ClickException(f"there is no dead letter {record_id}")
+        raise click.ClickException(f"dead letter {record_id} does not exist")
 
 
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
@@ -103,8 +103,8 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
     command = click.argument("record_id", metavar="[RECORD]", required=False, type=RecordIdParameter())(
         command
     )
-    command = click.option("--all", "everything", is_flag=True, help="All that wait.")(command)
-    command = click.option("--reason", help="All that wait with this reason.")(command)
+    command = click.option("--all", "everything", is_flag=True, help="All unresolved dead letters.")(command)
+    command = click.option("--reason", help="All unresolved dead letters with this reason.")(command)
     command = click.option("--group", help="Only those of this consumer group.")(command)
     return click.option("--dry-run", is_flag=True, help="Only print what would be done.")(command)
 
@@ -129,11 +129,11 @@ def replay(
 def discard(
     record_id: RecordId | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
-    """Give up dead letters; RECORD is topic-partition@offset.
+    """Discard dead letters; RECORD is topic-partition@offset.
 
-    A placed order that can be read is answered *rejected, discarded*.
+    They are not applied. The catalog rejects a placed order that can be read, with the reason *discarded*.
 
-    A cancellation that has pieces to give back is not given up: replay it.
+    A cancellation that still has pieces to release is not discarded: replay it.
     """
     settings = Settings.read(process="dead-letters")
     handlers = _handlers(settings, build.discard_handler)
@@ -150,9 +150,9 @@ def _handlers(settings: Settings, made: Callable[[Consumer, Settings], Handler])
 
 def _check(record_id: RecordId | None, everything: bool, reason: str | None) -> None:
     if record_id and (everything or reason):
-        raise click.UsageError("RECORD names one: leave out --all and --reason.")
+        raise click.UsageError("RECORD selects one dead letter. Leave out --all and --reason.")
     if not (record_id or everything or reason):
-        raise click.UsageError("Say which: RECORD, --all or --reason.")
+        raise click.UsageError("Select dead letters with RECORD, --all or --reason.")
 
 
 def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -> None:
@@ -174,16 +174,16 @@ def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -
             would = "would be " if dry_run and not problem else ""
             click.echo(printable(f"{letter.record_id} of {letter.group}: {would}{done}"))
     if not found and only.record_id:
-        raise click.ClickException(f"no dead letter {only.record_id} waits")
+        raise click.ClickException(f"dead letter {only.record_id} does not exist or is already resolved")
     if not found:
-        click.echo("No dead letters wait.")
+        click.echo("No unresolved dead letters.")
     if failed:
-        raise click.ClickException(f"{failed} of {found} stay as they are")
+        raise click.ClickException(f"{failed} of {found} dead letters are still unresolved")
 
 
 def _unknown_group(handlers: Handlers) -> str:
     named = [consumer.group.name for consumer in CONSUMERS if isinstance(consumer.group, Setting)]
-    return f"its group is neither {' nor '.join(handlers)}: set {' or '.join(named)} to it for this command"
+    return f"its group is neither {' nor '.join(handlers)}. Set {' or '.join(named)} to it for this command"
 
 
 def _apply(session: Session, letter: Summary, handler: Handler, resolution: str) -> str:

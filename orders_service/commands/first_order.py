@@ -56,11 +56,12 @@ def main(user: str, product: str, qty: int, url: str | None) -> None:
         _follow_one(settings, base, user, product, qty)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise click.ClickException(
-            f"no API answers at {base} ({error}). Start it (make run, or orders-service api), or use --url"
+            f"no API answers at {base} ({error})."
+            " Start the API (make run, or orders-service api), or give its URL with --url"
         ) from error
     except ValueError as error:
         raise click.ClickException(
-            f"another program answers at {base}: {error}. Name the API's address with --url"
+            f"another program answers at {base}: {error}. Give the API's URL with --url"
         ) from error
 
 
@@ -136,7 +137,7 @@ class Journey:
             )
         same = response.json().get("orderId") == self.order_id
         if not same or response.headers.get("Idempotent-Replayed") != "true":
-            raise click.ClickException(f"the same request made another order: {response.text.strip()}")
+            raise click.ClickException(f"the repeated request placed another order: {response.text.strip()}")
         self.tell("again", "the same request with the same Idempotency-Key → the same order, no second one")
 
     @property
@@ -188,12 +189,12 @@ class Journey:
         """The error message for an order that is still PENDING: which process may not be running."""
         waits = f"order {self.order_id} is still PENDING after {WAIT_SECONDS} s"
         if self.reader is None:
-            return f"{waits}: do all of orders-relay, stock-consumer, catalog-relay, status-consumer run?"
+            return f"{waits}. Check that orders-relay, stock-consumer, catalog-relay, status-consumer run"
         if not seen:
-            return f"{waits} and its event is not in {self.settings.catalog_topic}: does `orders-relay` run?"
+            return f"{waits}, its event is not in {self.settings.catalog_topic}. Check that orders-relay runs"
         if len(seen) == 1:
-            return f"{waits} and has no answer: do `stock-consumer` and `catalog-relay` run?"
-        return f"{waits} although it was answered: does `status-consumer` run?"
+            return f"{waits} without an answer. Check that stock-consumer and catalog-relay run"
+        return f"{waits}, although the catalog has answered. Check that status-consumer runs"
 
 
 @contextmanager
@@ -204,7 +205,7 @@ def _looking(settings: Settings) -> Iterator[Reader | None]:
         reader = broker(settings).read(names, from_start=False)
     except BrokerError as error:
         cause = safe(str(error))
-        click.echo(f"(the log cannot be read from here, so it is left out: {cause})\n")
+        click.echo(f"(events are not shown, because the log cannot be read from here: {cause})\n")
         yield None
         return
     try:
@@ -217,10 +218,10 @@ def _product(api: httpx.Client, product_id: str) -> dict[str, Any]:
     response = api.get(f"/catalog-service/catalogs/{quote(product_id, safe='')}")
     product: dict[str, Any] = response.json() if "json" in response.headers.get("Content-Type", "") else {}
     if not isinstance(product, dict):
-        raise ValueError("it does not answer with a product")
+        raise ValueError("the answer is not a product")
     if response.status_code != 200:
         told = product.get("detail") or response.text.strip() or response.reason_phrase
         raise click.ClickException(f"the product cannot be read: {response.status_code} {told}")
     if missing := {"productName", "stock", "unitPrice"} - product.keys():
-        raise ValueError(f"its product has no {', '.join(sorted(missing))}")
+        raise ValueError(f"the product has no {', '.join(sorted(missing))}")
     return product

@@ -28,8 +28,8 @@ def assert_ours(connection: Connection, database: DatabaseName) -> None:
     if version is not None:
         if not migrations.knows(database, version):
             raise NotOurs(
-                f"it is at version {version}, which this code does not know: roll the newer version of the"
-                f" service out, or name another database in {database.upper()}_DATABASE_URL"
+                f"it is at version {version}, which this version of the service does not know."
+                f" Deploy the newer version, or set {database.upper()}_DATABASE_URL to another database"
             )
         return
     inspector = inspect(connection)
@@ -42,8 +42,9 @@ def assert_ours(connection: Connection, database: DatabaseName) -> None:
     ]
     if strangers:
         raise NotOurs(
-            f"it holds tables of another service: {', '.join(strangers)}. Nothing was changed. Name another"
-            f" database in {database.upper()}_DATABASE_URL: CREATE DATABASE {database}_service, say"
+            f"it contains tables of another service: {', '.join(strangers)}. Nothing was changed."
+            f" Create another database, for example with CREATE DATABASE {database}_service,"
+            f" and set {database.upper()}_DATABASE_URL to it"
         )
 
 
@@ -57,7 +58,7 @@ def _difference(inspector: Inspector, table: Table) -> str | None:
         for name, column in columns.items():
             text = isinstance(column["type"], String)
             if text and name.endswith(KEYS) and getattr(column["type"], "collation", None) != EXACT:
-                return f"its {name} is not compared byte by byte"
+                return f"its column {name} does not have the collation {EXACT}"
     made = {unique["name"] for unique in inspector.get_unique_constraints(table.name)}
     ours = {constraint.name for constraint in table.constraints}
     if strange := sorted(str(name) for name in made - ours):

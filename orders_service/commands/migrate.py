@@ -43,7 +43,7 @@ def migrate(settings: Settings) -> list[str]:
             applied = migrations.upgrade(engine, database)
         version = migrations.newest(database)
         lines.append(
-            f"{database}: {', '.join(applied)} applied" if applied else f"{database}: at {version} already"
+            f"{database}: {', '.join(applied)} applied" if applied else f"{database}: already at {version}"
         )
     return lines
 

@@ -19,7 +19,7 @@ from orders_service.settings import of_process
 
 @click.group("outbox")
 def main() -> None:
-    """List the events in the outboxes, and send them again where they were lost."""
+    """List the events in the outboxes, and send events again."""
 
 
 @main.command("list")
@@ -53,7 +53,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
     elif not found:
-        click.echo("Nothing waits.")
+        click.echo("No events are pending or set aside.")
     else:
         for line in found:
             click.echo(
@@ -68,7 +68,7 @@ def list_(as_json: bool) -> None:
 def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> None:
     """Send events again. Consumers ignore those they have already applied."""
     if set_aside == (since is not None):
-        raise click.UsageError("Say what: --set-aside, or --since TIME.")
+        raise click.UsageError("Select events with --set-aside or --since TIME.")
     settings = of_process("outbox")
     by_relay = not resources.is_sent_by_debezium(settings, database)
     with one_session(resources.url(settings, database)) as session:
@@ -76,7 +76,7 @@ def requeue(database: DatabaseName, set_aside: bool, since: datetime | None) -> 
             count = requeue_set_aside(session, pending=by_relay)
         else:
             count = requeue_since(session, since.replace(tzinfo=utc_now().tzinfo), pending=by_relay)
-    click.echo(f"{count} events of {database} go out again")
+    click.echo(f"{count} events of {database} will be sent again")
 
 
 @main.command()
@@ -95,14 +95,14 @@ def resend(seconds: int) -> None:
             placed_before=utc_now() - timedelta(seconds=seconds),
             outbox=resources.outbox(settings, "orders"),
         )
-    click.echo(f"{count} orders are still PENDING after {seconds} s; their events go out again")
+    click.echo(f"{count} orders are still PENDING after {seconds} s; their events will be sent again")
 
 
 @main.command()
 def purge() -> None:
     """Delete events published more than OUTBOX_KEEP_DAYS ago.
 
-    The workers do this by themselves, too.
+    The workers also do this automatically.
     """
     settings = of_process("outbox")
     before = utc_now() - timedelta(days=settings.outbox_keep_days)

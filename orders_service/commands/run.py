@@ -44,7 +44,7 @@ def main(reset: bool) -> None:
     """Run the whole service in one process until Ctrl-C.
 
     Not for production. Unless settings say otherwise, the databases are SQLite files, and another SQLite file
-    takes Kafka's place.
+    replaces Kafka.
     """
     started = time.monotonic()
     given = of_process("run")
@@ -158,7 +158,7 @@ def _announce(settings: Settings, started: float) -> None:
 
 def _kept_in(settings: Settings) -> str:
     if _is_embedded(settings):
-        return f"{settings.state_dir}  (kept; `run --reset` begins anew)"
+        return f"{settings.state_dir}  (kept; `run --reset` deletes it)"
     return "in the databases of your settings  (kept)"
 
 
@@ -200,7 +200,8 @@ def _only_one(state_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise click.ClickException(
-                f"another `run` uses {state_dir}. Stop it, or use another: STATE_DIR={state_dir}-2 make run"
+                f"another `run` uses {state_dir}."
+                f" Stop it, or use another folder: STATE_DIR={state_dir}-2 make run"
             ) from None
         yield
 

@@ -43,11 +43,11 @@ def list_() -> None:
 def describe(names: tuple[str, ...], as_json: bool) -> None:
     """Print topics with their partitions and settings.
 
-    Without NAME, all topics.
+    Without a name, it prints all topics.
     """
     known = {topic.name: topic for topic in _described()}
     if missing := [name for name in names if name not in known]:
-        raise click.ClickException(f"there is no topic {', '.join(missing)}")
+        raise click.ClickException(f"topic {', '.join(missing)} does not exist")
     topics = [known[name] for name in names or known]
     if as_json:
         click.echo(json.dumps([{**vars(topic), "settings": dict(topic.settings)} for topic in topics]))

@@ -17,7 +17,7 @@ Data = Mapping[str, Any]
 def json_object(value: bytes | None) -> Data:
     """The JSON object in a record's value. Raises `Unreadable` if it is none, `Invalid` for a tombstone."""
     if value is None:
-        raise Invalid("there is no value: a tombstone, which has a meaning in a compacted topic only")
+        raise Invalid("the record has no value: a tombstone has a meaning only in a compacted topic")
     if not value:
         raise Unreadable("the value is empty")
     try:
@@ -53,7 +53,7 @@ def text(data: Data, name: str, most: int) -> str:
         if value.isprintable() or not UNPRINTABLE.search(value):
             return value
         raise Invalid(f"{name}: must not contain control characters or unpaired surrogates")
-    raise _problem(data, name, f"a text of 1 to {most} characters")
+    raise _problem(data, name, f"a string of 1 to {most} characters")
 
 
 def integer(data: Data, name: str, least: int, most: int) -> int:

@@ -23,7 +23,7 @@ def read_event(type_: str | None, value: bytes | None, traceparent: str | None =
     """
     if type_ is not None and type_ not in BY_TYPE:
         if type_.rpartition(".")[0] in NAMES_WITHOUT_VERSION:
-            raise Unreadable(f"{printable(type_)}: a version that this consumer does not know")
+            raise Unreadable(f"{printable(type_)}: this consumer does not know this version")
         return None
     data = json_object(value)
     if type_ is None:

@@ -21,5 +21,5 @@ class Topics:
         """The topic to which an event is sent."""
         topic: str | None = getattr(self, event.channel)
         if topic is None:
-            raise ValueError(f"there is no topic for {event.type}")
+            raise ValueError(f"no topic is set for {event.type}")
         return topic

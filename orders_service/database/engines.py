@@ -49,7 +49,7 @@ def assert_created(url: str) -> None:
     """Raise `FileNotFoundError` for a missing SQLite file: opening it would create an empty one."""
     path = _sqlite_file(url)
     if path and not path.exists():
-        raise FileNotFoundError(f"there is no database {path}. Create it with: orders-service migrate")
+        raise FileNotFoundError(f"database {path} does not exist. Create it with: orders-service migrate")
 
 
 def session_maker(url: str) -> sessionmaker[Session]:

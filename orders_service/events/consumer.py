@@ -101,7 +101,7 @@ class Consumer:
             except Exception as error:
                 if not is_of_a_record(error):
                     raise
-                log.warning("batch refused, its records are tried one by one", error=in_short(error))
+                log.warning("cannot apply a batch; applying its records one by one", error=in_short(error))
             dead = self._commit(session, [], unreadable)
             for event in events:
                 dead += self._apply_alone(session, event)

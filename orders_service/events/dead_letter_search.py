@@ -36,7 +36,7 @@ class NotARecordId(ValueError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"{text} does not name a record: write topic-partition@offset, as `dead-letters list` prints it"
+            f"{text} is not a record id. Write topic-partition@offset, as `dead-letters list` prints it"
         )
 
 

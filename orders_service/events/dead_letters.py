@@ -111,7 +111,9 @@ def _fitting(record: Record, why: str, packet: int | None) -> tuple[Record, str]
     bytes_ += sum(len(name.encode()) + len(value or b"") for name, value in record.headers)
     key = record.key and record.key[: min(KEPT_OF_KEY, most // 2)]
     value = record.value and record.value[: most - len(key or b"")].rstrip()[:-1]
-    detail += f" (cut, without headers: the record has {bytes_} bytes, and is whole in the log only)"
+    detail += (
+        f" (truncated, without headers: the record has {bytes_} bytes, and only the log has all of them)"
+    )
     return replace(record, key=key, value=value, headers=()), detail
 
 

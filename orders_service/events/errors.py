@@ -46,8 +46,8 @@ class TooManyDeadLetters(Stopped):
 
     def __init__(self, topic: str, partition: int, count: int) -> None:
         super().__init__(
-            f"{count} records of {topic}-{partition} are dead letters: too many in a row."
-            " Look at them: `orders-service dead-letters list`; mend the cause; then"
+            f"{count} records of {topic}-{partition} became dead letters in a row."
+            " List them with `orders-service dead-letters list` and correct the cause. Then run"
             " `dead-letters replay --all` or `dead-letters discard --all`, and start the consumer again"
         )
 
@@ -57,10 +57,11 @@ class DeadLettersFull(Stopped):
 
     def __init__(self, held: int, most: int) -> None:
         super().__init__(
-            f"the dead letters that wait would take {held} bytes, and DEAD_LETTERS_MAX_BYTES is {most}."
-            " Look at them: `orders-service dead-letters list`; stop the producer that sends them; then"
-            " `dead-letters replay --all` or `discard --all`, or a higher DEAD_LETTERS_MAX_BYTES;"
-            " then start the consumer again. The records that it did not keep are still in the topic"
+            f"the unresolved dead letters would need {held} bytes, but DEAD_LETTERS_MAX_BYTES is {most}."
+            " List them with `orders-service dead-letters list`, and stop the producer that sends such"
+            " records. Then run `dead-letters replay --all` or `dead-letters discard --all`, or increase"
+            " DEAD_LETTERS_MAX_BYTES, and start the consumer again."
+            " The records that it did not store are still in the topic"
         )
 
 
@@ -69,10 +70,10 @@ class EventsGone(Stopped):
 
     def __init__(self, topic: str, partition: int, group: str, position: int, begins: int) -> None:
         super().__init__(
-            f"{topic}-{partition} begins at {begins} now, and group {group} had read to {position}:"
-            f" {begins - position} records are gone. Send them again: `orders-service outbox requeue --since"
-            " TIME`, from before this consumer was last up (the catalog's answers: `--database catalog`);"
-            " then start the consumer once with --skip-gap"
+            f"{topic}-{partition} now begins at offset {begins}, but group {group} has read to {position}:"
+            f" {begins - position} records were deleted. Send them again with `orders-service outbox requeue"
+            " --since TIME`, where TIME is before this consumer last ran (add `--database catalog` for the"
+            " catalog's answers). Then start the consumer once with --skip-gap"
         )
 
 
@@ -81,11 +82,11 @@ class BeyondReading(Stopped):
 
     def __init__(self, topic: str, partition: int, group: str, offset: int, problem: str) -> None:
         super().__init__(
-            f"{topic}-{partition}@{offset} cannot be read: {problem}. Look at it: `kafka-console-consumer"
-            f" --topic {topic} --partition {partition} --offset {offset}`; set the topic's compression.type"
-            " to uncompressed; move the group behind the producer's batch: `kafka-consumer-groups --group"
-            f" {group} --topic {topic}:{partition} --reset-offsets --to-offset OFFSET --execute`; start the"
-            " consumer again, and have sent again what it passed over"
+            f"{topic}-{partition}@{offset} cannot be read: {problem}. Print it with `kafka-console-consumer"
+            f" --topic {topic} --partition {partition} --offset {offset}`. Set the topic's compression.type"
+            " to uncompressed. Move the group past this batch with `kafka-consumer-groups --group"
+            f" {group} --topic {topic}:{partition} --reset-offsets --to-offset OFFSET --execute`. Start the"
+            " consumer again, and let the producer send the skipped records again"
         )
 
 
@@ -94,5 +95,6 @@ class InstanceTaken(Stopped):
 
     def __init__(self, group: str, instance: str) -> None:
         super().__init__(
-            f"another process is {instance} in group {group} too: each needs a CONSUMER_INSTANCE of its own"
+            f"another process joined group {group} as instance {instance}."
+            " Each process needs its own CONSUMER_INSTANCE"
         )

@@ -150,7 +150,9 @@ class Relay:
         lane.failures += 1
         pause = back_off(lane.failures, shortest=PAUSE_SECONDS[0], longest=PAUSE_SECONDS[1])
         lane.paused_until = time.monotonic() + pause
-        log.warning("topic refuses", topic=name, error=str(failed), again_in_seconds=round(pause, 1))
+        log.warning(
+            "cannot send to the topic", topic=name, error=str(failed), again_in_seconds=round(pause, 1)
+        )
         return False
 
     def _hold(self, connection: Connection, name: str) -> bool:

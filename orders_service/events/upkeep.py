@@ -69,9 +69,7 @@ class Purging:
                 self._deleted += self._purge.step(session, before=self._clock() - self._keep)
         except DBAPIError as error:
             self._purge.pause(FAILED_SECONDS)
-            log.warning(
-                "old events could not be purged", error=in_short(error), again_in_seconds=FAILED_SECONDS
-            )
+            log.warning("cannot purge old events", error=in_short(error), again_in_seconds=FAILED_SECONDS)
 
     def _log(self) -> None:
         log.info("published events purged", rows=self._deleted)

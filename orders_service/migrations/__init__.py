@@ -76,7 +76,7 @@ def turn(engine: Engine, database: DatabaseName) -> Iterator[None]:
             text("SELECT GET_LOCK(:name, :seconds)"), {"name": name, "seconds": TURN_SECONDS}
         )
         if granted.scalar() != 1:
-            raise TimeoutError(f"another migration of {database} is still under way after {TURN_SECONDS} s")
+            raise TimeoutError(f"another migration of {database} is still running after {TURN_SECONDS} s")
         connection.commit()
         try:
             yield

@@ -31,5 +31,5 @@ def on_stock_answered(
     for reason, order_ids in sorted(rejected.items()):
         moved += service.reject(session, sorted(order_ids), reason, now=now)
     if without := len(reserved) + sum(map(len, rejected.values())) - moved:
-        log.info("answers without a pending order", count=without)
+        log.info("ignored answers for orders that are not PENDING", count=without)
     return []

@@ -43,15 +43,13 @@ def command(name: str) -> click.Command:
     def run(*, skip_gap: bool = False) -> None:
         settings = of_process(name)
         if isinstance(process, processes.Relay) and resources.is_sent_by_debezium(settings, process.database):
-            problem = (
-                "EVENTS_VIA is cdc: Debezium carries the outbox, and a relay would send every event again"
-            )
+            problem = "EVENTS_VIA is cdc: Debezium sends the outbox, and a relay would send each event again"
             raise SettingsError([problem])
         logs.configure(settings.log_level)
         loop.run(build(process, settings, skip_gap=skip_gap), name, step_seconds=process.step_seconds)
 
     gap = click.Option(
-        ["--skip-gap"], is_flag=True, help="Continue although the log has lost events that were not read."
+        ["--skip-gap"], is_flag=True, help="Continue although the log has deleted records that were not read."
     )
     options: list[click.Parameter] = [gap] if isinstance(process, processes.Consumer) else []
     return click.Command(

@@ -44,7 +44,7 @@ class Watchdog:
         while not stop.wait(1):
             self._quiet += 1
             if self._quiet > self._seconds:
-                log.critical("a step hangs, the process ends", worker=self._name, seconds=self._seconds)
+                log.critical("a step hangs; the process exits", worker=self._name, seconds=self._seconds)
                 faulthandler.dump_traceback(all_threads=True)
                 os._exit(WATCHDOG_EXIT)
 
@@ -60,7 +60,7 @@ def turn(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int 
     try:
         _turn(worker, name, stop, watchdog)
     except Stopped as error:
-        log.critical("stopped for good", worker=name, error=str(error))
+        log.critical("stopped until an operator acts", worker=name, error=str(error))
         raise SystemExit(error.exit_code) from error
     finally:
         _close(worker, name)
@@ -82,7 +82,7 @@ def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) 
             # After a lost connection, the next step mostly connects again within a second: no warning yet.
             lost = failures == 1 and is_connection_lost(error)
             (log.info if lost else log.warning)(
-                "step failed, it is tried again",
+                "step failed; retrying",
                 worker=name,
                 error=f"{type(error).__name__}: {error}",
                 failures=failures,
@@ -112,7 +112,9 @@ def _close(worker: Worker, name: str) -> None:
     try:
         worker.close()
     except Exception as error:
-        log.warning("not closed cleanly", worker=name, error=f"{type(error).__name__}: {error}")
+        log.warning(
+            "could not close the worker cleanly", worker=name, error=f"{type(error).__name__}: {error}"
+        )
 
 
 def run(worker: Worker, name: str, *, step_seconds: int = WATCHDOG_SECONDS) -> None:

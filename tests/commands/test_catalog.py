@@ -54,7 +54,7 @@ def test_the_same_delivery_again_adds_nothing(clerk: CliRunner, databases: Datab
 
     result = supply(clerk, BERLIN, "50", "--note", "4711")
 
-    assert_said(result, "CATALOG-001: supplied under this note already, 150 in stock")
+    assert_said(result, "CATALOG-001: already supplied under this note, 150 in stock")
     assert_adds_up(databases)
 
 
@@ -63,7 +63,7 @@ def test_another_number_under_the_same_note_is_refused(clerk: CliRunner, databas
 
     result = supply(clerk, BERLIN, "60", "--note", "4711")
 
-    assert_refused(result, 1, "50 pieces came under this note, not 60")
+    assert_refused(result, 1, "this note was used before, for 50 pieces and not 60")
     assert_adds_up(databases)
 
 
@@ -75,7 +75,7 @@ def test_a_new_product_can_be_ordered(clerk: CliRunner, flow: Flow) -> None:
     flow.run()
 
     assert_said(first, "LAMP: 20 supplied, 20 in stock")
-    assert_said(again, "LAMP: supplied under this note already, 20 in stock")
+    assert_said(again, "LAMP: already supplied under this note, 20 in stock")
     assert (flow.status(order), flow.stock("LAMP")) == ("CONFIRMED", 17)
     flow.assert_stock_adds_up()
 
@@ -86,7 +86,9 @@ def test_a_product_that_is_not_there_needs_name_and_price(clerk: CliRunner, give
 
 
 def test_a_product_that_is_there_keeps_name_and_price(clerk: CliRunner, databases: Databases) -> None:
-    assert_refused(supply(clerk, BERLIN, "20", "--note", "4712", *NEW), 1, "leave --name and --unit-price")
+    assert_refused(
+        supply(clerk, BERLIN, "20", "--note", "4712", *NEW), 1, "Leave out --name and --unit-price"
+    )
     assert_adds_up(databases)
 
 

@@ -88,7 +88,11 @@ def written(folder: Path, name: str, like: str = SINK, **changes: str) -> str:
         ("my-source-connect", {"database__password": "wrong"}, "Access denied for user 'dbz'"),
         (SINK, {"connector__class": "io.example.Missing"}, "has no plugin 'io.example.Missing'"),
         (SINK, {"insert__mode": "sideways"}, "wrong"),
-        (SINK, {"connection__password": "${NOT_SET_ANYWHERE}"}, "needs in the environment: NOT_SET_ANYWHERE"),
+        (
+            SINK,
+            {"connection__password": "${NOT_SET_ANYWHERE}"},
+            "needs these environment variables: NOT_SET_ANYWHERE",
+        ),
     ],
     ids=["sink password", "source password", "plugin", "setting", "placeholder"],
 )

@@ -34,7 +34,7 @@ def test_a_second_time_changes_nothing(monkeypatch: pytest.MonkeyPatch, database
 
     assert (result.exit_code, result.output) == (
         0,
-        "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n",
+        "orders: already at orders_0002\ncatalog: already at catalog_0002\n",
     )
 
 
@@ -97,4 +97,4 @@ def test_a_version_that_this_code_does_not_know_is_refused(
     result = CliRunner().invoke(main)
 
     assert result.exit_code == 1
-    assert "at version orders_9999, which this code does not know" in result.output
+    assert "at version orders_9999, which this version of the service does not know" in result.output

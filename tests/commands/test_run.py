@@ -203,5 +203,5 @@ def test_without_a_service_the_first_order_says_what_to_do(running: Running) -> 
     told = running.word("first-order")
 
     assert told.returncode == 1
-    assert "Start it (make run, or orders-service api)" in told.stderr
+    assert "Start the API (make run, or orders-service api)" in told.stderr
     assert time.monotonic() - began < waiting.seconds(30)

@@ -88,7 +88,5 @@ def test_a_purge_that_fails_does_not_stop_the_worker(engine: Engine) -> None:
     with capture_logs() as logs:
         assert all(worker.step() for _ in range(3))
 
-    assert [(line["event"], line["log_level"]) for line in logs] == [
-        ("old events could not be purged", "warning")
-    ]
+    assert [(line["event"], line["log_level"]) for line in logs] == [("cannot purge old events", "warning")]
     assert "SELECT" not in logs[0]["error"]

@@ -177,7 +177,7 @@ def test_dead_letters_stop_the_consumer_before_they_fill_the_database(
     flow.send([Outgoing(TOPIC, b"same", value) for value in [*some, *some, *some, order("last")]])
     for _ in range(2):  # Started again, it stops again.
         with pytest.raises(
-            DeadLettersFull, match=r"DEAD_LETTERS_MAX_BYTES is 1048576.*discard --all`, or a higher"
+            DeadLettersFull, match=r"DEAD_LETTERS_MAX_BYTES is 1048576.*discard --all`, or increase"
         ):
             flow.run()
         flow.restart_stock_consumer()

@@ -136,7 +136,7 @@ def test_two_migrations_at_once_take_turns(databases: Databases, tmp_path: Path)
     running = [migrating(databases, tmp_path) for _ in range(3)]
     said = sorted(process.communicate(timeout=waiting.seconds(60))[0] for process in running)
 
-    already = "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n"
+    already = "orders: already at orders_0002\ncatalog: already at catalog_0002\n"
     assert sum("orders: orders_0001, orders_0002 applied" in text for text in said) == 1
     assert sum("catalog: catalog_0001, catalog_0002 applied" in text for text in said) == 1
     assert [process.returncode for process in running] == [0, 0, 0]

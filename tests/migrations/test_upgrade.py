@@ -99,7 +99,7 @@ def test_two_upgrades_at_once_take_turns(databases: Databases, tmp_path: Path) -
     said = sorted(process.communicate(timeout=60)[0] for process in running)
 
     assert said == [
-        "orders: at orders_0002 already\ncatalog: at catalog_0002 already\n",
+        "orders: already at orders_0002\ncatalog: already at catalog_0002\n",
         "orders: orders_0002 applied\ncatalog: catalog_0002 applied\n",
     ]
     assert {each: rows_in(engine) for each, engine in by_name(databases)} == before

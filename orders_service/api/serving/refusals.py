@@ -21,15 +21,22 @@ FIELDS_MAX = 50
 FIELD_BYTES = 2048
 LINE_BYTES = 8190
 
-TOO_LONG = f"A head may have {FIELDS_MAX} fields of {FIELD_BYTES} bytes, and {HEAD_BYTES} bytes in all."
+TOO_LONG = (
+    f"The request head may have at most {FIELDS_MAX} fields of {FIELD_BYTES} bytes,"
+    f" and {HEAD_BYTES} bytes in total."
+)
 KNOWN: list[tuple[type[Exception], HTTPStatus, str]] = [
-    (HeadTooSlow, HTTPStatus.REQUEST_TIMEOUT, f"Send the head within {HEAD_SECONDS} s."),
+    (HeadTooSlow, HTTPStatus.REQUEST_TIMEOUT, f"Send the request head within {HEAD_SECONDS} s."),
     (HeadTooLong, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
     (LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
-    (LimitRequestLine, HTTPStatus.REQUEST_URI_TOO_LONG, f"A request line may have {LINE_BYTES} bytes."),
-    (ExpectationFailed, HTTPStatus.EXPECTATION_FAILED, "Only `Expect: 100-continue` is known."),
+    (
+        LimitRequestLine,
+        HTTPStatus.REQUEST_URI_TOO_LONG,
+        f"The request line must not be longer than {LINE_BYTES} bytes.",
+    ),
+    (ExpectationFailed, HTTPStatus.EXPECTATION_FAILED, "Only `Expect: 100-continue` is supported."),
     # RFC 9112 suggests 501. But the client must correct this, and a 5xx would count as the service's fault.
-    (UnsupportedTransferCoding, HTTPStatus.BAD_REQUEST, "Only `Transfer-Encoding: chunked` is known."),
+    (UnsupportedTransferCoding, HTTPStatus.BAD_REQUEST, "Only `Transfer-Encoding: chunked` is supported."),
     (RequestTimeout, HTTPStatus.REQUEST_TIMEOUT, SLOW_BODY),
     (RequestEntityTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
     (ParseException, HTTPStatus.BAD_REQUEST, "This is not a valid HTTP/1.1 request."),

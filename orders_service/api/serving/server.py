@@ -111,13 +111,15 @@ def _allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     if most < count:
         log.warning(
-            "Too few files may be open for API_CONNECTIONS_MAX. Raise `ulimit -Hn`.", may=hard, needs=count
+            "The limit of open files is too low for API_CONNECTIONS_MAX. Raise `ulimit -Hn`.",
+            may=hard,
+            needs=count,
         )
 
 
 @click.command("api")
 def main() -> None:
-    """Serve orders and catalog over HTTP until told to stop."""
+    """Serve orders and products over HTTP. Runs until it is stopped."""
     settings = of_process("api")
     for url in resources.urls(settings).values():
         assert_created(url)

@@ -33,7 +33,9 @@ def apply(names: tuple[str, ...], folder: Path) -> None:
     configs = {name: load(name, folder) for name in names}
     for name, config in configs.items():
         if OUTBOX_ROUTER in config.values() and settings.events_via != "cdc":
-            raise ConnectError(f"{name}: EVENTS_VIA is not cdc: orders-relay sends the same events")
+            raise ConnectError(
+                f"{name}: EVENTS_VIA is not cdc, so orders-relay sends the same events. Set EVENTS_VIA=cdc"
+            )
         connect.validate(name, config)
     before = {name: connect.config(name) for name in names}
     try:
@@ -61,7 +63,7 @@ def list_() -> None:
 def status(names: tuple[str, ...], as_json: bool) -> None:
     """Print the state of connectors and tasks.
 
-    The exit code is 1 if one does not run.
+    The exit code is 1 if one is not RUNNING.
     """
     connect = _connect()
     states = {name: connect.states(name) for name in names or connect.names()}
@@ -82,7 +84,7 @@ def restart(names: tuple[str, ...]) -> None:
     connect = _connect()
     for name in names:
         if connect.config(name) is None:
-            raise ConnectError(f"there is no connector {name} in Connect")
+            raise ConnectError(f"Kafka Connect has no connector {name}")
         connect.restart(name)
         connect.await_running(name)
         click.echo(f"{name}: RUNNING")

@@ -37,16 +37,16 @@ def load(name: str, folder: Path = FOLDER, environment: Mapping[str, str] = os.e
         config = json.loads(path.read_text())
     except FileNotFoundError:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.json"))) or f"none in {folder}"
-        raise ConnectError(f"there is no connector {name}: known are {known}") from None
+        raise ConnectError(f"connector {name} does not exist. Known connectors: {known}") from None
     except (OSError, ValueError) as error:
         raise ConnectError(f"{path} cannot be read: {error}") from error
     if not isinstance(config, dict) or not all(isinstance(value, str) for value in config.values()):
-        raise ConnectError(f"{path} is not a JSON object of texts")
+        raise ConnectError(f"{path} is not a JSON object with only strings as values")
     missing = sorted(
         {m for value in config.values() for m in PLACEHOLDER.findall(value)} - environment.keys()
     )
     if missing:
-        raise ConnectError(f"{path} needs in the environment: {', '.join(missing)}")
+        raise ConnectError(f"{path} needs these environment variables: {', '.join(missing)}")
     return {key: PLACEHOLDER.sub(lambda m: environment[m[1]], value) for key, value in config.items()}
 
 
@@ -72,7 +72,7 @@ class Connect:
         kind = config.get("connector.class", "")
         if kind not in {plugin["class"] for plugin in self._ask("GET", "/connector-plugins").json()}:
             raise ConnectError(
-                f"{name}: Connect at {self._url} has no plugin {kind!r}: put it on its plugin.path"
+                f"{name}: Kafka Connect at {self._url} has no plugin {kind!r}. Add it to its plugin.path"
             )
         path = f"/connector-plugins/{kind.rpartition('.')[2]}/config/validate"
         response = self._ask("PUT", path, json=config | {"name": name})
@@ -119,8 +119,8 @@ class Connect:
             elif failed_since is None:
                 failed_since = time.monotonic()
             elif time.monotonic() - failed_since > FAILED_SECONDS:
-                mend = f"Mend that, then: orders-service connectors apply {name}"
-                raise ConnectError(f"{name}: {failed[0]} FAILED: {failed[1]}. {mend}")
+                advice = f"Correct the cause, then run: orders-service connectors apply {name}"
+                raise ConnectError(f"{name}: {failed[0]} FAILED: {failed[1]}. {advice}")
             if len(states) > 1 and all(state == "RUNNING" for _, state, _ in states):
                 return
             if time.monotonic() - began > RUNNING_SECONDS:
@@ -144,7 +144,7 @@ class Connect:
                 break
             time.sleep(LOOK_SECONDS)  # 409: the workers of Connect are rebalancing.
         if response.is_error and response.status_code not in allowed:
-            raise ConnectError(f"Kafka Connect refuses: {_line(_message(response))}")
+            raise ConnectError(f"Kafka Connect refused the request: {_line(_message(response))}")
         return response
 
 

@@ -42,18 +42,18 @@ class BrokerChecks:
     def reached(self) -> Finding:
         if not self._is_kafka:
             file = Path(self.settings.state_dir, BROKER_FILE)
-            return fine(f"embedded, {file}") if file.exists() else away(f"there is no {file}", CREATE)
+            return fine(f"embedded, {file}") if file.exists() else away(f"{file} does not exist", CREATE)
         try:
             count = len(self._topics)
         except BrokerError as error:
-            return away(str(error), "see that it runs, and that the settings KAFKA_… are right")
+            return away(str(error), "check that Kafka runs and that the settings KAFKA_… are correct")
         where = f"{self.settings.kafka_bootstrap_servers}, {self.settings.kafka_security_protocol}"
         return fine(f"Kafka, {where}, {count} topic{'s' * (count != 1)}")
 
     def topics(self) -> Finding:
         """Whether the topics exist and match the settings. More partitions than configured are fine."""
         if missing := [name for name in self._names if name not in self._topics]:
-            return wrong(f"{', '.join(missing)} missing", CREATE)
+            return wrong(f"missing: {', '.join(missing)}", CREATE)
         spec = topic_spec(self.settings)
         wanted = {"partitions": spec.partitions} | (
             {
@@ -73,7 +73,7 @@ class BrokerChecks:
         ]
         if differ:
             return warning("; ".join(differ), "change the topics with Kafka's tools, or the settings TOPIC_…")
-        return fine(f"{', '.join(self._names)}: as the settings say")
+        return fine(f"{', '.join(self._names)}: match the settings")
 
     def topic_settings(self) -> Finding:
         return topics.settings(self._ours)
@@ -87,10 +87,10 @@ class BrokerChecks:
         """Whether enough replicas are in sync to acknowledge a record and to survive the loss of a broker."""
         if thin := [t for t in self._ours if t.in_sync < _value(t, "min.insync.replicas")]:
             seen = ", ".join(f"{t.name}: {t.in_sync} in sync" for t in thin)
-            return wrong(f"{seen}, fewer than must have a record", "start the brokers that are down")
+            return wrong(f"{seen}, fewer than min.insync.replicas", "start the brokers that are down")
         lagging = [t.name for t in self._ours if t.in_sync < t.replication]
         if lagging:
-            return warning(f"not every replica of {', '.join(lagging)} is in sync", "see to the brokers")
+            return warning(f"not every replica of {', '.join(lagging)} is in sync", "check the brokers")
         low = {
             f"{name} is {_value(topic, name)}": None
             for topic in self._ours
@@ -98,8 +98,8 @@ class BrokerChecks:
             if _value(topic, name) < value
         }
         if low:
-            do = "in production: three brokers, and topics of three replicas of which two must be in sync"
-            return warning(f"{', '.join(low)}; a disk that is lost takes events with it", do)
+            do = "in production, use three brokers, and topics with replication 3 and min.insync.replicas 2"
+            return warning(f"{', '.join(low)}; the loss of one disk can lose events", do)
         return fine(", ".join(f"{name} ≥ {value}" for name, value in PROMISED.items()) + ", all in sync")
 
     def retention(self) -> Finding:
@@ -112,29 +112,34 @@ class BrokerChecks:
         long = {name: days for name, days in kept.items() if days < 0 or days >= keep}
         if long:
             seen = ", ".join(
-                f"{name} keeps {'for ever' if days < 0 else f'{days:g} days'}" for name, days in long.items()
+                f"{name} keeps records {'for ever' if days < 0 else f'for {days:g} days'}"
+                for name, days in long.items()
             )
             return wrong(
-                f"{seen}, the outbox {keep}", "set OUTBOX_KEEP_DAYS higher, or the topics' retention lower"
+                f"{seen}; the outbox keeps events for {keep} days",
+                "increase OUTBOX_KEEP_DAYS, or reduce the topics' retention",
             )
         memory = self._broker.group_memory_days()
         if memory is not None and memory <= keep:
-            seen = f"Kafka forgets a group without consumers after {memory:g} days, the outbox keeps {keep}"
-            return warning(seen, "set the brokers' offsets.retention.minutes higher")
-        return fine(f"shorter than the outbox's {keep} days")
+            seen = (
+                f"Kafka deletes the offsets of a group without consumers after {memory:g} days;"
+                f" the outbox keeps events for {keep} days"
+            )
+            return warning(seen, "increase the brokers' offsets.retention.minutes")
+        return fine(f"shorter than OUTBOX_KEEP_DAYS ({keep} days)")
 
     def group(self, consumer: Consumer) -> Finding:
         group, topic = resources.group(self.settings, consumer), resources.topic(self.settings, consumer)
         found = self._broker.describe_group(group, [topic])
-        waiting = f"{found.lag} waiting in {topic}"
+        waiting = f"{found.lag} unread in {topic}"
         if found.lost:
-            seen = f"{found.lost} records were dropped by {topic} before they were read"
-            return wrong(seen, f"start orders-service {consumer.command}: it says how to bring them back")
+            seen = f"{topic} deleted {found.lost} records before they were read"
+            return wrong(seen, f"start orders-service {consumer.command}: it prints how to send them again")
         if found.members == 0:
             seen = f"no consumer, {waiting}"
             return (wrong if found.lag else warning)(seen, f"start orders-service {consumer.command}")
         if found.members is None and found.lag:
-            return warning(waiting, "see that orders-service run is running")
+            return warning(waiting, "check that orders-service run is running")
         who = "" if found.members is None else f", {found.members} consumer{'s' * (found.members != 1)}"
         return fine(f"{waiting}{who}")
 

@@ -29,8 +29,8 @@ WIDTH = 31  # The length of the longest check name.
 def main(as_json: bool) -> None:
     """Check everything that the service depends on, and say what to do. Changes nothing.
 
-    Ends with 0 when nothing is wrong, 1 when something is, 2 for settings, 5 when a database or the broker
-    cannot be reached.
+    The exit code is 0 if nothing is wrong, 1 if something is wrong, 2 for invalid settings, 5 if a database
+    or the broker cannot be reached.
     """
     # Hides kafka-python's log lines: the finding reports the same error in one line.
     logging.getLogger("kafka").addHandler(logging.NullHandler())
@@ -54,9 +54,9 @@ def _examined() -> Iterator[tuple[str, Finding]]:
         for problem in error.problems:
             yield NAME, wrong(problem, "see docs/settings.md")
         return
-    yield NAME, fine("can be used; orders-service config show")
+    yield NAME, fine("valid; orders-service config show prints them")
     for variable, advice in misspelt():
-        yield NAME, warning(f"{variable} is no setting of this service and is ignored", advice)
+        yield NAME, warning(f"{variable} is not a setting of this service and is ignored", advice)
     yield from made([Check("port", lambda: _port(settings))])
     for name in DATABASES:
         database = databases.DatabaseChecks(name, settings)
@@ -79,10 +79,10 @@ def _port(settings: Settings) -> Finding:
     except PortTaken as taken:
         if _is_ours(host, port):
             return fine(f"the API answers on {host}:{port}")
-        return wrong(f"{host}:{port} is another program's", f"stop it, or API_PORT={taken.other}")
+        return wrong(f"another program listens on {host}:{port}", f"stop it, or set API_PORT={taken.other}")
     except click.ClickException as error:
-        return wrong(error.message, "see API_HOST")
-    return fine(f"nothing listens on {host}:{port}; an API may run elsewhere")
+        return wrong(error.message, "check API_HOST")
+    return fine(f"nothing listens on {host}:{port}; the API may run on another machine")
 
 
 def _is_ours(host: str, port: int) -> bool:

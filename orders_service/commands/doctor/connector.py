@@ -12,12 +12,16 @@ def carried(url: str) -> Finding:
     try:
         states = connect.states(CONNECTOR) if CONNECTOR in connect.names() else []
     except ConnectError as error:
-        return away(error.message, "see that it runs, and that CONNECT_URL is right")
+        return away(error.message, "check that Kafka Connect runs and that CONNECT_URL is correct")
     if not states:
-        return wrong("Kafka Connect does not have it", f"orders-service connectors apply {CONNECTOR}")
+        return wrong(
+            f"Kafka Connect has no connector {CONNECTOR}", f"orders-service connectors apply {CONNECTOR}"
+        )
     idle = [f"{part} {state} {cause}".strip() for part, state, cause in states if state != "RUNNING"]
     if states[0][1] in ("PAUSED", "STOPPED"):
         return wrong(", ".join(idle), f"curl --request PUT {url}/connectors/{CONNECTOR}/resume")
     if idle or len(states) == 1:
-        return wrong(", ".join(idle) or "it has no task", f"orders-service connectors restart {CONNECTOR}")
+        return wrong(
+            ", ".join(idle) or "the connector has no task", f"orders-service connectors restart {CONNECTOR}"
+        )
     return fine("RUNNING")

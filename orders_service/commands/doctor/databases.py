@@ -68,14 +68,16 @@ class DatabaseChecks:
     def reached(self) -> Finding:
         setting = f"{self.name.upper()}_DATABASE_URL"
         if self._is_sqlite and not Path(self._url.database or "").exists():
-            return away(f"there is no {self._url.database}", "orders-service migrate")
+            return away(f"{self._url.database} does not exist", "orders-service migrate")
         try:
             with self._session() as session:
                 version = session.scalar(
                     text("SELECT sqlite_version()" if self._is_sqlite else "SELECT version()")
                 )
         except DBAPIError as error:
-            return away(f"{self._url!r}: {error.orig}", f"see that it runs, and that {setting} is right")
+            return away(
+                f"{self._url!r}: {error.orig}", f"check that the database runs and that {setting} is correct"
+            )
         return fine(f"{self._url!r}, {'SQLite' if self._is_sqlite else 'MariaDB'} {version}")
 
     def time(self) -> Finding:
@@ -86,9 +88,9 @@ class DatabaseChecks:
         assert theirs is not None
         skew = (theirs - ours).total_seconds()
         if abs(skew) > SKEW_SECONDS:
-            seen = f"the database's is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}"
-            return warning(seen, "set both machines' clocks by NTP: times in events and logs are this one's")
-        return fine(f"within {SKEW_SECONDS:.0f} s of this machine's")
+            seen = f"the database's clock is {abs(skew):.1f} s {'ahead' if skew > 0 else 'behind'}"
+            return warning(seen, "synchronize both clocks with NTP: events and logs have this machine's time")
+        return fine(f"within {SKEW_SECONDS:.0f} s of this machine's clock")
 
     def durability(self) -> Finding:
         """Whether a commit survives a power failure, and the binlog is as Debezium needs it (cdc only)."""
@@ -101,7 +103,7 @@ class DatabaseChecks:
         if bad := {name: value for name, value in wanted.items() if found[name] != value}:
             seen = ", ".join(f"{name}={found[name]}" for name in bad)
             do = ", ".join(f"{name}={value}" for name, value in bad.items())
-            return wrong(seen, f"in MariaDB's configuration: {do}; then restart it")
+            return wrong(seen, f"set {do} in MariaDB's configuration, then restart MariaDB")
         return fine(", ".join(f"{name}={value}" for name, value in wanted.items()))
 
     def version(self) -> Finding:
@@ -113,9 +115,10 @@ class DatabaseChecks:
         if found == newest:
             return fine(f"at {found}")
         if migrations.knows(self.name, found):
-            return wrong(f"at {found}, {newest} is needed", "orders-service migrate")
+            return wrong(f"at {found}, but {newest} is required", "orders-service migrate")
         return warning(
-            f"at {found}, which this version does not know", "roll the newer version out to the end"
+            f"at {found}, which this version of the service does not know",
+            "finish the rollout of the newer version",
         )
 
     def rights(self) -> Finding:
@@ -130,25 +133,28 @@ class DatabaseChecks:
                 for lane, since in pending.oldest_by_lane(session)
             }
             if not ages:
-                return fine("nothing waits")
+                return fine("no pending events")
             lane, age = max(ages.items(), key=lambda item: item[1])
             owner = leases.holder(session, lane)
-        seen = f"the oldest of {lane} waits for {age:.0f} s"
+        seen = f"the oldest pending event of {lane} is {age:.0f} s old"
         relay = relay_of(self.name).command
         if age <= WAIT_SECONDS:
             return fine(seen)
         if self._is_sent_by_debezium:
-            return wrong(f"{seen}, and EVENTS_VIA is cdc", f"start {relay} once with EVENTS_VIA=relay")
+            return wrong(
+                f"{seen}, and with EVENTS_VIA=cdc no relay sends it",
+                f"start {relay} once with EVENTS_VIA=relay",
+            )
         if owner is None:
-            return wrong(f"{seen}, and nobody holds this lane", f"start orders-service {relay}")
-        return wrong(f"{seen}; {owner} holds this lane", f"look into the log of that {relay}")
+            return wrong(f"{seen}, and no relay holds this lane", f"start orders-service {relay}")
+        return wrong(f"{seen}; {owner} holds this lane", f"check the log of this {relay}")
 
     def set_aside(self) -> Finding:
         with self._session() as session:
             count = pending.set_aside_lately(session, LATELY)
         if count:
             return wrong(
-                f"the broker refused {count} for good",
+                f"the broker permanently refused {count} of the newest {LATELY} events",
                 f"orders-service outbox list, then outbox requeue --database {self.name} --set-aside",
             )
         return fine(f"none of the newest {LATELY} events")
@@ -157,22 +163,25 @@ class DatabaseChecks:
         with self._session() as session:
             count = dead_letters.count(session)
         if count:
-            return wrong(f"{count} wait", "orders-service dead-letters list, then replay or discard them")
-        return fine("none waits")
+            return wrong(
+                f"{count} unresolved", "orders-service dead-letters list, then replay or discard them"
+            )
+        return fine("none unresolved")
 
     def answers(self) -> Finding:
         with self._session() as session:
             order = orders.oldest_pending(session)
         if order is None:
-            return fine("every order is answered")
+            return fine("no order is PENDING")
         age = (self.clock() - order.created_at).total_seconds()
-        seen = f"{order.order_id} waits for {age:.0f} s"
+        seen = f"{order.order_id} has been PENDING for {age:.0f} s"
         if age <= WAIT_SECONDS:
             return fine(seen)
         return wrong(
             seen,
-            f"once all else here is well: orders-service outbox resend --pending-older-than {WAIT_SECONDS}"
-            " (never if the course's own catalog reads these orders: it would take their stock again)",
+            "when all other checks pass, run:"
+            f" orders-service outbox resend --pending-older-than {WAIT_SECONDS} (not if the course's own"
+            " catalog reads these orders: it would take their stock again)",
         )
 
     def ledger(self) -> Finding:
@@ -187,7 +196,7 @@ class DatabaseChecks:
         more = ", …" if len(rows) > SHOWN else ""
         return wrong(
             ", ".join(told) + more,
-            "a delivery belongs in supplies as well: add there what is missing, or put the stock right",
+            "each delivery needs a row in the table supplies: add the missing rows, or correct the stock",
         )
 
     def close(self) -> None:

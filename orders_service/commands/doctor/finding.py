@@ -67,7 +67,7 @@ def made(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:
     shut: tuple[str, Level] | None = None
     for check in checks:
         if shut:
-            yield check.name, Finding(shut[1], f"cannot be told: see {shut[0]}")
+            yield check.name, Finding(shut[1], f"not checked: see {shut[0]}")
             continue
         finding = _bounded(check)
         yield check.name, finding
@@ -95,7 +95,7 @@ def _of(error: Exception) -> Finding:
     """The finding for an exception: the server's fault, or a bug in the check."""
     seen = " ".join(str(getattr(error, "orig", None) or error).split())
     if isinstance(error, DBAPIError) and error_code(error) == TOO_LONG:
-        return warning(f"takes too long to tell: {seen}", "look again when the database has less to do")
+        return warning(f"the check took too long: {seen}", "run doctor again when the database is less busy")
     if isinstance(error, SQLAlchemyError | BrokerError | OSError):
         return away(seen)
-    return wrong(f"{type(error).__name__}: {seen}", "report it: the check itself has a fault")
+    return wrong(f"{type(error).__name__}: {seen}", "please report this: it is a bug in the check")

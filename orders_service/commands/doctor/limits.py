@@ -17,6 +17,8 @@ def packet(session: Callable[[], AbstractContextManager[Session]]) -> Finding:
     with session() as asked:
         largest = int(asked.scalar(text("SELECT @@GLOBAL.max_allowed_packet")) or 0)
     if largest < PACKET_BYTES:
-        seen = f"max_allowed_packet={largest}: large dead letters are kept in part"
-        return wrong(seen, f"in MariaDB's configuration: max_allowed_packet={PACKET_BYTES}; then restart it")
+        seen = f"max_allowed_packet={largest}: large dead letters are stored incompletely"
+        return wrong(
+            seen, f"set max_allowed_packet={PACKET_BYTES} in MariaDB's configuration, then restart MariaDB"
+        )
     return fine(f"max_allowed_packet={largest}")

@@ -28,11 +28,14 @@ def check(
                     asked.execute(statement)
             except DBAPIError as error:
                 if error_code(error) not in DENIED and is_disturbance(error):
-                    return away(str(error.orig), "look again: another holds the database for long")
+                    return away(
+                        str(error.orig), "another process keeps the database locked: run doctor again later"
+                    )
                 is_sqlite = url.get_backend_name() == "sqlite"
                 grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {url.database}.* TO {url.username}"
                 return wrong(
-                    f"{table.name}: {error.orig}", "see that it can be written" if is_sqlite else grant
+                    f"{table.name}: {error.orig}",
+                    "check that this user can write to the file" if is_sqlite else grant,
                 )
     return fine("SELECT, INSERT, UPDATE, DELETE")
 

@@ -76,10 +76,12 @@ def partitions_of(connection: sqlite3.Connection, topic: str) -> int:
 def refusal(connection: sqlite3.Connection, record: Outgoing) -> RecordRefused | None:
     """Why the topic does not accept the record, by Kafka's rules; None if it does."""
     if record.key is None and record.value is None:
-        return RecordRefused("neither key nor value")
+        return RecordRefused("the record has neither key nor value")
     _, largest = _topic(connection, record.topic)
     size = len(record.key or b"") + len(record.value or b"") + len(pack(record))
-    return RecordRefused(f"{size} bytes, {largest} are allowed") if size > largest else None
+    return (
+        RecordRefused(f"the record has {size} bytes; the topic allows {largest}") if size > largest else None
+    )
 
 
 def end(connection: sqlite3.Connection, topic: str, partition: int) -> int:

@@ -86,7 +86,7 @@ class TopicMissing(BrokerError):
     """A topic does not exist. Only `topics create` creates topics."""
 
     def __init__(self, topic: str) -> None:
-        super().__init__(f"topic {topic} does not exist: create it with `orders-service topics create`")
+        super().__init__(f"topic {topic} does not exist. Create it with: orders-service topics create")
 
 
 class RecordRefused(Exception):
@@ -97,7 +97,7 @@ class GroupTaken(BrokerError):
     """The group has a consumer already, and the embedded log allows one per group."""
 
     def __init__(self, group: str) -> None:
-        super().__init__(f"group {group} has its consumer already; the embedded log serves one")
+        super().__init__(f"group {group} already has a consumer; the embedded log allows one per group")
 
 
 class Producer(Protocol):

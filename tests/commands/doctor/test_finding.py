@@ -46,4 +46,4 @@ def test_what_the_database_takes_too_long_for_is_no_server_that_is_away(database
     ((_, found),) = made([Check("slow", ask)])
 
     assert found.level == Level.WARNING
-    assert found.seen.startswith("takes too long to tell: ")
+    assert found.seen.startswith("the check took too long: ")

@@ -32,9 +32,9 @@ def test_a_topic_that_is_missing_is_wrong(place: Flow, monkeypatch: pytest.Monke
 
     told = doctor(1)
 
-    assert told["topics"]["seen"] == "orders missing"
+    assert told["topics"]["seen"] == "missing: orders"
     assert told["topics"]["do"] == "orders-service topics create"
-    assert told["group catalog-stock"]["seen"] == "cannot be told: see topics"
+    assert told["group catalog-stock"]["seen"] == "not checked: see topics"
 
 
 @pytest.mark.real
@@ -53,7 +53,10 @@ def test_a_topic_that_keeps_longer_than_the_outbox_is_wrong(log: Log) -> None:
     told = doctor(5)
 
     assert told["retention"]["level"] == "wrong"
-    assert told["retention"]["seen"] == f"{log.topic} keeps 20 days, the outbox 14"
+    assert (
+        told["retention"]["seen"]
+        == f"{log.topic} keeps records for 20 days; the outbox keeps events for 14 days"
+    )
 
 
 @pytest.mark.real
@@ -63,7 +66,10 @@ def test_a_topic_that_keeps_for_ever_keeps_longer_than_the_outbox(log: Log) -> N
     told = doctor(5)
 
     assert told["retention"]["level"] == "wrong"
-    assert told["retention"]["seen"] == f"{log.topic} keeps for ever, the outbox 14"
+    assert (
+        told["retention"]["seen"]
+        == f"{log.topic} keeps records for ever; the outbox keeps events for 14 days"
+    )
 
 
 @pytest.mark.real
@@ -73,7 +79,7 @@ def test_a_topic_that_cannot_take_a_record_is_wrong(log: Log) -> None:
     told = doctor(5)
 
     assert told["replication"]["level"] == "wrong"
-    assert told["replication"]["seen"] == f"{log.topic}: 1 in sync, fewer than must have a record"
+    assert told["replication"]["seen"] == f"{log.topic}: 1 in sync, fewer than min.insync.replicas"
 
 
 @pytest.mark.real
@@ -131,4 +137,4 @@ def test_a_transaction_that_hangs_is_named_with_what_ends_it() -> None:
 def test_topics_that_are_missing_on_kafka_are_wrong(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCK_TOPIC", "never-made")
 
-    assert doctor(5)["topics"]["seen"] == "never-made missing"
+    assert doctor(5)["topics"]["seen"] == "missing: never-made"

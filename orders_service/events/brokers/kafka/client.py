@@ -94,7 +94,7 @@ def connect(kind: Callable[..., Any], servers: Servers, **settings: object) -> A
     try:
         tls = security.tls()
     except OSError as error:
-        raise BrokerError(f"certificates for Kafka: {error}") from error
+        raise BrokerError(f"cannot load the certificates for Kafka: {error}") from error
     _probe(servers.where, tls)
     parts: list[KafkaNetClient] = []
 
@@ -127,7 +127,7 @@ def _unanswered(servers: Servers) -> str:
     """The message for a broker that accepts connections and then says nothing that the library passes on."""
     user = "rejects this user and password" if servers.security.user() else "requires authentication"
     way = f"{servers.where} over {servers.security}"
-    return f"no answer from Kafka at {way}: it hangs, {user}, or expects another security protocol"
+    return f"no answer from Kafka at {way}: the broker hangs, {user}, or expects another security protocol"
 
 
 def _probe(servers: str, tls: ssl.SSLContext | None) -> None:
@@ -143,7 +143,7 @@ def _probe(servers: str, tls: ssl.SSLContext | None) -> None:
             problems.append(f"{server.strip()}: {error}")
         else:
             return
-    raise BrokerError(f"no connection to Kafka: {'; '.join(problems)}")
+    raise BrokerError(f"cannot connect to Kafka: {'; '.join(problems)}")
 
 
 def _try(host: str, port: int, tls: ssl.SSLContext | None) -> None:

@@ -107,7 +107,7 @@ class Positions:
                 self._accept_gap(place, at[place], begin)
             if isinstance(lost, NoOffsetForPartitionError) and begin > 0:
                 self._log_new_start(
-                    "the group has no offset, and the log has lost its beginning", place, begin
+                    "the group has no committed offset, and the oldest records were deleted", place, begin
                 )
             if not isinstance(lost, NoOffsetForPartitionError):
                 # Committed at once: the log may grow past the old offset, and a restart would skip records.
@@ -115,7 +115,7 @@ class Positions:
                 with translated():
                     self._commit({place: begin})
                 if not gone:
-                    self._log_new_start("the log is shorter than what was read", place, begin)
+                    self._log_new_start("the log ends before the group's offset", place, begin)
             if place in self._consumer.assignment():
                 self._open.pop(place, None)
                 self._consumer.seek(place, begin)
@@ -153,7 +153,7 @@ class Positions:
             self._commit(begins)
         for place, begin in begins.items():
             self._log_new_start(
-                "the topic was deleted and created again, it is read from its start", place, begin
+                "the topic was deleted and created again; reading it from its start", place, begin
             )
             self._open.pop(place, None)
             self._consumer.seek(place, begin)
@@ -162,7 +162,7 @@ class Positions:
         """Log a warning if *skip_gap* allows the gap, else raise `EventsGone`."""
         if not self._skip_gap:
             raise EventsGone(place.topic, place.partition, self._group, position, begin)
-        self._log_new_start("records that are gone were skipped", place, begin)
+        self._log_new_start("deleted records were skipped", place, begin)
 
     def _log_new_start(self, what: str, place: TopicPartition, begin: int) -> None:
         where = {"group": self._group, "topic": place.topic, "partition": place.partition}
@@ -183,7 +183,7 @@ class Positions:
             try:
                 self._commit(passed)
             except KafkaError as error:
-                log.info("offsets not committed yet", group=self._group, error=str(error))
+                log.info("cannot commit offsets yet", group=self._group, error=str(error))
 
     def _commit(self, ends: dict[TopicPartition, int]) -> None:
         offsets = {

@@ -106,7 +106,7 @@ class KafkaProducer:
             self.wait(deliveries[-1:], seconds=GIVE_UP_SECONDS)
             error = None if deliveries[-1].for_good else deliveries[-1].error
             if error is None and time.monotonic() > enough:
-                error = BrokerError("sent one by one, and this one not yet")
+                error = BrokerError("not sent yet: the records of this topic are sent one by one")
             if error:
                 return deliveries + [Delivery(error=error) for _ in records[len(deliveries) :]]
         self._suspect -= topics
@@ -205,7 +205,7 @@ class KafkaProducer:
 
 def _send(client: Any, record: Outgoing, *, alone: bool) -> Delivery:
     if record.key is None and record.value is None:
-        return Delivery(error=RecordRefused("neither key nor value"), for_good=True)
+        return Delivery(error=RecordRefused("the record has neither key nor value"), for_good=True)
     try:
         future = client.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
     except (MessageSizeTooLargeError, TypeError) as error:

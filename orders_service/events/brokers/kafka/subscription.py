@@ -76,7 +76,9 @@ class KafkaSubscription:
                 raise CommitFailedError
             self._positions.acknowledge(records)
         except KafkaError as error:
-            log.warning("offsets not committed, records may come again", group=self._group, error=str(error))
+            log.warning(
+                "cannot commit offsets; records may be delivered again", group=self._group, error=str(error)
+            )
 
     def rewind(self, records: Sequence[Record]) -> None:
         if self._positions:
@@ -138,7 +140,7 @@ class KafkaSubscription:
             self._outside_since = time.monotonic()
         elif time.monotonic() - self._outside_since > STALL_SECONDS:
             self.close()
-            raise BrokerError(f"group {self._group} could not be joined in {STALL_SECONDS:.0f} s")
+            raise BrokerError(f"could not join group {self._group} within {STALL_SECONDS:.0f} s")
         return records
 
     def _checked(

@@ -174,7 +174,7 @@ def test_a_topic_created_again_that_lost_its_first_records_stops_the_group(log: 
     log.trim(before=5)
     log.commit(10, ANOTHER_TOPIC)
 
-    with pytest.raises(EventsGone, match="5 records are gone"):
+    with pytest.raises(EventsGone, match="5 records were deleted"):
         log.read(15)
 
     assert log.read(15, skip_gap=True) == list(range(105, 120))

@@ -30,7 +30,7 @@ def test_a_group_that_missed_deleted_records_stops_and_says_what_to_do(log: Log)
     log.trim(before=15)
 
     for _ in range(2):  # Started again, it stops again.
-        with pytest.raises(EventsGone, match=r"5 records are gone.*outbox requeue.*--skip-gap"):
+        with pytest.raises(EventsGone, match=r"5 records were deleted.*outbox requeue.*--skip-gap"):
             log.read(1)
 
 
@@ -102,7 +102,7 @@ def test_of_two_members_with_one_name_the_first_stops(log: Log) -> None:
         take(first, 1)
         take(second, 1)
 
-        with pytest.raises(InstanceTaken, match="another process is one in group"):
+        with pytest.raises(InstanceTaken, match="another process joined group"):
             take(first, 1)
 
 

@@ -237,7 +237,7 @@ def test_a_door_without_tls_is_told(server: SecureServer, authority: Authority) 
 
     said = told(KafkaBroker(server.where, security=right))
 
-    assert said.startswith(f"no connection to Kafka: {server.where}: ")
+    assert said.startswith(f"cannot connect to Kafka: {server.where}: ")
 
 
 def test_a_way_that_kafka_does_not_speak_is_told(server: SecureServer) -> None:
@@ -245,7 +245,7 @@ def test_a_way_that_kafka_does_not_speak_is_told(server: SecureServer) -> None:
 
     assert said == (
         f"no answer from Kafka at {server.door('SASL_SSL')} over PLAINTEXT: "
-        "it hangs, requires authentication, or expects another security protocol"
+        "the broker hangs, requires authentication, or expects another security protocol"
     )
 
 
@@ -254,10 +254,10 @@ def test_a_missing_certificate_is_told(server: SecureServer, authority: Authorit
 
     said = told(KafkaBroker(server.door("SSL"), security=without))
 
-    assert "over SSL: it hangs, requires authentication" in said
+    assert "over SSL: the broker hangs, requires authentication" in said
 
 
 def test_certificates_that_are_gone_are_told(server: SecureServer, authority: Authority) -> None:
     said = told(secure(server, authority, ca_file="/nowhere/ca.pem"))
 
-    assert said.startswith("certificates for Kafka: ")
+    assert said.startswith("cannot load the certificates for Kafka: ")
