@@ -62,5 +62,5 @@ def main() -> None:
     """Run the command given on the command line, and exit with its exit code."""
     os.umask(0o077)  # Other users must not read the database and log files that `run` creates.
     endings.open_closed_streams()
-    endings.let_every_text_be_written()
+    endings.replace_unencodable_characters()
     sys.exit(endings.end(lambda: commands(standalone_mode=False)))

@@ -17,8 +17,8 @@ EXPLANATION = "orders_service.explanations:of_error"
 HINT = "orders_service.explanations:of_option"
 # Commands and options that delete data are never suggested for a mistyped one.
 DELETES = ("--reset", "--skip-gap", "delete", "discard", "purge")
-ASCII, STAND_IN = "ascii_terminal", "stand_in"
-STAND_INS = {"✘": "x", "→": ">"}
+ASCII_CODEC_NAME, REPLACE_HANDLER_NAME = "ascii_terminal", "stand_in"
+REPLACEMENTS = {"✘": "x", "→": ">"}
 
 
 def end(command: Callable[[], object]) -> int:
@@ -62,26 +62,26 @@ def open_closed_streams() -> None:
         sys.stderr = os.fdopen(2, "w")
 
 
-def let_every_text_be_written() -> None:
+def replace_unencodable_characters() -> None:
     """Make stdout and stderr replace characters that their encoding lacks: ✘ by x, → by >, others by `?`."""
     codecs.register(_find_ascii)
-    codecs.register_error(STAND_IN, _stand_in)
+    codecs.register_error(REPLACE_HANDLER_NAME, _stand_in)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # click takes a stream with encoding "ascii" to be misconfigured and writes UTF-8 to it. Under
             # another name it leaves the encoding alone.
             is_ascii = codecs.lookup(stream.encoding).name == "ascii"
-            stream.reconfigure(encoding=ASCII if is_ascii else None, errors=STAND_IN)
+            stream.reconfigure(encoding=ASCII_CODEC_NAME if is_ascii else None, errors=REPLACE_HANDLER_NAME)
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
-    return STAND_INS.get(error.object[error.start], "?"), error.start + 1
+    return REPLACEMENTS.get(error.object[error.start], "?"), error.start + 1
 
 
 def _find_ascii(name: str) -> codecs.CodecInfo | None:
-    """A codec search function: finds the ASCII codec under the name `ascii_terminal`."""
-    if name != ASCII:
+    """A codec search function: finds the ASCII_CODEC_NAME codec under the name `ascii_terminal`."""
+    if name != ASCII_CODEC_NAME:
         return None
     known = codecs.lookup("ascii")
     return codecs.CodecInfo(
@@ -89,7 +89,7 @@ def _find_ascii(name: str) -> codecs.CodecInfo | None:
         known.decode,
         incrementalencoder=known.incrementalencoder,
         incrementaldecoder=known.incrementaldecoder,
-        name=ASCII,
+        name=ASCII_CODEC_NAME,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from orders_service.processes import EVERY_PROCESS, PROCESSES, PURGE
+from orders_service.processes import EVERY_PROCESS, PROCESSES, PURGE_SETTINGS
 
 # The settings that each command uses. A name that ends in `_` is a prefix and stands for all settings that
 # begin with it. A command that is not in the table uses every setting.
@@ -16,7 +16,7 @@ USES: dict[str, Collection[str]] = {
     "first-order": (*EVERY_PROCESS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT"),
     "migrate": DATABASES,
     "topics": (*EVERY_PROCESS, "TOPIC_"),
-    "outbox": (*DATABASES, *TOPICS, *PURGE, "EVENTS_VIA"),
+    "outbox": (*DATABASES, *TOPICS, *PURGE_SETTINGS, "EVENTS_VIA"),
     "dead-letters": (*DATABASES, *TOPICS, "STOCK_GROUP", "STATUS_GROUP", "CATALOG_CHECK_PRICE"),
     "catalog": ("CATALOG_DATABASE_URL", "STATE_DIR"),
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),

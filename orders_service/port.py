@@ -23,7 +23,7 @@ class PortTaken(click.ClickException):
         )
 
 
-def assert_free(host: str, port: int, *, start: str = "API_PORT={port} orders-service api") -> None:
+def require_free_port(host: str, port: int, *, start: str = "API_PORT={port} orders-service api") -> None:
     """Raise `PortTaken` if another process listens on *host*:*port*."""
     try:
         _bind(host, port)

@@ -1,6 +1,6 @@
 """Every lasting process, as one row of data, in the order in which an order passes through them.
 
-The command line, `run`, `doctor`, `dead-letters`, `outbox`, `/metrics`, `/readyz` and the tests read these
+The command line, the settings, `run`, `doctor`, `dead-letters`, `outbox`, `/metrics` and the tests read these
 rows. So a new process is a row here and the files that it names (`docs/extending.md`). This module imports
 nothing of ours: `--help` must be instant, and a process loads only its own modules.
 """
@@ -16,12 +16,12 @@ EVERY_PROCESS = (
     *("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE", "LOG_LEVEL"),
     *("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC"),
 )
-PURGE = ("OUTBOX_KEEP_DAYS", "TOPIC_RETENTION_DAYS")
+PURGE_SETTINGS = ("OUTBOX_KEEP_DAYS", "TOPIC_RETENTION_DAYS")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """A lasting process. Its *module* has `main`, the command; *settings* are those that only it reads."""
+    """A lasting process. Its *module* has `main`, the command; *settings* are what it reads beside."""
 
     command: str
     about: str
@@ -59,11 +59,11 @@ class Relay(Worker):
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
         via = ("EVENTS_VIA",) if self.database == SENT_BY_DEBEZIUM else ()
-        return (*super().uses, *PURGE, "RELAY_LEASE_SECONDS", *via)
+        return (*super().uses, *PURGE_SETTINGS, "RELAY_LEASE_SECONDS", *via)
 
 
 @dataclass(frozen=True)
-class Setting:
+class SettingName:
     """The name of the setting that holds a value."""
 
     name: str
@@ -77,15 +77,15 @@ class Consumer(Worker):
     `discard_handler(settings)`, which makes the one for events that an operator discards.
     """
 
-    topic: Setting
-    group: Setting | str
+    topic: SettingName
+    group: SettingName | str
 
     @property
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
-        group = (self.group.name,) if isinstance(self.group, Setting) else ()
+        group = (self.group.name,) if isinstance(self.group, SettingName) else ()
         # It purges the outbox when Debezium sends it, because then no relay does.
-        purge = (*PURGE, "EVENTS_VIA") if self.database == SENT_BY_DEBEZIUM else ()
+        purge = (*PURGE_SETTINGS, "EVENTS_VIA") if self.database == SENT_BY_DEBEZIUM else ()
         return (*super().uses, "DEAD_LETTERS_MAX_BYTES", *group, *purge)
 
 
@@ -109,8 +109,8 @@ PROCESSES: tuple[Process, ...] = (
         about="Read orders from Kafka; reserve and release stock.",
         module="orders_service.workers.stock_consumer",
         databases=("catalog",),
-        topic=Setting("CATALOG_TOPIC"),
-        group=Setting("STOCK_GROUP"),
+        topic=SettingName("CATALOG_TOPIC"),
+        group=SettingName("STOCK_GROUP"),
         settings=("CATALOG_CHECK_PRICE",),
     ),
     Relay(
@@ -125,8 +125,8 @@ PROCESSES: tuple[Process, ...] = (
         about="Read the catalog's answers; confirm or reject orders.",
         module="orders_service.workers.status_consumer",
         databases=("orders",),
-        topic=Setting("STOCK_TOPIC"),
-        group=Setting("STATUS_GROUP"),
+        topic=SettingName("STOCK_TOPIC"),
+        group=SettingName("STATUS_GROUP"),
     ),
 )
 

@@ -6,7 +6,7 @@ import socket
 
 from orders_service.contract.topics import Topics
 from orders_service.events.outbox import Outbox
-from orders_service.processes import DATABASES, SENT_BY_DEBEZIUM, Consumer, DatabaseName, Relay, Setting
+from orders_service.processes import DATABASES, SENT_BY_DEBEZIUM, Consumer, DatabaseName, Relay, SettingName
 from orders_service.settings import Settings
 
 
@@ -40,14 +40,14 @@ def topic(settings: Settings, consumer: Consumer) -> str:
 def group(settings: Settings, consumer: Consumer) -> str:
     """The consumer group of a consumer."""
     named = consumer.group
-    return _value(settings, named.name) if isinstance(named, Setting) else named
+    return _value(settings, named.name) if isinstance(named, SettingName) else named
 
 
 def outbox(settings: Settings, database: DatabaseName) -> Outbox:
     """The outbox of a database: `/order-service` or `/catalog-service` is the source of its events."""
     sources = {"orders": "/order-service", "catalog": "/catalog-service"}
     by_relay = not is_sent_by_debezium(settings, database)
-    return Outbox(sources[database], topics(settings), pending=by_relay)
+    return Outbox(sources[database], topics(settings), sent_by_relay=by_relay)
 
 
 def is_sent_by_debezium(settings: Settings, database: DatabaseName) -> bool:
@@ -55,7 +55,7 @@ def is_sent_by_debezium(settings: Settings, database: DatabaseName) -> bool:
     return database == SENT_BY_DEBEZIUM and settings.events_via == "cdc"
 
 
-def owner() -> str:
+def lease_owner() -> str:
     """A name for this process that is unique among all that share a database."""
     return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from orders_service.port import PORTS, PortTaken, assert_free
+from orders_service.port import PORTS, PortTaken, require_free_port
 
 
 def test_the_advice_skips_ports_that_are_taken_too() -> None:
@@ -13,15 +13,15 @@ def test_the_advice_skips_ports_that_are_taken_too() -> None:
         socket.create_server(("127.0.0.1", PORTS[-2])),
         pytest.raises(PortTaken) as caught,
     ):
-        assert_free("127.0.0.1", PORTS[-2])
+        require_free_port("127.0.0.1", PORTS[-2])
 
-    assert_free("127.0.0.1", caught.value.other)
+    require_free_port("127.0.0.1", caught.value.other)
 
 
 def test_the_advice_for_the_highest_port_can_be_followed() -> None:
     with socket.create_server(("127.0.0.1", PORTS[-1])):
         with pytest.raises(PortTaken) as caught:
-            assert_free("127.0.0.1", PORTS[-1])
+            require_free_port("127.0.0.1", PORTS[-1])
 
         assert caught.value.other in PORTS
-        assert_free("127.0.0.1", caught.value.other)
+        require_free_port("127.0.0.1", caught.value.other)

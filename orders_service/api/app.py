@@ -26,7 +26,7 @@ from orders_service.settings import Settings
 # The query parameters of each endpoint. Probes and scrapers may send any: their endpoints read none.
 PARAMETERS = {"orders.index": ("limit", "after"), "catalog.index": ("limit", "after")}
 UNCHECKED = {
-    None,
+    None,  # An address that does not exist: it gets 404.
     "health.live",
     "health.ready",
     "health.order_service",
@@ -72,7 +72,7 @@ def create_app(
         )
     _open_probes(app, settings)
     problems.init_app(app)
-    app.before_request(refuse_broken_address)
+    app.before_request(refuse_ambiguous_request)
     for blueprint in (orders, catalog, health, metrics):
         app.register_blueprint(blueprint)
     return app
@@ -85,7 +85,7 @@ def _open_probes(app: Flask, settings: Settings) -> None:
     app.extensions["metrics"] = shared_metrics(settings, engines)
 
 
-def refuse_broken_address() -> None:
+def refuse_ambiguous_request() -> None:
     """Refuse an ambiguous request target, and a query parameter that the endpoint does not have.
 
     Path bytes that are not UTF-8 would be replaced, and two users would become one. This server decodes or

@@ -29,24 +29,24 @@ def read_object(request: Request) -> dict[str, Any]:
     coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity")
     if coding.strip().lower() != "identity":
         raise UnsupportedMediaType("Send the body without a Content-Encoding.")
-    text = _whole(request)
+    text = _read_whole_body(request)
     if len(text) <= LARGE_BODY:
         return _parsed(text)
     with current_app.config["TURN"](first=False):
         return _parsed(text)
 
 
-def _parsed(text: bytes, *, patient: bool = False) -> dict[str, Any]:
+def _parsed(text: bytes, *, long_integers: bool = False) -> dict[str, Any]:
     if not text.strip():
         raise InvalidBody("The body is empty.")
     try:
-        value = (PATIENT_DECODER if patient else DECODER).decode(text.decode())
+        value = (LONG_INTEGER_DECODER if long_integers else DECODER).decode(text.decode())
     except UnicodeDecodeError as error:
         raise InvalidBody(f"The body is not UTF-8 (byte {error.start}).") from error
     except json.JSONDecodeError as error:
         raise InvalidBody(f"The body is not JSON: {error}.") from error
     except ValueError:  # `int` refuses thousands of digits.
-        return _parsed(text, patient=True)
+        return _parsed(text, long_integers=True)
     except RecursionError as error:
         raise InvalidBody("The body is nested too deeply.") from error
     if not isinstance(value, dict):
@@ -54,7 +54,7 @@ def _parsed(text: bytes, *, patient: bool = False) -> dict[str, Any]:
     return value
 
 
-def _whole(request: Request) -> bytes:
+def _read_whole_body(request: Request) -> bytes:
     """Read the whole body from the server's input stream, which ends where the body ends."""
     # Werkzeug reads an empty Content-Length as 0.
     data, length = b"", request.content_length or None
@@ -94,6 +94,6 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant)
-PATIENT_DECODER = json.JSONDecoder(
+LONG_INTEGER_DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_refuse_constant, parse_int=_integer
 )

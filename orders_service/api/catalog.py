@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from orders_service.api import requests, responses
-from orders_service.api.database import db, reading
+from orders_service.api.database import db, read_only_session
 from orders_service.api.pages import Listing
 from orders_service.catalog import service
 from orders_service.catalog.product import Product
@@ -21,14 +21,14 @@ def index() -> ResponseReturnValue:
     after = request.args.get("after")
     start = 0
     if after is not None:
-        start = service.product(reading(Product), after).id
+        start = service.product(read_only_session(Product), after).id
         db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
     path = f"{catalog.url_prefix}/catalogs?limit={limit}&after="
-    listing = Listing(db.engines["catalog"], service.listed(), responses.product)
+    listing = Listing(db.engines["catalog"], service.products_query(), responses.product)
     return listing.page(after=start, limit=limit, link=lambda row: path + quote(row.product_id, safe=""))
 
 
 @catalog.get("/catalogs/<path:product_id>")
 def show(product_id: str) -> ResponseReturnValue:
     """One product with its stock."""
-    return jsonify(responses.product(service.product(reading(Product), product_id)))
+    return jsonify(responses.product(service.product(read_only_session(Product), product_id)))

@@ -155,7 +155,7 @@ class Committer:
                     connection, work, again=partial(work, look_up_all=True), attempts=ATTEMPTS
                 )
         except Exception as error:
-            if len(group) > 1 and _is_of_one(error):
+            if len(group) > 1 and _may_be_caused_by_one_order(error):
                 log.warning("cannot commit a group of orders; placing them one by one", error=in_short(error))
                 for waiting in group:
                     self._commit([waiting])
@@ -165,7 +165,7 @@ class Committer:
             waiting.answer(answer)
 
 
-def _is_of_one(error: Exception) -> bool:
+def _may_be_caused_by_one_order(error: Exception) -> bool:
     """Whether the error is a data error, so that a single order of the group may have caused it."""
     return isinstance(error, DataError | IntegrityError) or (
         isinstance(error, DBAPIError) and error_code(error) in DATA_ERRORS

@@ -13,7 +13,7 @@ COMMITTER = "committer"
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy with engines from `wiring`: the same settings and time-outs as in every process."""
+    """Flask-SQLAlchemy with engines from `database/engines.py`: the same time-outs as in every process."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
@@ -25,7 +25,7 @@ class Database(SQLAlchemy):
 db = Database(session_options={"expire_on_commit": False})
 
 
-def reading(model: type[DeclarativeBase]) -> Session:
+def read_only_session(model: type[DeclarativeBase]) -> Session:
     """The request's session, read-only, on *model*'s database: it does not wait for SQLite's write lock."""
     session = db.session()
     session.connection(bind_arguments={"mapper": model}, execution_options={"read_only": True})

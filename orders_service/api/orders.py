@@ -1,4 +1,4 @@
-"""The order resource: `/order-service/{userId}/orders`."""
+"""(1) The order resource: `/order-service/{userId}/orders`."""
 
 import re
 from functools import partial
@@ -11,10 +11,10 @@ from flask.typing import ResponseReturnValue
 from orders_service.api import requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
-from orders_service.api.database import db, reading
+from orders_service.api.database import db, read_only_session
 from orders_service.api.pages import Listing
 from orders_service.api.problems import InvalidKey
-from orders_service.contract.wire import valid_traceparent
+from orders_service.contract.wire import traceparent_or_none
 from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
@@ -32,7 +32,7 @@ orders = Blueprint("orders", __name__, url_prefix="/order-service")
 def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
     """Refuse a user id that no order can have, on every route."""
     if values:
-        requests.load_user_id(values["user_id"])
+        requests.require_user_id(values["user_id"])
 
 
 @orders.post("/<user_id>/orders")
@@ -56,17 +56,17 @@ def index(user_id: str) -> ResponseReturnValue:
     after = request.args.get("after")
     start = 0
     if after is not None:
-        start = service.get(reading(Order), user_id, after).id
+        start = service.get(read_only_session(Order), user_id, after).id
         db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
     path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
-    listing = Listing(db.engine, service.listed(user_id), responses.order)
+    listing = Listing(db.engine, service.orders_query(user_id), responses.order)
     return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)
 
 
 @orders.get("/<user_id>/orders/<order_id>")
 def show(user_id: str, order_id: str) -> ResponseReturnValue:
     """One order as it is now."""
-    return jsonify(responses.order(service.get(reading(Order), user_id, order_id)))
+    return jsonify(responses.order(service.get(read_only_session(Order), user_id, order_id)))
 
 
 @orders.post("/<user_id>/orders/<order_id>/cancel")
@@ -85,7 +85,7 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
 
 def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
     key = _idempotency_key()
-    g.order_id = service.order_id(user_id, key)
+    g.order_id = service.new_order_id(user_id, key)
     return Placement(
         order_id=g.order_id,
         user_id=user_id,
@@ -108,7 +108,7 @@ def _idempotency_key() -> str | None:
 
 def _traceparent() -> str | None:
     header = request.headers.get("traceparent")
-    return valid_traceparent(header) if header else None
+    return traceparent_or_none(header) if header else None
 
 
 def _committer() -> Committer:

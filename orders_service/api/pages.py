@@ -22,7 +22,7 @@ CHUNK = 100  # Rows that are read in one turn, which takes a few milliseconds of
 
 log = structlog.get_logger()
 
-Shown = Callable[[Row[Any]], dict[str, Any]]
+ToJson = Callable[[Row[Any]], dict[str, Any]]
 
 
 class Turn(Protocol):
@@ -41,7 +41,7 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class Page:
+class RestOfPage:
     """The rest of a page, which starts after the row *after*.
 
     It has *left* rows. If another page follows, it has all rows *up_to* its last one instead: the next page
@@ -52,35 +52,35 @@ class Page:
     left: int
     up_to: int | None
 
-    def behind(self, chunk: Chunk) -> "Page":
+    def behind(self, chunk: Chunk) -> "RestOfPage":
         """The rest of the page after *chunk*."""
-        return Page(chunk.last, self.left - chunk.rows, self.up_to)
+        return RestOfPage(chunk.last, self.left - chunk.rows, self.up_to)
 
 
 class Listing:
-    """Sends the rows of *query* in the order of their `id`. *shown* makes the JSON object of a row."""
+    """Sends the rows of *query* in the order of their `id`. *to_json* makes the JSON object of a row."""
 
-    def __init__(self, engine: Engine, query: Select[Any], shown: Shown) -> None:
+    def __init__(self, engine: Engine, query: Select[Any], to_json: ToJson) -> None:
         self._engine = engine
         self._query = query
-        self._shown = shown
+        self._to_json = to_json
 
     def page(self, *, after: int, limit: int, link: Callable[[Row[Any]], str]) -> Response:
         """Return the page of *limit* rows after the row *after*. *link* makes the URL of the next page."""
         rows = self._read(after, min(limit, FIRST_CHUNK) + 1)
         if len(rows) <= FIRST_CHUNK or limit == FIRST_CHUNK:
             following = link(rows[limit - 1]) if len(rows) > limit else None
-            return _linked(jsonify([self._shown(row) for row in rows[:limit]]), following)
+            return _linked(jsonify([self._to_json(row) for row in rows[:limit]]), following)
         turn: Turn = current_app.config["TURN"]
         with turn(first=True):
             last = self._last(after, limit)
-            page = Page(after, limit, last and last.id)
+            page = RestOfPage(after, limit, last and last.id)
             chunk = self._chunk(page)
         chunks = _cut_short(self._chunks(page, chunk, turn))
         response = current_app.response_class(chunks, mimetype="application/json")
         return _linked(response, None if last is None else link(last))
 
-    def _chunks(self, page: Page, chunk: Chunk | None, turn: Turn) -> Iterator[bytes]:
+    def _chunks(self, page: RestOfPage, chunk: Chunk | None, turn: Turn) -> Iterator[bytes]:
         """The page as JSON, in pieces. *chunk* is its first."""
         opening = b"["
         while chunk:
@@ -90,13 +90,13 @@ class Listing:
                 chunk = self._chunk(page)
         yield b"]\n"
 
-    def _chunk(self, page: Page) -> Chunk | None:
+    def _chunk(self, page: RestOfPage) -> Chunk | None:
         """The next rows of the page; None at its end."""
         most = CHUNK if page.up_to is not None else min(CHUNK, page.left)
         rows = self._read(page.after, most, up_to=page.up_to) if most > 0 else []
         if not rows:
             return None
-        return Chunk(orjson.dumps([self._shown(row) for row in rows])[1:-1], len(rows), rows[-1].id)
+        return Chunk(orjson.dumps([self._to_json(row) for row in rows])[1:-1], len(rows), rows[-1].id)
 
     def _last(self, after: int, limit: int) -> Row[Any] | None:
         """The last row of the page, or None if no other row follows it."""

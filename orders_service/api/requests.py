@@ -21,7 +21,7 @@ FIELDS_MAX = 50  # A body with more fields is refused without a check of each fi
 DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
 
 
-class Whole(fields.Field[int]):
+class WholeNumber(fields.Field[int]):
     """A JSON integer from *least* to *most*: not `"2"`, `true`, `1.0` or `null`."""
 
     default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
@@ -36,7 +36,7 @@ class Whole(fields.Field[int]):
         return value
 
 
-class Name(fields.Field[str]):
+class KeyText(fields.Field[str]):
     """A JSON string that can be a key: 1 to *most* printable characters, not only blanks."""
 
     default_error_messages = {"required": "is missing", "null": "must not be null"}  # noqa: RUF012
@@ -60,9 +60,9 @@ class OrderRequest(Schema):
 
     error_messages = {"unknown": "is not a field of an order"}  # noqa: RUF012
 
-    product_id = Name(PRODUCT_ID_MAX, data_key="productId")
-    qty = Whole(1, QTY_MAX)
-    unit_price = Whole(0, UNIT_PRICE_MAX, data_key="unitPrice")
+    product_id = KeyText(PRODUCT_ID_MAX, data_key="productId")
+    qty = WholeNumber(1, QTY_MAX)
+    unit_price = WholeNumber(0, UNIT_PRICE_MAX, data_key="unitPrice")
 
     @validates_schema
     def total_fits(self, data: dict[str, Any], **_: Any) -> None:
@@ -73,7 +73,7 @@ class OrderRequest(Schema):
 
 ORDER_REQUEST = OrderRequest()
 KNOWN = {field.data_key or name for name, field in ORDER_REQUEST.fields.items()}
-USER_ID = Name(USER_ID_MAX)
+USER_ID = KeyText(USER_ID_MAX)
 
 
 def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidFields({name: texts[0] for name, texts in error.messages.items()}) from error
 
 
-def load_user_id(user_id: str) -> str:
+def require_user_id(user_id: str) -> str:
     """The validated user id of a path; raises `InvalidFields`."""
     try:
         return USER_ID.deserialize(user_id) or ""

@@ -1,4 +1,4 @@
-"""The JSON of responses: the course's, with a status added."""
+"""The JSON of responses. It is the JSON of the course's services, with a status added."""
 
 from datetime import datetime
 from typing import Any
@@ -13,17 +13,17 @@ from orders_service.orders.service import Placement
 
 def placed(order: Placement) -> dict[str, Any]:
     """The order as it was placed: PENDING, even if its status has changed since."""
-    shown = facts.by_json_name(order) | {"status": Status.PENDING}
+    shown = facts.as_json_dict(order) | {"status": Status.PENDING}
     del shown["userId"]  # The path has it.
     return shown
 
 
 def order(order: Order | Row[Any]) -> dict[str, Any]:
     """The order as it is now."""
-    shown = facts.by_json_name(order)
+    shown = facts.as_json_dict(order)
     del shown["userId"]
-    order_id = shown.pop("orderId")  # The course shows it behind the time.
-    shown |= {"createdAt": instant(order.created_at), "orderId": order_id, "status": order.status}
+    order_id = shown.pop("orderId")  # In the course's JSON, `orderId` comes after `createdAt`.
+    shown |= {"createdAt": format_instant(order.created_at), "orderId": order_id, "status": order.status}
     return shown if order.reason is None else shown | {"reason": order.reason}
 
 
@@ -34,10 +34,10 @@ def product(product: Product | Row[Any]) -> dict[str, Any]:
         "productName": product.product_name,
         "unitPrice": product.unit_price,
         "stock": product.stock,
-        "createdAt": instant(product.created_at),
+        "createdAt": format_instant(product.created_at),
     }
 
 
-def instant(value: datetime) -> str:
+def format_instant(value: datetime) -> str:
     """A timestamp in Spring's format: `2026-11-24T07:06:15.292+00:00`."""
     return value.isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
 """(7) The catalog: reserves stock for an order or rejects it, and records the answer.
 
-It plays the catalog team's service: it has its own database, user and processes.
+In a company another team would own the catalog, so it has a database, a user and processes of its own.
 """

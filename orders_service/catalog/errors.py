@@ -2,7 +2,7 @@
 
     CatalogError
     ├── ProductNotFound     no product of this id
-    ├── ProductKnown        the product exists already, with a name and a price
+    ├── ProductExists        the product exists already, with a name and a price
     └── SupplyDiffers       another number of pieces was supplied under this note
 
     RecordError
@@ -26,7 +26,7 @@ class ProductNotFound(CatalogError):
         self.product_id = product_id
 
 
-class ProductKnown(CatalogError):
+class ProductExists(CatalogError):
     """The product cannot be added: it exists already, with a name and a price."""
 
 

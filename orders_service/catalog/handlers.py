@@ -26,15 +26,15 @@ def on_order_events(
 
     Returns the events that contradict what was recorded for their order.
     """
-    mine = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
-    ledger = Ledger(session, [event for event, _ in mine], check_price=check_price)
+    order_events = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
+    ledger = Ledger(session, [event for event, _ in order_events], check_price=check_price)
     answers: list[Event] = []
     refused: list[Refused] = []
-    for event, record in mine:
+    for event, record in order_events:
         try:
             if isinstance(event, OrderCancelled):
                 ledger.cancel(event)
-            elif answer := ledger.place(event):
+            elif answer := ledger.reserve(event):
                 answers.append(answer)
         except Conflicting as error:
             refused.append((record, error))
@@ -51,14 +51,14 @@ def on_order_discarded(
 
     Returns the cancellations that still have pieces to release: they can only be replayed.
     """
-    mine = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
-    ledger = Ledger(session, [event for event, _ in mine], check_price=False)
+    order_events = [(r.event, r.record) for r in received if isinstance(r.event, OrderEvent)]
+    ledger = Ledger(session, [event for event, _ in order_events], check_price=False)
     answers: list[Event] = []
     refused: list[Refused] = []
-    for event, record in mine:
+    for event, record in order_events:
         if isinstance(event, OrderPlaced):
             answers += filter(None, [ledger.discard(event)])
-        elif ledger.is_due(event):
+        elif ledger.must_be_replayed(event):
             pieces = f"{event.qty} × {event.product_id}"
             text = f"order {event.order_id} may still have {pieces} reserved. Replay this record"
             refused.append((record, ReleaseDue(text)))

@@ -6,13 +6,13 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orders_service.database.columns import NAMES, UtcDateTime, exact, row_number
+from orders_service.database.columns import NAMING_CONVENTION, UtcDateTime, exact_text, row_number
 
 
 class CatalogBase(DeclarativeBase):
     """Metadata of the catalog's own tables; the API finds their engine by its bind key."""
 
-    metadata = MetaData(naming_convention=NAMES, info={"bind_key": "catalog"})
+    metadata = MetaData(naming_convention=NAMING_CONVENTION, info={"bind_key": "catalog"})
 
 
 class Product(CatalogBase):
@@ -22,7 +22,7 @@ class Product(CatalogBase):
     __table_args__ = (CheckConstraint("stock >= 0", name="stock"),)
 
     id: Mapped[int] = mapped_column(row_number(), primary_key=True, autoincrement=True)
-    product_id: Mapped[str] = mapped_column(exact(120), unique=True)
+    product_id: Mapped[str] = mapped_column(exact_text(120), unique=True)
     product_name: Mapped[str] = mapped_column(String(255))
     stock: Mapped[int] = mapped_column(Integer)
     unit_price: Mapped[int] = mapped_column(Integer)
@@ -54,11 +54,11 @@ class Reservation(CatalogBase):
     __tablename__ = "reservations"
     __table_args__ = (Index(None, "product_id", "state", "qty"),)
 
-    order_id: Mapped[str] = mapped_column(exact(255), primary_key=True)
-    product_id: Mapped[str] = mapped_column(exact(120))
+    order_id: Mapped[str] = mapped_column(exact_text(255), primary_key=True)
+    product_id: Mapped[str] = mapped_column(exact_text(120))
     qty: Mapped[int] = mapped_column(Integer)
-    state: Mapped[str] = mapped_column(exact(16))
-    reason: Mapped[str | None] = mapped_column(exact(64))
+    state: Mapped[str] = mapped_column(exact_text(16))
+    reason: Mapped[str | None] = mapped_column(exact_text(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
@@ -70,7 +70,7 @@ class Supply(CatalogBase):
     __table_args__ = (Index(None, "product_id"),)
 
     id: Mapped[int] = mapped_column(row_number(), primary_key=True, autoincrement=True)
-    product_id: Mapped[str] = mapped_column(exact(120))
+    product_id: Mapped[str] = mapped_column(exact_text(120))
     qty: Mapped[int] = mapped_column(Integer)
-    note: Mapped[str] = mapped_column(exact(255))
+    note: Mapped[str] = mapped_column(exact_text(255))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())

@@ -1,4 +1,4 @@
-"""Reserves and releases stock: makes the one decision about each order."""
+"""Products and supplies: finds products, adds pieces to the stock, and checks that both agree."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
-from orders_service.catalog.ledger import _lock
+from orders_service.catalog.errors import ProductExists, ProductNotFound, SupplyDiffers
+from orders_service.catalog.ledger import lock_products
 from orders_service.catalog.product import Product, Reservation, State, Supply
 
 
-def listed() -> Select[Any]:
+def products_query() -> Select[Any]:
     """Every product. Their `id` is the order in which they were added."""
     return select(Product.__table__)
 
@@ -37,10 +37,10 @@ def supply(
 ) -> bool:
     """Add *qty* pieces to the stock and to the supplies, once for each *note*. False if that was done before.
 
-    A new product needs *name* and *unit_price*. Raises `ProductNotFound` if they are missing, `ProductKnown`
+    A new product needs *name* and *unit_price*. Raises `ProductNotFound` if they are missing, `ProductExists`
     if they are given for an existing product, and `SupplyDiffers` if this note has another *qty*.
     """
-    stock = _lock(session, [product_id]).get(product_id)
+    stock = lock_products(session, [product_id]).get(product_id)
     known = select(Supply.qty).where(Supply.product_id == product_id, Supply.note == note)
     earlier = session.scalar(known)
     if earlier is not None:
@@ -53,7 +53,7 @@ def supply(
         new = {"product_name": name, "unit_price": unit_price, "created_at": now}
         session.execute(insert(Product).values(product_id=product_id, stock=qty, **new))
     elif name is not None or unit_price is not None:
-        raise ProductKnown(product_id)
+        raise ProductExists(product_id)
     else:
         session.execute(update(Product).where(Product.id == stock.row_id).values(stock=stock.pieces + qty))
     session.execute(insert(Supply).values(product_id=product_id, qty=qty, note=note, created_at=now))

@@ -6,9 +6,9 @@ import click
 from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
-from orders_service.api.requests import Name
+from orders_service.api.requests import KeyText
 from orders_service.catalog import service
-from orders_service.catalog.errors import ProductKnown, ProductNotFound, SupplyDiffers
+from orders_service.catalog.errors import ProductExists, ProductNotFound, SupplyDiffers
 from orders_service.contract.limits import PRODUCT_ID_MAX, UNIT_PRICE_MAX
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
@@ -29,7 +29,7 @@ def _text(most: int) -> Callable[[click.Context, click.Parameter, str | None], s
 
     def check(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
         try:
-            return None if value is None else Name(most).deserialize(value)
+            return None if value is None else KeyText(most).deserialize(value)
         except ValidationError as error:
             raise click.BadParameter(f"it {error.messages[0]}") from None
 
@@ -67,7 +67,7 @@ def supply(product_id: str, qty: int, note: str, name: str | None, unit_price: i
         except ProductNotFound as error:
             problem = f"product {product_id} does not exist. To add it, give --name and --unit-price"
             raise click.ClickException(problem) from error
-        except ProductKnown as error:
+        except ProductExists as error:
             problem = f"product {product_id} exists already. Leave out --name and --unit-price"
             raise click.ClickException(problem) from error
         except SupplyDiffers as error:

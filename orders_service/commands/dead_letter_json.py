@@ -7,7 +7,7 @@ from orders_service.events.dead_letter_search import Summary
 from orders_service.events.tables import DeadLetter
 
 
-def facts(letter: Summary) -> dict[str, object]:
+def summary_json(letter: Summary) -> dict[str, object]:
     return {
         "record": str(letter.record_id),
         "timestamp": letter.record_timestamp,
@@ -21,7 +21,7 @@ def facts(letter: Summary) -> dict[str, object]:
     }
 
 
-def record(letter: DeadLetter) -> dict[str, object]:
+def record_json(letter: DeadLetter) -> dict[str, object]:
     record = dead_letters.record_of(letter)
     return {
         "key": _text(record.key),
@@ -34,7 +34,7 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode(errors="backslashreplace")
 
 
-def as_json(facts: dict[str, object]) -> str:
+def indented_json(facts: dict[str, object]) -> str:
     """Indented JSON that is safe to print: if a character is not printable, all non-ASCII is escaped."""
     plain = json.dumps(facts, ensure_ascii=False)
     return json.dumps(facts, indent=2, ensure_ascii=not plain.isprintable())

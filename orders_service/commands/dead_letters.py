@@ -11,16 +11,16 @@ import click
 from sqlalchemy.orm import Session
 
 from orders_service import resources
-from orders_service.commands.dead_letter_json import as_json, facts, record
+from orders_service.commands.dead_letter_json import indented_json, record_json, summary_json
 from orders_service.contract.errors import Unreadable
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.database.transactions import in_transaction
 from orders_service.events import dead_letter_search, dead_letters
-from orders_service.events.consumer import Handler, Received, event_of, is_of_a_record, verdict_on
+from orders_service.events.consumer import Handler, Received, event_of, is_caused_by_a_record, verdict_on
 from orders_service.events.dead_letter_search import Filter, RecordId, Summary
 from orders_service.printable import printable
-from orders_service.processes import CONSUMERS, Consumer, DatabaseName, Setting
+from orders_service.processes import CONSUMERS, Consumer, DatabaseName, SettingName
 from orders_service.settings import Settings, of_process
 from orders_service.workers import build
 
@@ -54,7 +54,7 @@ def main() -> None:
 @click.option("--reason", help="Only this reason: unreadable, conflicting, …")
 @click.option("--group", help="Only those of this consumer group.")
 @click.option("--limit", type=click.IntRange(min=1), help="Print at most this many.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 def list_(everything: bool, reason: str | None, group: str | None, limit: int | None, as_json: bool) -> None:
     """List dead letters, sorted by topic, partition and offset.
 
@@ -66,7 +66,7 @@ def list_(everything: bool, reason: str | None, group: str | None, limit: int | 
         click.echo("[", nl=False)
     for letter in islice(_listed(only), limit):
         if as_json:
-            click.echo(("," if found else "") + json.dumps(facts(letter)), nl=False)
+            click.echo(("," if found else "") + json.dumps(summary_json(letter)), nl=False)
         else:
             resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
             line = f"{letter.record_id}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
@@ -93,12 +93,14 @@ def show(record_id: RecordId, group: str | None) -> None:
         ):
             if letter := dead_letter_search.whole(session, listed):
                 found = True
-                click.echo(as_json(facts(listed) | {"detail": letter.detail} | record(letter)))
+                click.echo(
+                    indented_json(summary_json(listed) | {"detail": letter.detail} | record_json(letter))
+                )
     if not found:
         raise click.ClickException(f"dead letter {record_id} does not exist")
 
 
-def _choice(command: Callable[..., None]) -> Callable[..., None]:
+def _selection_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that select dead letters: RECORD, --all, --reason, --group; and --dry-run."""
     command = click.argument("record_id", metavar="[RECORD]", required=False, type=RecordIdParameter())(
         command
@@ -110,7 +112,7 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @main.command()
-@_choice
+@_selection_options
 def replay(
     record_id: RecordId | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
@@ -125,7 +127,7 @@ def replay(
 
 
 @main.command()
-@_choice
+@_selection_options
 def discard(
     record_id: RecordId | None, everything: bool, reason: str | None, group: str | None, dry_run: bool
 ) -> None:
@@ -182,7 +184,7 @@ def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -
 
 
 def _unknown_group(handlers: Handlers) -> str:
-    named = [consumer.group.name for consumer in CONSUMERS if isinstance(consumer.group, Setting)]
+    named = [consumer.group.name for consumer in CONSUMERS if isinstance(consumer.group, SettingName)]
     return f"its group is neither {' nor '.join(handlers)}. Set {' or '.join(named)} to it for this command"
 
 
@@ -209,7 +211,7 @@ def _apply(session: Session, letter: Summary, handler: Handler, resolution: str)
     try:
         return in_transaction(session, work)
     except Exception as error:
-        if not is_of_a_record(error):
+        if not is_caused_by_a_record(error):
             raise
         verdict = verdict_on(error)
         return f"{verdict.reason}: {verdict}"

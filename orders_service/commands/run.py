@@ -22,7 +22,7 @@ from orders_service.broker_client import broker, topic_spec
 from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
 from orders_service.events.brokers.port import BrokerError
-from orders_service.port import assert_free, base_url
+from orders_service.port import base_url, require_free_port
 from orders_service.printable import safe
 from orders_service.processes import PROCESSES, WORKERS
 from orders_service.settings import Settings, names, of_process, secrets
@@ -51,8 +51,8 @@ def main(reset: bool) -> None:
     settings = replace(given, api_workers=1)
     logs.configure("warning" if settings.log_level == "info" else settings.log_level)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
-    _tell_environment(given)
-    assert_free(settings.api_host, settings.api_port, start=START)
+    _print_environment_settings(given)
+    require_free_port(settings.api_host, settings.api_port, start=START)
     with _only_one(Path(settings.state_dir)):
         if reset:
             _reset(Path(settings.state_dir))
@@ -63,7 +63,7 @@ def main(reset: bool) -> None:
 
 
 def _serve(settings: Settings, started: float) -> None:
-    workers = Workers(settings)
+    workers = WorkerThreads(settings)
     this = os.getpid()
 
     def post_worker_init(worker: Any) -> None:
@@ -87,7 +87,7 @@ def _serve(settings: Settings, started: float) -> None:
         os._exit(ending.code if isinstance(ending.code, int) else 0)  # A normal exit takes a second.
 
 
-class Workers:
+class WorkerThreads:
     """The relays and consumers, each on a thread beside gunicorn's."""
 
     def __init__(self, settings: Settings) -> None:
@@ -100,7 +100,7 @@ class Workers:
         for process in WORKERS:
             worker = build(process, self._settings, poll_seconds=POLL_SECONDS)
             thread = threading.Thread(
-                target=loop.turn,
+                target=loop.repeat_steps,
                 args=(worker, process.command, self._stop),
                 kwargs={"step_seconds": process.step_seconds},
                 name=process.command,
@@ -184,7 +184,7 @@ def _is_ready(host: str, port: int) -> bool:
         connection.close()
 
 
-def _tell_environment(settings: Settings) -> None:
+def _print_environment_settings(settings: Settings) -> None:
     for name, value in settings.show().items():
         if is_set(name):
             click.echo(safe(f"  · {name}={value} (from the environment)"))

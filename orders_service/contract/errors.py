@@ -7,7 +7,7 @@ class RecordError(Exception):
     """An error of one record, which no retry can correct."""
 
     reason: ClassVar[str]
-    ours: ClassVar[bool] = True  # The fault may be our own: the breaker counts it.
+    may_be_our_fault: ClassVar[bool] = True  # The fault may be our own: the breaker counts it.
 
 
 class Unreadable(RecordError):
@@ -20,4 +20,4 @@ class Invalid(Unreadable):
     """The record is one of our events, but its producer set a wrong value or left one out."""
 
     reason = "invalid"
-    ours = False
+    may_be_our_fault = False

@@ -10,7 +10,7 @@ from orders_service.contract.errors import Invalid
 from orders_service.contract.fields import Data, integer, text
 from orders_service.contract.limits import INT_MAX, PRODUCT_ID_MAX, REASON_MAX, TEXT_MAX
 
-NAMESPACE = UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
+EVENT_ID_NAMESPACE = UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class Event:
     @property
     def id(self) -> str:
         """The event id: derived from type and order id, so that a fact recorded again is the same event."""
-        return str(uuid5(NAMESPACE, f"{self.type}:{self.order_id}"))
+        return str(uuid5(EVENT_ID_NAMESPACE, f"{self.type}:{self.order_id}"))
 
     @property
     def key(self) -> str:
@@ -42,20 +42,21 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event, facts.OrderFacts):
-    """The base of the events that the orders service sends to the catalog.
+    """The base of the events that the orders service sends.
 
-    Its key is the product: who gets the last piece is decided by the order of the events in the log.
+    For the catalog the key is the product: the sequence of the events in the log decides who gets the last
+    piece.
     """
 
     channel = "catalog"
-    sign: ClassVar[int]
+    sign: ClassVar[int]  # The sign of `qty` on the wire: -1 for a cancellation.
 
     @property
     def key(self) -> str:
         return self.product_id
 
     def data(self) -> dict[str, Any]:
-        return facts.by_json_name(self) | {"qty": self.sign * self.qty}
+        return facts.as_json_dict(self) | {"qty": self.sign * self.qty}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class OrderPlaced(OrderEvent):
             qty = integer(data, "qty", 1, INT_MAX)
         except Invalid as error:
             return InvalidOrder(**ids, qty=0, problem=str(error))
-        others = facts.optional(data)
+        others = facts.read_optional(data)
         if problem := _price_problem(data, qty):
             return InvalidOrder(**ids, qty=qty, **others, problem=problem)
         return cls(**ids, qty=qty, **others)
@@ -102,7 +103,7 @@ class OrderCancelled(OrderEvent):
     @classmethod
     def from_data(cls, data: Data) -> "Event":
         """The cancellation. It does not depend on prices: a wrong one is left out."""
-        return cls(**_ids(data), qty=-integer(data, "qty", -INT_MAX, -1), **facts.optional(data))
+        return cls(**_ids(data), qty=-integer(data, "qty", -INT_MAX, -1), **facts.read_optional(data))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The facts of an order, which its request, its table row, its events and its responses have in common.
 
-A fact is spelled here, in the request's schema, in the table and in a migration. Everything else is derived
-from `OrderFacts` (`docs/extending.md` adds one).
+To add a fact, write it here, in the request's schema, in the table and in a migration (`docs/extending.md`).
+Everything else is derived from `OrderFacts`.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def camel_case(name: str) -> str:
 
 FACTS = {field.name: field.type for field in fields(OrderFacts)}
 JSON_NAMES = tuple(map(camel_case, FACTS))
-values: Callable[[Any], tuple[Any, ...]] = attrgetter(*FACTS)
+values_of: Callable[[Any], tuple[Any, ...]] = attrgetter(*FACTS)
 """The facts of an event, a table row or a request, as a tuple in the order of `FACTS`."""
 
 
@@ -43,17 +43,17 @@ def is_number(name: str) -> bool:
     return FACTS[name] in (int, int | None)
 
 
-def by_json_name(order: Any) -> dict[str, Any]:
+def as_json_dict(order: Any) -> dict[str, Any]:
     """The facts of an order by their JSON names."""
-    return dict(zip(JSON_NAMES, values(order), strict=True))
+    return dict(zip(JSON_NAMES, values_of(order), strict=True))
 
 
-def by_name(order: Any) -> dict[str, Any]:
+def as_dict(order: Any) -> dict[str, Any]:
     """The facts of an order by their names in Python and in the tables."""
-    return dict(zip(FACTS, values(order), strict=True))
+    return dict(zip(FACTS, values_of(order), strict=True))
 
 
-def optional(data: Data) -> dict[str, Any]:
+def read_optional(data: Data) -> dict[str, Any]:
     """Read the optional facts, on which no decision depends: a missing or a wrong one is None."""
     found: dict[str, Any] = {}
     for name, json_name, read, bounds in OPTIONAL:
@@ -64,7 +64,8 @@ def optional(data: Data) -> dict[str, Any]:
     return found
 
 
-# The name, the JSON name, the function that reads it, and its bounds. Built once: each record is read so.
+# The name, the JSON name, the function that reads it, and its bounds. Built once, because it is used for
+# every record.
 OPTIONAL: tuple[tuple[str, str, Callable[..., Any], tuple[int, ...]], ...] = tuple(
     (field.name, camel_case(field.name), integer, (0, INT_MAX))
     if is_number(field.name)

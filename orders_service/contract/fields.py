@@ -23,7 +23,7 @@ def json_object(value: bytes | None) -> Data:
     try:
         data = _decoded(value, DECODER)
     except ValueError:  # `int` refuses thousands of digits.
-        data = _decoded(value, PATIENT_DECODER)
+        data = _decoded(value, LONG_INTEGER_DECODER)
     if not isinstance(data, dict):
         raise Unreadable("the value is not a JSON object")
     return data
@@ -43,7 +43,7 @@ def _integer(digits: str) -> int:
 
 # Accepts NaN and Infinity, as Python does by default: the check of the field refuses them.
 DECODER = json.JSONDecoder()
-PATIENT_DECODER = json.JSONDecoder(parse_int=_integer)
+LONG_INTEGER_DECODER = json.JSONDecoder(parse_int=_integer)
 
 
 def text(data: Data, name: str, most: int) -> str:
@@ -53,7 +53,7 @@ def text(data: Data, name: str, most: int) -> str:
         if value.isprintable() or not UNPRINTABLE.search(value):
             return value
         raise Invalid(f"{name}: must not contain control characters or unpaired surrogates")
-    raise _problem(data, name, f"a string of 1 to {most} characters")
+    raise _error_for(data, name, f"a string of 1 to {most} characters")
 
 
 def integer(data: Data, name: str, least: int, most: int) -> int:
@@ -61,10 +61,10 @@ def integer(data: Data, name: str, least: int, most: int) -> int:
     value = data.get(name)
     if type(value) is int and least <= value <= most:
         return value
-    raise _problem(data, name, f"an integer from {least} to {most}")
+    raise _error_for(data, name, f"an integer from {least} to {most}")
 
 
-def _problem(data: Data, name: str, wanted: str) -> Unreadable:
+def _error_for(data: Data, name: str, wanted: str) -> Unreadable:
     if name in data:
         return Invalid(f"{name}: must be {wanted}")
     # A record with an order id is about an order, whatever else its producer left out.

@@ -20,7 +20,7 @@ SCHEMA = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrderRow(OrderEvent):
+class SinkRecord(OrderEvent):
     """A placed order as a row for a Kafka Connect sink, as in the `orders` topic of the course."""
 
     type = "orders.sink.v1"

@@ -34,6 +34,6 @@ def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None
     return found.decode(errors="replace") if found else None
 
 
-def valid_traceparent(value: str | None) -> str | None:
+def traceparent_or_none(value: str | None) -> str | None:
     """*value* if it has the form of W3C Trace Context, else None."""
     return value if value and TRACEPARENT.fullmatch(value) else None

@@ -18,7 +18,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-NAMES = {
+NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -32,7 +32,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def exact(length: int) -> TypeEngine[str]:
+def exact_text(length: int) -> TypeEngine[str]:
     """The type of a text column that is compared byte by byte, for all text but prose.
 
     MariaDB's default collation treats `CATALOG-001`, `catalog-001 ` and `CÁTALOG-001` as one key.

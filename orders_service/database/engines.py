@@ -39,13 +39,13 @@ def open_engine(
             url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit
         )
     if not create:
-        assert_created(url)
+        require_file(url)
     elif path := _sqlite_file(url):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return _open_sqlite(url, pool_size)
 
 
-def assert_created(url: str) -> None:
+def require_file(url: str) -> None:
     """Raise `FileNotFoundError` for a missing SQLite file: opening it would create an empty one."""
     path = _sqlite_file(url)
     if path and not path.exists():
@@ -98,8 +98,10 @@ def _open_mariadb(
             ),
         },
     )
-    sessions.watch(engine, BufferedConnection if one_trip else GuardedConnection, autocommit=autocommit)
-    sessions.speak_shortly(engine)
+    sessions.use_guarded_connections(
+        engine, BufferedConnection if one_trip else GuardedConnection, autocommit=autocommit
+    )
+    sessions.hide_values_in_errors(engine)
     return engine
 
 
@@ -112,7 +114,7 @@ def _open_sqlite(url: str, pool_size: int) -> Engine:
         pool_timeout=bounds.POOL_SECONDS,
         connect_args={"timeout": bounds.LOCK_SECONDS},
     )
-    sessions.speak_shortly(engine)
+    sessions.hide_values_in_errors(engine)
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _: object) -> None:

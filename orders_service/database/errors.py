@@ -7,15 +7,15 @@ from orders_service.database import sessions
 # A value that the column cannot hold: out of range (1264), wrong (1366), too long (1406).
 DATA_ERRORS = frozenset({1264, 1366, 1406})
 # Conflicts with another transaction: row changed (1020), lock wait time-out (1205), deadlock (1213).
-DISTURBED = frozenset({1020, 1205, 1213})
+CONFLICTS = frozenset({1020, 1205, 1213})
 
 
-def is_disturbance(error: DBAPIError) -> bool:
+def is_worth_a_retry(error: DBAPIError) -> bool:
     """Whether the same transaction may well succeed if it is retried at once."""
     return (
         error.connection_invalidated
         or isinstance(error, IntegrityError)  # The same key was committed first; the retry reads its row.
-        or error_code(error) in DISTURBED
+        or error_code(error) in CONFLICTS
         or "database is locked" in str(error.orig)
     )
 

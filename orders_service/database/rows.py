@@ -19,12 +19,12 @@ Value = str | int | None
 T = TypeVar("T")
 
 
-class ManyRows(Generic[T]):
+class RowWriter(Generic[T]):
     """Writes objects into *table*, with many rows in one INSERT.
 
     *columns* maps each column to a function that reads its value from an object: a text, a number, None, or
-    an instant as `text_of` writes it. *same* maps columns to constants, which are part of the statement.
-    *shared* lists the columns that have one value for all objects of a call: `write` takes them by name.
+    an instant as `text_of` writes it. *constants* maps columns to constants, which are part of the statement.
+    *per_call* lists the columns that have one value for all objects of a call: `write` takes them by name.
     """
 
     def __init__(
@@ -32,24 +32,26 @@ class ManyRows(Generic[T]):
         table: FromClause,
         columns: Mapping[str, Callable[[T], Value]],
         *,
-        shared: Sequence[str] = (),
-        same: Mapping[str, str | int] | None = None,
+        per_call: Sequence[str] = (),
+        constants: Mapping[str, str | int] | None = None,
     ) -> None:
         assert isinstance(table, Table)
         self._table = table
         self._getters = tuple(columns.values())
-        self._shared = tuple(shared)
-        self._same = dict(same or {})
-        self._names = (*columns, *self._shared, *self._same)
+        self._per_call = tuple(per_call)
+        self._constants = dict(constants or {})
+        self._names = (*columns, *self._per_call, *self._constants)
         self._statements: dict[str, tuple[str, str]] = {}
         self._check()
 
-    def write(self, connection: Connection, things: Sequence[T], **shared: Value) -> None:
+    def write(self, connection: Connection, things: Sequence[T], **per_call: Value) -> None:
         """Insert a row for each of *things* in the connection's transaction."""
-        assert shared.keys() == set(self._shared), f"{sorted(shared)} given, {sorted(self._shared)} needed"
+        assert per_call.keys() == set(self._per_call), (
+            f"{sorted(per_call)} given, {sorted(self._per_call)} needed"
+        )
         name = connection.dialect.name
         head, row = self._statements.get(name) or self._statement(connection.dialect)
-        rest = tuple(map(shared.__getitem__, self._shared))
+        rest = tuple(map(per_call.__getitem__, self._per_call))
         for start in range(0, len(things), ROWS_MAX):
             some = things[start : start + ROWS_MAX]
             values: list[Value] = []
@@ -71,15 +73,15 @@ class ManyRows(Generic[T]):
         unknown, missing = set(self._names) - known, needed - set(self._names)
         assert not unknown, f"table {self._table.name} has no column {', '.join(sorted(unknown))}"
         assert not missing, f"table {self._table.name} needs a value for {', '.join(sorted(missing))}"
-        for value in self._same.values():
+        for value in self._constants.values():
             assert PLAIN.fullmatch(str(value)), f"{value!r} cannot be part of a statement"
 
     def _statement(self, dialect: Dialect) -> tuple[str, str]:
         """The text `INSERT INTO … VALUES ` and the `(…)` of one row, in this dialect."""
         quote = dialect.identifier_preparer.quote
         placeholder = "%s" if dialect.paramstyle == "format" else "?"
-        row = [placeholder] * (len(self._getters) + len(self._shared)) + [
-            str(value) if isinstance(value, int) else f"'{value}'" for value in self._same.values()
+        row = [placeholder] * (len(self._getters) + len(self._per_call)) + [
+            str(value) if isinstance(value, int) else f"'{value}'" for value in self._constants.values()
         ]
         head = f"INSERT INTO {quote(self._table.name)} ({', '.join(map(quote, self._names))}) VALUES "
         self._statements[dialect.name] = head, f"({', '.join(row)})"

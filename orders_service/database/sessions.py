@@ -52,7 +52,7 @@ def _connect(kind: type[GuardedConnection], arguments: Any, options: Any) -> Gua
     return connection
 
 
-def watch(engine: Engine, kind: type[GuardedConnection], *, autocommit: bool) -> None:
+def use_guarded_connections(engine: Engine, kind: type[GuardedConnection], *, autocommit: bool) -> None:
     """Let *engine* open connections of class *kind*, reset them, and drop them after certain errors."""
 
     @event.listens_for(engine, "reset")
@@ -85,7 +85,7 @@ def watch(engine: Engine, kind: type[GuardedConnection], *, autocommit: bool) ->
             context.is_disconnect = True
 
 
-def speak_shortly(engine: Engine) -> None:
+def hide_values_in_errors(engine: Engine) -> None:
     """Keep statements, parameters and values out of the error messages and tracebacks of *engine*."""
 
     @event.listens_for(engine, "handle_error")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from orders_service import crash_points
 from orders_service.database import bounds
-from orders_service.database.errors import is_disturbance
+from orders_service.database.errors import is_worth_a_retry
 
 S = TypeVar("S", Session, Connection)
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def in_transaction(
             session.commit()
         except DBAPIError as error:
             _roll_back(session)
-            if attempt == attempts or not is_disturbance(error) or time.monotonic() > enough:
+            if attempt == attempts or not is_worth_a_retry(error) or time.monotonic() > enough:
                 raise
             time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
         except BaseException:
@@ -65,7 +65,7 @@ def _roll_back(session: Session | Connection) -> None:
             session.invalidate(error)
 
 
-def changed(session: Session | Connection, statement: Executable) -> int:
+def execute_and_count(session: Session | Connection, statement: Executable) -> int:
     """Execute *statement*, an UPDATE or DELETE. Returns the number of rows that it matched."""
     result = session.execute(statement, execution_options={"synchronize_session": False})
     assert isinstance(result, CursorResult)

@@ -32,7 +32,7 @@ class Breaker:
         # For each partition the next offset, and the length of the run before it.
         self._runs: dict[tuple[str, int], tuple[int, int]] = {}
 
-    def before(self, session: Session, records: Sequence[Record], generation: object) -> None:
+    def check_before(self, session: Session, records: Sequence[Record], generation: object) -> None:
         """Raise `TooManyDeadLetters` if a run before *records* was neither replayed nor discarded.
 
         Counts anew for a new *generation* of the group: another member may have read good records in between.
@@ -46,7 +46,7 @@ class Breaker:
                 self._runs[place] = first.offset, self._run_in_table(session, first)
         session.rollback()
 
-    def after(
+    def count_after(
         self, records: Sequence[Record], *, suspect: Collection[Record], neutral: Collection[Record]
     ) -> None:
         """Count the *suspect* records; raise `TooManyDeadLetters` if a run was too long, even one that ended.

@@ -35,7 +35,7 @@ class Received:
 
 
 Handler = Callable[[Session, Sequence[Received]], Sequence[Refused]]
-"""Applies events in their order, all in one transaction; returns those that no retry will mend.
+"""Applies events in their order, all in one transaction; returns those that no retry can correct.
 
 It may be called again with the same events, in any order: its effects are keyed by the order's id.
 """
@@ -81,7 +81,7 @@ class Consumer:
             raise
         self._subscription.acknowledge(records)
         crash_points.at("consumer.acknowledged")
-        self._breaker.after(records, suspect=outcome.suspect, neutral=outcome.neutral)
+        self._breaker.count_after(records, suspect=outcome.suspect, neutral=outcome.neutral)
         return True
 
     def close(self) -> None:
@@ -95,11 +95,11 @@ class Consumer:
         """Apply the records in one transaction or, if one of them makes it fail, one by one."""
         events, unreadable, skipped = _read(records)
         with self._sessions() as session:
-            self._breaker.before(session, records, self._subscription.generation)
+            self._breaker.check_before(session, records, self._subscription.generation)
             try:
                 return Outcome.of(self._commit(session, events, unreadable), skipped)
             except Exception as error:
-                if not is_of_a_record(error):
+                if not is_caused_by_a_record(error):
                     raise
                 log.warning("cannot apply a batch; applying its records one by one", error=in_short(error))
             dead = self._commit(session, [], unreadable)
@@ -123,7 +123,7 @@ class Consumer:
             try:
                 return self._commit(session, [received], [])
             except Exception as error:
-                if not is_of_a_record(error):
+                if not is_caused_by_a_record(error):
                     raise
                 verdict = verdict_on(error)
         return self._commit(session, [], [(received.record, verdict)])
@@ -131,7 +131,7 @@ class Consumer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The records of a batch that were not applied, by what they say about our own health."""
+    """The records of a batch that were not applied, as the breaker counts them."""
 
     suspect: Sequence[Record]  # Dead letters that may be our own fault.
     neutral: Sequence[Record]  # Dead letters that are the producer's fault, and records of unknown types.
@@ -139,15 +139,15 @@ class Outcome:
     @classmethod
     def of(cls, dead: Sequence[Refused], skipped: Sequence[Record]) -> "Outcome":
         return cls(
-            suspect=[record for record, error in dead if error.ours],
-            neutral=[*(record for record, error in dead if not error.ours), *skipped],
+            suspect=[record for record, error in dead if error.may_be_our_fault],
+            neutral=[*(record for record, error in dead if not error.may_be_our_fault), *skipped],
         )
 
 
 def event_of(record: Record) -> Event | None:
     """Read the event of a record, with its trace; None if the type is not ours. Raises `Unreadable`."""
     type_ = wire.header(record.headers, "ce_type")
-    traceparent = wire.valid_traceparent(wire.header(record.headers, "traceparent"))
+    traceparent = wire.traceparent_or_none(wire.header(record.headers, "traceparent"))
     return reading.read_event(type_, record.value, traceparent)
 
 
@@ -169,7 +169,7 @@ def _read(records: Sequence[Record]) -> tuple[list[Received], list[Refused], lis
     return events, unreadable, skipped
 
 
-def is_of_a_record(error: Exception) -> bool:
+def is_caused_by_a_record(error: Exception) -> bool:
     """Whether the error comes from the content of a record, and not from the infrastructure."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError) or error_code(error) in DATA_ERRORS

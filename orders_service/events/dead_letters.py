@@ -22,7 +22,7 @@ KEPT_BYTES = 1_048_576  # The most that is kept of a record.
 KEPT_OF_KEY = 1024  # The most bytes of the key that are kept if a record is cut.
 DETAIL = 10_000  # The most characters of the detail.
 STATEMENT_BYTES = 4096  # The size of an INSERT without its values.
-RECOUNTED = 10  # The table is summed up again after each tenth of the bound.
+RECOUNTS_PER_LIMIT = 10  # The table is summed up again after each tenth of the bound.
 
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ class ByteLimit:
         self._until_recount -= size
         if self._until_recount < 0 or self._held + size > self._most:
             self._held = held_bytes(session)
-            self._until_recount = self._most // RECOUNTED
+            self._until_recount = self._most // RECOUNTS_PER_LIMIT
         if self._held + size > self._most:
             raise DeadLettersFull(self._held + size, self._most)
         self._held += size

@@ -1,4 +1,6 @@
-"""The errors of a record, each of which makes it a dead letter. Any other error is infrastructure.
+"""The errors of a record, each of which makes it a dead letter; and those that stop a consumer (`Stopped`).
+
+Any other error is infrastructure. `Unreadable` and `Invalid` are defined in `contract/errors.py`.
 
 RecordError
 ├── Unreadable          not one of our events: not UTF-8, not JSON, or without an order id
@@ -17,7 +19,7 @@ class Conflicting(RecordError):
     """The record contradicts what was recorded for its order earlier."""
 
     reason = "conflicting"
-    ours = False
+    may_be_our_fault = False
 
 
 class DataRefused(RecordError):

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from orders_service.database.columns import database_now
-from orders_service.database.transactions import changed
+from orders_service.database.transactions import execute_and_count
 from orders_service.events.tables import Lease
 
 
@@ -19,7 +19,7 @@ def acquire(connection: Connection, lane: str, *, owner: str, seconds: float) ->
     """
     mine = {"owner": owner, "expires_at": database_now(seconds)}
     try:
-        taken = changed(
+        taken = execute_and_count(
             connection,
             update(Lease)
             .where(Lease.lane == lane, (Lease.owner == owner) | (Lease.expires_at <= database_now()))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from orders_service.contract.events import Event
 from orders_service.contract.topics import Topics
 from orders_service.database.columns import text_of
-from orders_service.database.rows import ManyRows
+from orders_service.database.rows import RowWriter
 from orders_service.events.tables import OutboxRow
 
 
@@ -22,7 +22,7 @@ class Outbox:
 
     source: str
     topics: Topics
-    pending: bool = True  # False if change data capture sends the events instead of a relay.
+    sent_by_relay: bool = True  # False if change data capture sends the events instead of a relay.
 
     def record(self, connection: Connection, events: Iterable[Event], now: datetime) -> None:
         """Insert *events*, which happened *now*, in the connection's transaction.
@@ -30,11 +30,11 @@ class Outbox:
         They are committed with their cause or not at all. Nothing is sent from here.
         """
         time, created_at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text_of(now)
-        self._rows.write(connection, [*events], source=self.source, time=time, created_at=created_at)
+        self._writer.write(connection, [*events], source=self.source, time=time, created_at=created_at)
 
     @cached_property
-    def _rows(self) -> ManyRows[Event]:
-        return ManyRows(
+    def _writer(self) -> RowWriter[Event]:
+        return RowWriter(
             OutboxRow.__table__,
             {
                 "id": attrgetter("id"),
@@ -44,10 +44,10 @@ class Outbox:
                 "key": attrgetter("key"),
                 "payload": _payload,
                 "traceparent": attrgetter("traceparent"),
-                "lane": self.topics.of if self.pending else _no_lane,
+                "lane": self.topics.of if self.sent_by_relay else _no_lane,
             },
-            shared=("source", "time", "created_at"),
-            same={"specversion": "1.0", "aggregatetype": "order"},
+            per_call=("source", "time", "created_at"),
+            constants={"specversion": "1.0", "aggregatetype": "order"},
         )
 
 

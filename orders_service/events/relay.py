@@ -40,12 +40,12 @@ COLUMNS = (
     OutboxRow.traceparent,
 )
 
-# Built once: an idle relay runs these queries forty times a second, with cold caches.
+# Built once: an idle relay runs the first one about thirty times a second.
 FIRST_LANE = select(func.min(OutboxRow.lane))
 NEXT_LANE = FIRST_LANE.where(OutboxRow.lane > bindparam("last"))
 OLDEST = (
     select(*COLUMNS)
-    .where(OutboxRow.lane == bindparam("lane"), OutboxRow.seq.not_in(bindparam("but", expanding=True)))
+    .where(OutboxRow.lane == bindparam("lane"), OutboxRow.seq.not_in(bindparam("excluded", expanding=True)))
     .order_by(OutboxRow.seq)
     .limit(BATCH)
 )
@@ -131,7 +131,7 @@ class Relay:
                 return False
         # One batch is in flight at a time. Meanwhile the next one is fetched: it is sent before this one is
         # marked.
-        ahead = self._fetch(connection, name, but=lane.rows) if len(lane.rows) == BATCH else []
+        ahead = self._fetch(connection, name, excluded=lane.rows) if len(lane.rows) == BATCH else []
         if lane.failures and not all(other.failures for other in self._lanes.values()):
             patience = min(patience, RETRY_PATIENCE_SECONDS)
         if not self._producer.wait(lane.deliveries, seconds=patience):
@@ -139,7 +139,7 @@ class Relay:
             return True
         crash_points.at("relay.acknowledged")
         rows, sent = lane.rows, lane.deliveries
-        failed = next((d.error for d in sent if d.error and not d.for_good), None)
+        failed = next((d.error for d in sent if d.error and not d.permanent), None)
         go_on = failed is None and self._hold(connection, name)
         self._send(lane, ahead if go_on else [])
         self._mark(connection, rows, sent)
@@ -163,13 +163,13 @@ class Relay:
             lane.held_until = now + self._lease_seconds if mine else 0.0
         return lane.held_until > now
 
-    def _fetch(self, connection: Connection, name: str, *, but: Rows = ()) -> Rows:
-        """The oldest pending rows except *but*, with at most one event of each order.
+    def _fetch(self, connection: Connection, name: str, *, excluded: Rows = ()) -> Rows:
+        """The oldest pending rows except *excluded*, with at most one event of each order.
 
         An order's next event waits for the outcome of this one: otherwise it could arrive first.
         """
         # Starts at the oldest each time: a row with a lower `seq` may be committed after those with higher.
-        pending = {"lane": name, "but": [row.seq for row in but]}
+        pending = {"lane": name, "excluded": [row.seq for row in excluded]}
         found = connection.execute(OLDEST, pending).all()
         connection.rollback()
         first: dict[str, Any] = {}
@@ -194,7 +194,7 @@ class Relay:
                 .values(lane=None, published_at=self._clock(), error=None)
             )
         for row, delivery in zip(rows, sent, strict=True):
-            if delivery.for_good:
+            if delivery.permanent:
                 log.error(
                     "event set aside",
                     topic=row.topic,

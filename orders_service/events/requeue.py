@@ -10,11 +10,11 @@ from orders_service.events.tables import OutboxRow
 
 CHUNK = 1000
 WINDOW = 100_000  # The most rows that one statement scans, where no index finds the wanted ones.
-EVENT = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
+COPIED_COLUMNS = [column.key for column in inspect(OutboxRow).columns if column.key != "seq"]
 
 
 def events_set_aside(session: Session) -> list[OutboxRow]:
-    """The events that the broker refused for good, oldest first."""
+    """The events that the broker refused permanently, oldest first."""
     # They are few. An index for them would cost every order's transaction something.
     return [
         row
@@ -45,8 +45,8 @@ def requeue_set_aside(session: Session, *, pending: bool) -> int:
 def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
     """Record every event again that was recorded *since*, in the same order, after a log or binlog was lost.
 
-    This includes pending events: a relay may be about to mark one that only the lost log acknowledged.
-    Commits each chunk. Returns how many events.
+    This includes pending events: a relay may have sent one to the lost log just now, and would mark it as
+    published. Commits each chunk. Returns how many events.
     """
     count = 0
     for window in _windows(session):
@@ -74,7 +74,7 @@ def _windows(session: Session) -> Iterator[ColumnElement[bool]]:
 def _record_again(session: Session, rows: Sequence[OutboxRow], *, pending: bool) -> None:
     """Insert copies of *rows* with the same event ids. Change data capture sees only new rows."""
     copies = [
-        {name: getattr(row, name) for name in EVENT}
+        {name: getattr(row, name) for name in COPIED_COLUMNS}
         | {"lane": row.topic if pending else None, "published_at": None, "error": None}
         for row in rows
     ]

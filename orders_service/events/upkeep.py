@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service.database.columns import Clock, utc_now
 from orders_service.database.errors import in_short
-from orders_service.database.transactions import changed
+from orders_service.database.transactions import execute_and_count
 from orders_service.events.tables import OutboxRow
 from orders_service.events.worker import Worker
 
@@ -34,7 +34,7 @@ Chunk = Sequence[Row[int, str | None, datetime | None, datetime]]
 log = structlog.get_logger()
 
 
-class Purging:
+class PurgingWorker:
     """Runs *worker*, and after each of its steps deletes a chunk of published events older than *keep*."""
 
     def __init__(
@@ -151,8 +151,8 @@ def _delete(session: Session, seqs: Sequence[int]) -> int:
         return 0
     if session.get_bind().dialect.name == "sqlite":
         still = OutboxRow.lane.is_(None), OutboxRow.error.is_(None)
-        deleted = changed(session, delete(OutboxRow).where(OutboxRow.seq.in_(seqs), *still))
+        deleted = execute_and_count(session, delete(OutboxRow).where(OutboxRow.seq.in_(seqs), *still))
     else:
-        deleted = changed(session, DELETE_IN_MARIADB.bindparams(seqs=list(seqs)))
+        deleted = execute_and_count(session, DELETE_IN_MARIADB.bindparams(seqs=list(seqs)))
     session.commit()
     return deleted

@@ -1,4 +1,4 @@
-"""What the loop of a process calls: a worker."""
+"""A worker: an object with a step, which a loop calls again and again."""
 
 from typing import Protocol
 

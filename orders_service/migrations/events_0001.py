@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
-from orders_service.database.columns import UtcDateTime, exact, row_number
+from orders_service.database.columns import UtcDateTime, exact_text, row_number
 
 LONG_TEXT = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 BLOB = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
@@ -24,20 +24,20 @@ def _create_outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("seq", row_number(), autoincrement=True, nullable=False),
-        sa.Column("id", exact(36), nullable=False),
+        sa.Column("id", exact_text(36), nullable=False),
         sa.Column("specversion", sa.String(3), nullable=False),
         sa.Column("source", sa.String(255), nullable=False),
         sa.Column("type", sa.String(64), nullable=False),
         sa.Column("aggregatetype", sa.String(64), nullable=False),
-        sa.Column("aggregateid", exact(255), nullable=False),
+        sa.Column("aggregateid", exact_text(255), nullable=False),
         sa.Column("time", sa.String(27), nullable=False),
-        sa.Column("topic", exact(249), nullable=False),
-        sa.Column("key", exact(255), nullable=False),
+        sa.Column("topic", exact_text(249), nullable=False),
+        sa.Column("key", exact_text(255), nullable=False),
         sa.Column("payload", LONG_TEXT, nullable=False),
         sa.Column("traceparent", sa.String(55)),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("published_at", UtcDateTime()),
-        sa.Column("lane", exact(249)),
+        sa.Column("lane", exact_text(249)),
         sa.Column("error", sa.String(512)),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_outbox")),
         if_not_exists=True,
@@ -50,8 +50,8 @@ def _create_outbox() -> None:
 def _create_leases() -> None:
     op.create_table(
         "leases",
-        sa.Column("lane", exact(249), nullable=False),
-        sa.Column("owner", exact(128), nullable=False),
+        sa.Column("lane", exact_text(249), nullable=False),
+        sa.Column("owner", exact_text(128), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("lane", name=op.f("pk_leases")),
         if_not_exists=True,
@@ -62,11 +62,11 @@ def _create_leases() -> None:
 def _create_dead_letters() -> None:
     op.create_table(
         "dead_letters",
-        sa.Column("topic", exact(249), nullable=False),
+        sa.Column("topic", exact_text(249), nullable=False),
         sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("offset", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("record_timestamp", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("consumer_group", exact(255), nullable=False),
+        sa.Column("consumer_group", exact_text(255), nullable=False),
         sa.Column("key", BLOB),
         sa.Column("value", BLOB),
         sa.Column("headers", LONG_TEXT, nullable=False),

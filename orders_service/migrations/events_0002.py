@@ -7,7 +7,7 @@ starts again at its first step.
 import sqlalchemy as sa
 from alembic import op
 
-from orders_service.database.columns import exact
+from orders_service.database.columns import exact_text
 
 Texts = dict[str, dict[str, tuple[int, bool]]]  # By table and column: length, and whether NULL is allowed.
 
@@ -39,7 +39,7 @@ def compare_byte_by_byte(tables: Texts) -> None:
             op.alter_column(
                 table,
                 name,
-                type_=exact(length),
+                type_=exact_text(length),
                 existing_type=sa.String(length),
                 existing_nullable=nullable,
             )

@@ -1,4 +1,4 @@
-"""The four verbs of an order: place, cancel, confirm, reject."""
+"""What can be done with an order: place, cancel, confirm, reject, and send its event again."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -12,22 +12,22 @@ from uuid_utils import UUID, uuid4, uuid5
 
 from orders_service.contract import facts
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced
-from orders_service.contract.sink import OrderRow
+from orders_service.contract.sink import SinkRecord
 from orders_service.database.columns import Clock, text_of, utc_now
-from orders_service.database.rows import ManyRows
-from orders_service.database.transactions import changed
+from orders_service.database.rows import RowWriter
+from orders_service.database.transactions import execute_and_count
 from orders_service.events.outbox import Outbox
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 
-CHUNK = 1000
-ROWS: ManyRows["Placement"] = ManyRows(
+RESEND_CHUNK = 1000
+INSERT_ORDERS: RowWriter["Placement"] = RowWriter(
     Order.__table__,
     {name: attrgetter(name) for name in facts.FACTS},
-    shared=("created_at", "updated_at"),
-    same={"status": "PENDING", "version": 1},
+    per_call=("created_at", "updated_at"),
+    constants={"status": "PENDING", "version": 1},
 )
-KEYS = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
+ORDER_ID_NAMESPACE = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +51,12 @@ class Placed:
     replayed: bool
 
 
-def order_id(user_id: str, key: str | None) -> str:
+def new_order_id(user_id: str, key: str | None) -> str:
     """The id of a new order: random or, with an idempotency key, always the same for this user and key."""
     if key is None:
         return str(uuid4())
     # Nested: a text joined from user and key could be the same for two different pairs.
-    return str(uuid5(uuid5(KEYS, user_id), key))
+    return str(uuid5(uuid5(ORDER_ID_NAMESPACE, user_id), key))
 
 
 def place(
@@ -83,13 +83,13 @@ def place(
             known[placement.order_id] = placement
             fresh.append(placement)
             answers.append(Placed(placement, replayed=False))
-        elif facts.values(placement) == facts.values(earlier):
+        elif facts.values_of(placement) == facts.values_of(earlier):
             answers.append(Placed(placement, replayed=placement.keyed))
         else:
             answers.append(KeyReused(placement.order_id))
     if fresh:
         now = clock()
-        ROWS.write(connection, fresh, created_at=text_of(now), updated_at=text_of(now))
+        INSERT_ORDERS.write(connection, fresh, created_at=text_of(now), updated_at=text_of(now))
         outbox.record(connection, _events(fresh, with_rows=outbox.topics.sink is not None), now)
     return answers
 
@@ -111,7 +111,7 @@ def cancel(
     moved = move(session, [order_id], Status.CANCELLED, allowed=(Status.PENDING, Status.CONFIRMED), now=now)
     session.refresh(order)
     if moved:
-        cancelled = OrderCancelled(**facts.by_name(order), traceparent=traceparent)
+        cancelled = OrderCancelled(**facts.as_dict(order), traceparent=traceparent)
         outbox.record(session.connection(), [cancelled], now)
     elif order.status == Status.REJECTED:
         raise OrderRejected(order_id)
@@ -128,10 +128,10 @@ def resend(session: Session, *, placed_before: datetime, outbox: Outbox, clock: 
         select(Order)
         .where(Order.status == Status.PENDING, Order.id > last, Order.created_at <= placed_before)
         .order_by(Order.id)
-        .limit(CHUNK)
+        .limit(RESEND_CHUNK)
     ).all():
         outbox.record(
-            session.connection(), [OrderPlaced(**facts.by_name(order)) for order in orders], clock()
+            session.connection(), [OrderPlaced(**facts.as_dict(order)) for order in orders], clock()
         )
         last, count = orders[-1].id, count + len(orders)
         session.commit()
@@ -162,7 +162,7 @@ def move(
     With a SELECT before the UPDATE, updates could be lost: an order could be cancelled in between and end
     CONFIRMED, although its stock was released.
     """
-    return changed(
+    return execute_and_count(
         session,
         update(Order)
         .where(Order.order_id.in_(order_ids), Order.status.in_(allowed))
@@ -178,7 +178,7 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
     return order
 
 
-def listed(user_id: str) -> Select[Any]:
+def orders_query(user_id: str) -> Select[Any]:
     """A query for the customer's orders. A higher `id` was inserted later."""
     return select(Order.__table__).where(Order.user_id == user_id)
 
@@ -194,11 +194,11 @@ def _by_id(connection: Connection, order_ids: Sequence[str]) -> dict[str, Row[An
 
 
 def _events(placements: Sequence[Placement], *, with_rows: bool) -> list[Event]:
-    """The events of orders that are placed; *with_rows*, a row for the sink after each."""
+    """The events of orders that are placed; *with_rows*, each is followed by its record for the sink."""
     events: list[Event] = []
     for placement in placements:
-        known = facts.by_name(placement) | {"traceparent": placement.traceparent}
+        known = facts.as_dict(placement) | {"traceparent": placement.traceparent}
         events.append(OrderPlaced(**known))
         if with_rows:
-            events.append(OrderRow(**known))
+            events.append(SinkRecord(**known))
     return events

@@ -11,7 +11,7 @@ from orders_service.broker_client import broker
 from orders_service.database.engines import open_relay_engine, session_maker
 from orders_service.events.consumer import Consumer, Handler
 from orders_service.events.relay import Relay
-from orders_service.events.upkeep import Purging
+from orders_service.events.upkeep import PurgingWorker
 from orders_service.events.worker import Worker
 from orders_service.settings import Settings, SettingsError, of_process
 from orders_service.workers import loop
@@ -28,12 +28,12 @@ def build(
 
 def handler(process: processes.Consumer, settings: Settings) -> Handler:
     """The function that applies the events of a consumer."""
-    return _made_by(process, "handler", settings)
+    return _call_of_module(process, "handler", settings)
 
 
 def discard_handler(process: processes.Consumer, settings: Settings) -> Handler:
     """The function that is called for the events of a consumer that an operator discards."""
-    return _made_by(process, "discard_handler", settings)
+    return _call_of_module(process, "discard_handler", settings)
 
 
 def command(name: str) -> click.Command:
@@ -63,10 +63,10 @@ def _relay(process: processes.Worker, settings: Settings) -> Worker:
     relay = Relay(
         engine,
         broker(settings).producer(),
-        owner=resources.owner(),
+        owner=resources.lease_owner(),
         lease_seconds=settings.relay_lease_seconds,
     )
-    return Purging(relay, sessionmaker(engine), keep=timedelta(days=settings.outbox_keep_days))
+    return PurgingWorker(relay, sessionmaker(engine), keep=timedelta(days=settings.outbox_keep_days))
 
 
 def _consumer(
@@ -85,9 +85,9 @@ def _consumer(
     )
     if not resources.is_sent_by_debezium(settings, process.database):
         return consumer
-    return Purging(consumer, sessions, keep=timedelta(days=settings.outbox_keep_days))
+    return PurgingWorker(consumer, sessions, keep=timedelta(days=settings.outbox_keep_days))
 
 
-def _made_by(process: processes.Consumer, function: str, settings: Settings) -> Handler:
+def _call_of_module(process: processes.Consumer, function: str, settings: Settings) -> Handler:
     made: Handler = pkgutil.resolve_name(f"{process.module}:{function}")(settings)
     return made

@@ -49,7 +49,9 @@ class Watchdog:
                 os._exit(WATCHDOG_EXIT)
 
 
-def turn(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int = WATCHDOG_SECONDS) -> None:
+def repeat_steps(
+    worker: Worker, name: str, stop: threading.Event, *, step_seconds: int = WATCHDOG_SECONDS
+) -> None:
     """Call *worker*'s step until *stop* is set. After an error, log it, back off and call the step again.
 
     `Stopped` is not retried: it ends this thread, and so the process of a single worker, with its exit code.
@@ -58,7 +60,7 @@ def turn(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int 
     threading.Thread(target=watchdog.watch, args=(ended,), name=f"{name}-watchdog", daemon=True).start()
     log.info("started", worker=name)
     try:
-        _turn(worker, name, stop, watchdog)
+        _repeat_steps(worker, name, stop, watchdog)
     except Stopped as error:
         log.critical("stopped until an operator acts", worker=name, error=str(error))
         raise SystemExit(error.exit_code) from error
@@ -68,7 +70,7 @@ def turn(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int 
     log.info("stopped", worker=name)
 
 
-def _turn(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) -> None:
+def _repeat_steps(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) -> None:
     failures, worked = 0, time.monotonic()
     while not stop.is_set():
         watchdog.beat()
@@ -128,4 +130,4 @@ def run(worker: Worker, name: str, *, step_seconds: int = WATCHDOG_SECONDS) -> N
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    turn(worker, name, stop, step_seconds=step_seconds)
+    repeat_steps(worker, name, stop, step_seconds=step_seconds)

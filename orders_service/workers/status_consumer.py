@@ -7,12 +7,12 @@ from orders_service.workers.build import command
 
 
 def handler(_: Settings) -> Handler:
-    """Applies the catalog's answers."""
+    """The handler that applies the catalog's answers: step (8)."""
     return on_stock_answered
 
 
 def discard_handler(_: Settings) -> Handler:
-    """Does nothing: an answer that is discarded leaves its order PENDING."""
+    """A handler that does nothing: an answer that is discarded leaves its order PENDING."""
     return lambda *_: []
 
 

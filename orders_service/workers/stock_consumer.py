@@ -10,13 +10,13 @@ from orders_service.workers.build import command
 
 
 def handler(settings: Settings) -> Handler:
-    """Applies the orders' events."""
+    """The handler that applies the orders' events: step (7)."""
     outbox = resources.outbox(settings, "catalog")
     return partial(on_order_events, outbox=outbox, check_price=settings.catalog_check_price)
 
 
 def discard_handler(settings: Settings) -> Handler:
-    """Rejects placed orders whose events an operator discards."""
+    """The handler that rejects placed orders whose events an operator discards."""
     return partial(on_order_discarded, outbox=resources.outbox(settings, "catalog"))
 
 

@@ -88,7 +88,7 @@ def held(databases: Databases) -> Iterator[Held]:
 
 
 def wanted(key: str | None = None, *, product: str = "CATALOG-001", qty: int = 1) -> Placement:
-    id_ = service.order_id("kim", key)
+    id_ = service.new_order_id("kim", key)
     return Placement(
         order_id=id_, user_id="kim", product_id=product, qty=qty, unit_price=1500, keyed=key is not None
     )

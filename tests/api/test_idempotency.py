@@ -149,7 +149,7 @@ def test_two_keys_are_refused(api: Api, keys: tuple[str, str]) -> None:
 def test_the_id_is_derived_from_user_and_key(api: Api) -> None:
     order_id = api.placed("kim", key="k")
 
-    assert order_id == service.order_id("kim", "k")
+    assert order_id == service.new_order_id("kim", "k")
 
 
 def test_fifty_at_once_with_one_key_are_one_order(api: Api) -> None:

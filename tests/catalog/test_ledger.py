@@ -31,7 +31,7 @@ def decide(
             ledger.cancel(event)
             answers.append(None)
         else:
-            answers.append(ledger.place(event))
+            answers.append(ledger.reserve(event))
     ledger.write(session, NOW)
     session.flush()
     return answers

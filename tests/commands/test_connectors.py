@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from lab import Lab
 from orders_service.commands.connectors import command
 from orders_service.commands.connectors.rest import FOLDER, PLACEHOLDER, Connect
-from orders_service.commands.doctor.connector import carried
+from orders_service.commands.doctor.connector import check_connector
 from orders_service.commands.doctor.finding import Level
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Outgoing, Record, TopicSpec
@@ -274,12 +274,12 @@ def test_the_doctor_tells_whether_the_outbox_is_carried(
     databases.migrate()
     databases.dispose()
 
-    missing = carried(lab.connect.url)
+    missing = check_connector(lab.connect.url)
     assert practice.apply("outbox-source").exit_code == 0
-    running = carried(lab.connect.url)
+    running = check_connector(lab.connect.url)
     httpx.put(f"{lab.connect.url}/connectors/outbox-source/pause").raise_for_status()
-    await_true(lambda: carried(lab.connect.url).level == Level.WRONG, "it is paused")
-    paused = carried(lab.connect.url)
+    await_true(lambda: check_connector(lab.connect.url).level == Level.WRONG, "it is paused")
+    paused = check_connector(lab.connect.url)
 
     assert (missing.level, missing.do) == (Level.WRONG, "orders-service connectors apply outbox-source")
     assert (running.level, running.seen) == (Level.FINE, "RUNNING")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from orders_service import resources
-from orders_service.api.responses import instant
+from orders_service.api.responses import format_instant
 from orders_service.events.tables import OutboxRow
 from orders_service.orders.order import Order
 from tests.flow_kit import BERLIN, Flow
@@ -115,7 +115,7 @@ def test_the_instant_of_an_order_is_the_same_everywhere(flow: Flow) -> None:
 
     with Session(flow.databases.orders) as session:
         order, row = session.query(Order).one(), session.query(OutboxRow).one()
-        assert flow.order(order_id)["createdAt"] == instant(order.created_at)
+        assert flow.order(order_id)["createdAt"] == format_instant(order.created_at)
         assert 0 <= (row.created_at - order.created_at).total_seconds() < 1
         assert row.time == row.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

@@ -8,7 +8,7 @@ import pytest
 
 from orders_service.broker_client import topic_spec
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockRejected, StockReserved
-from orders_service.contract.sink import OrderRow
+from orders_service.contract.sink import SinkRecord
 from orders_service.contract.topics import Topics
 from orders_service.events.brokers.port import Record
 from orders_service.orders import service
@@ -34,12 +34,12 @@ ROW = (
 IDS = {
     OrderPlaced.type: "60f319ac-971c-5f1b-98bb-52109be86ce1",
     OrderCancelled.type: "49e2ec18-1073-5535-b31a-3adaf1df6219",
-    OrderRow.type: "0e0022b2-9ace-53d9-8a7d-3c59835f685c",
+    SinkRecord.type: "0e0022b2-9ace-53d9-8a7d-3c59835f685c",
     StockReserved.type: "d9527684-8476-5fce-ab3c-b8923c0f92db",
     StockRejected.type: "51ada7d6-6c6c-5821-90e6-c5d5f1e1e3d4",
 }
 EVENTS: dict[str, Callable[..., Event]] = {
-    event.type: event for event in (OrderPlaced, OrderCancelled, OrderRow, StockReserved, StockRejected)
+    event.type: event for event in (OrderPlaced, OrderCancelled, SinkRecord, StockReserved, StockRejected)
 }
 
 
@@ -194,7 +194,7 @@ def test_the_id_of_an_event_is_derived_from_its_type_and_order_alone(type_: str)
 
 
 def test_the_id_of_a_keyed_order_is_derived_from_user_and_key() -> None:
-    assert service.order_id("kim", "k") == KIMS_K
+    assert service.new_order_id("kim", "k") == KIMS_K
 
 
 def test_topics_are_named_as_in_the_course() -> None:

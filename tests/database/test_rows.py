@@ -7,7 +7,7 @@ import pymysql
 import pytest
 from sqlalchemy import Engine
 
-from orders_service.database.rows import ROWS_MAX, ManyRows
+from orders_service.database.rows import ROWS_MAX, RowWriter
 from tests.database.things import THINGS, Thing, things
 
 NASTY = "it's a \\ and a \\' and \"\n\r\t\x00\x1a %s %(name)s ? :key ; -- `é😀` \\"
@@ -75,12 +75,12 @@ def test_columns_that_do_not_fit_the_table_are_refused_at_once(
     columns: dict[str, Any], same: dict[str, Any]
 ) -> None:
     with pytest.raises(AssertionError):
-        ManyRows(Thing.__table__, columns, same=same)
+        RowWriter(Thing.__table__, columns, constants=same)
 
 
 def test_shared_values_are_given_by_name(engine: Engine) -> None:
-    rows: ManyRows[int] = ManyRows(
-        Thing.__table__, {"number": int}, shared=("key", "version"), same={"kind": "lamp"}
+    rows: RowWriter[int] = RowWriter(
+        Thing.__table__, {"number": int}, per_call=("key", "version"), constants={"kind": "lamp"}
     )
 
     with engine.begin() as connection:

@@ -88,7 +88,7 @@ def attack(engine: Engine, texts: list[str]) -> int:
                 reset(connection.connection.dbapi_connection)
                 if number % 2:
                     order = wanted(f"{number}-{one}"[:255], one)
-                    service.ROWS.write(connection, [order], created_at=NEW_YEAR, updated_at=NEW_YEAR)
+                    service.INSERT_ORDERS.write(connection, [order], created_at=NEW_YEAR, updated_at=NEW_YEAR)
                     outbox.record(connection, service._events([order], with_rows=False), utc_now())
                 elif number % 4:
                     session.execute(select(Order).where(Order.user_id == one)).all()
@@ -184,7 +184,9 @@ def test_inserts_of_a_session_that_was_reset_are_refused_before_the_first(url: s
     with engine.connect() as connection:
         raw: Any = connection.connection.dbapi_connection
         connection.exec_driver_sql("UPDATE orders SET reason = 'open' WHERE order_id = 'innocent'")
-        service.ROWS.write(connection, [wanted("half", "kim")], created_at=NEW_YEAR, updated_at=NEW_YEAR)
+        service.INSERT_ORDERS.write(
+            connection, [wanted("half", "kim")], created_at=NEW_YEAR, updated_at=NEW_YEAR
+        )
         raw._execute_command(COM_RESET_CONNECTION, b"")  # With an insert that is held back.
         raw._read_packet()
         with pytest.raises(OperationalError, match="was reset") as caught:

@@ -44,7 +44,7 @@ def statements(*engines: Engine) -> Iterator[list[str]]:
 
 def wanted(number: int, *, keyed: bool = False) -> Placement:
     return Placement(
-        order_id=service.order_id("kim", f"key-{number}" if keyed else None),
+        order_id=service.new_order_id("kim", f"key-{number}" if keyed else None),
         user_id="kim",
         product_id=(BERLIN, TOKYO)[number % 2],
         qty=1,

@@ -5,7 +5,7 @@ from operator import itemgetter
 from sqlalchemy import Engine, Integer, Text, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from orders_service.database.rows import ManyRows
+from orders_service.database.rows import RowWriter
 
 
 class Base(DeclarativeBase):
@@ -23,10 +23,10 @@ class Thing(Base):
     version: Mapped[int] = mapped_column(Integer)
 
 
-THINGS: ManyRows[tuple[int, str | None]] = ManyRows(
+THINGS: RowWriter[tuple[int, str | None]] = RowWriter(
     Thing.__table__,
     {"key": itemgetter(1), "number": itemgetter(0)},  # Not in the table's order, which does not matter.
-    same={"kind": "lamp", "version": 1},
+    constants={"kind": "lamp", "version": 1},
 )
 
 

@@ -30,11 +30,11 @@ def read(
     breaker: Breaker, session: Session, batch: list[Record], *, dead: bool = True, generation: int = 1
 ) -> None:
     """As a consumer does with a batch that is dead, or good, as a whole."""
-    breaker.before(session, batch, generation)
+    breaker.check_before(session, batch, generation)
     if dead:
         dead_letters.keep(session, [(one, Unreadable("x")) for one in batch], group=GROUP, clock=utc_now)
         session.commit()
-    breaker.after(batch, suspect=batch if dead else [], neutral=[])
+    breaker.count_after(batch, suspect=batch if dead else [], neutral=[])
 
 
 @pytest.mark.parametrize("step", [2, 700, 5000], ids=["markers", "aborted records", "many of them"])
@@ -69,4 +69,4 @@ def test_a_run_stops_a_new_member_wherever_a_batch_may_have_had_it(session: Sess
     session.commit()
 
     with pytest.raises(TooManyDeadLetters):
-        Breaker(GROUP).before(session, records(100 + IN_A_ROW + behind), 1)
+        Breaker(GROUP).check_before(session, records(100 + IN_A_ROW + behind), 1)

@@ -43,7 +43,7 @@ def record(
     pending: bool = False,
 ) -> list[int]:
     """So many events. Their numbers."""
-    outbox = Outbox("/order-service", Topics(), pending=pending)
+    outbox = Outbox("/order-service", Topics(), sent_by_relay=pending)
     with Session(engine) as session:
         last = session.scalar(select(func.max(OutboxRow.seq))) or 0
         events = [OrderPlaced(order_id=str(number), product_id="LAMP", qty=1) for number in range(count)]

@@ -14,7 +14,7 @@ from orders_service.database.columns import utc_now
 from orders_service.database.engines import open_relay_engine
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import OutboxRow
-from orders_service.events.upkeep import CHUNK, Purging
+from orders_service.events.upkeep import CHUNK, PurgingWorker
 from rig.databases import Databases
 
 KEEP = timedelta(days=14)
@@ -40,7 +40,7 @@ def engine(databases: Databases) -> Iterator[Engine]:
 
 def publish(engine: Engine, count: int) -> None:
     """So many events of long ago."""
-    outbox = Outbox("/order-service", Topics(), pending=False)
+    outbox = Outbox("/order-service", Topics(), sent_by_relay=False)
     with sessionmaker(engine).begin() as session:
         outbox.record(
             session.connection(),
@@ -57,7 +57,7 @@ def count(engine: Engine) -> int | None:
 
 def test_a_busy_worker_purges_a_chunk_after_each_step(engine: Engine) -> None:
     publish(engine, CHUNK + 1)
-    worker, left = Purging(Busy(), sessionmaker(engine), keep=KEEP), []
+    worker, left = PurgingWorker(Busy(), sessionmaker(engine), keep=KEEP), []
 
     for _ in range(2):
         assert worker.step()
@@ -67,7 +67,7 @@ def test_a_busy_worker_purges_a_chunk_after_each_step(engine: Engine) -> None:
 
 
 def test_rows_that_become_due_one_by_one_are_purged_together_and_logged_together(engine: Engine) -> None:
-    worker, asked = Purging(Busy(), sessionmaker(engine), keep=KEEP), []
+    worker, asked = PurgingWorker(Busy(), sessionmaker(engine), keep=KEEP), []
     event.listen(engine, "before_cursor_execute", lambda *about: asked.append(about[2]))
 
     with capture_logs() as logs:
@@ -81,7 +81,7 @@ def test_rows_that_become_due_one_by_one_are_purged_together_and_logged_together
 
 
 def test_a_purge_that_fails_does_not_stop_the_worker(engine: Engine) -> None:
-    worker = Purging(Busy(), sessionmaker(engine), keep=KEEP)
+    worker = PurgingWorker(Busy(), sessionmaker(engine), keep=KEEP)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE outbox")
 

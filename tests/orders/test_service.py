@@ -36,7 +36,7 @@ def session(databases: Databases) -> Iterator[Session]:
 
 def wanted(key: str | None = None, *, user: str = "kim", product: str = BERLIN, qty: int = 1) -> Placement:
     """What *user* asks for, perhaps with a key."""
-    order_id = service.order_id(user, key)
+    order_id = service.new_order_id(user, key)
     return Placement(
         order_id=order_id, user_id=user, product_id=product, qty=qty, unit_price=1500, keyed=key is not None
     )
@@ -185,7 +185,7 @@ def test_an_event_is_recorded_with_the_trace_of_its_own_request(session: Session
 
 
 def test_with_change_data_capture_no_row_is_pending(session: Session) -> None:
-    outbox = Outbox("/order-service", Topics(sink="orders"), pending=False)
+    outbox = Outbox("/order-service", Topics(sink="orders"), sent_by_relay=False)
 
     service.place(session.connection(), [wanted()], outbox=outbox, clock=lambda: NOON)
 
@@ -319,7 +319,7 @@ def test_what_was_placed_later_is_not_sent_again(session: Session) -> None:
 
 
 def test_more_than_a_chunk_is_sent_again_whole_and_in_order(session: Session) -> None:
-    group = [wanted() for _ in range(service.CHUNK * 2 + 1)]
+    group = [wanted() for _ in range(service.RESEND_CHUNK * 2 + 1)]
     place(session, *group)
 
     count = service.resend(session, placed_before=NOON, outbox=OUTBOX)
@@ -342,14 +342,14 @@ def test_a_sink_does_not_hear_again_of_what_is_sent_again(session: Session) -> N
 def test_no_two_pairs_of_user_and_key_share_an_id(one: tuple[str, str], other: tuple[str, str]) -> None:
     assume(one != other)
 
-    assert service.order_id(*one) != service.order_id(*other)
+    assert service.new_order_id(*one) != service.new_order_id(*other)
 
 
 @given(texts, texts.filter(len))
 def test_a_character_that_moves_from_key_to_user_makes_another_id(user: str, key: str) -> None:
-    assert service.order_id(user, key) != service.order_id(user + key[0], key[1:])
+    assert service.new_order_id(user, key) != service.new_order_id(user + key[0], key[1:])
 
 
 @given(texts)
 def test_without_a_key_no_two_ids_are_the_same(user: str) -> None:
-    assert service.order_id(user, None) != service.order_id(user, None)
+    assert service.new_order_id(user, None) != service.new_order_id(user, None)

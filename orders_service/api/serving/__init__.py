@@ -1,1 +1,1 @@
-"""gunicorn and everything that makes it fast or bounds it, apart from the application."""
+"""The HTTP server: gunicorn with our limits, and the parts of Flask that we made faster."""

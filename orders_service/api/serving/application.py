@@ -1,4 +1,4 @@
-"""Flask with cheaper dispatch and responses. `docs/decisions/0007` has the measurements."""
+"""The class of the Flask app. Dispatch and JSON responses cost less than in Flask (`docs/performance.md`)."""
 
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter
 
 
-class Answer(Response):
+class FinalResponse(Response):
     """A response whose headers are final once Content-Length is set: Werkzeug does not process them again."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
@@ -23,14 +23,14 @@ class Json(DefaultJSONProvider):
     def response(self, *args: Any, **kwargs: Any) -> Response:
         body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_APPEND_NEWLINE)
         # Werkzeug need not wrap the body: it is bytes already, and there is nothing to close.
-        return Answer(body, mimetype=self.mimetype, direct_passthrough=True)
+        return FinalResponse(body, mimetype=self.mimetype, direct_passthrough=True)
 
 
 class Application(Flask):
     """Flask with cheaper dispatch: no view is async, and routes match by path and method, not by host."""
 
     json_provider_class = Json
-    response_class = Answer
+    response_class = FinalResponse
 
     # Flask would ask for every view and hook of a request whether it is a coroutine. A cached function is
     # answered without a call in Python.

@@ -17,7 +17,7 @@ FIRST_SECONDS = 10  # From the connection to the first byte of its first request
 IDLE_SECONDS = 75  # From an answer to the first byte of the next request.
 HEAD_SECONDS = 10  # From the first byte of a request to the end of its head.
 ANSWER_SECONDS = 20  # From the first to the last byte of the answer.
-LINGER_SECONDS = 1  # For reading an answer that was sent before the whole request was read.
+LINGER_SECONDS = 1  # For a client to read an answer that was sent before its whole request was read.
 STOP_SECONDS = 2  # On shutdown, idle connections stay open for so long: a request may be on its way.
 
 HEAD_BYTES = 32 * 1024
@@ -177,7 +177,7 @@ class Connection:
         return self._waiting
 
     @property
-    def has_answered(self) -> bool:
+    def answer_has_begun(self) -> bool:
         """Whether the answer to the current request has begun."""
         return self._begun
 

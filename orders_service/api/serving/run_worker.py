@@ -10,10 +10,10 @@ from orders_service.api.body import BODY_SECONDS
 from orders_service.api.serving.refusals import HTTP_1_1, refusal_of
 
 STOP_SECONDS = 0.5  # On shutdown, requests in flight and idle connections may last so long.
-LOOK_SECONDS = 0.05
+STOP_POLL_SECONDS = 0.05
 
 
-class RunWorker(ThreadWorker):  # type: ignore[misc]
+class ThreadWorkerForRun(ThreadWorker):  # type: ignore[misc]
     """A thread worker that stops quickly, and only on a signal from the main process.
 
     On Ctrl-C the terminal sends SIGINT to every process, and the main process then sends SIGQUIT. gunicorn's
@@ -52,4 +52,4 @@ class RunWorker(ThreadWorker):  # type: ignore[misc]
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """While the worker stops, return often enough to end on time; gunicorn waits for up to a second."""
-        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, LOOK_SECONDS))
+        super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, STOP_POLL_SECONDS))

@@ -19,11 +19,11 @@ from orders_service.api.problems import problem
 from orders_service.api.serving.connection import IDLE_SECONDS
 from orders_service.api.serving.greenlets import WaitingGreenlet, gather, turn
 from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
-from orders_service.api.serving.run_worker import RunWorker
+from orders_service.api.serving.run_worker import ThreadWorkerForRun
 from orders_service.api.serving.server_log import ServerLog
 from orders_service.api.serving.worker import GreenletWorker
-from orders_service.database.engines import assert_created
-from orders_service.port import assert_free
+from orders_service.database.engines import require_file
+from orders_service.port import require_free_port
 from orders_service.settings import Settings, of_process
 
 STALL_SECONDS = 30  # A worker process without a heartbeat for so long is replaced.
@@ -49,7 +49,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         shared_memory = Path("/dev/shm")
         options: dict[str, Any] = {
             "bind": f"[{settings.api_host}]:{settings.api_port}",  # An IPv6 address has colons.
-            "worker_class": GreenletWorker if self._greenlets else RunWorker,
+            "worker_class": GreenletWorker if self._greenlets else ThreadWorkerForRun,
             "workers": settings.api_workers,
             "threads": settings.api_threads,
             "timeout": STALL_SECONDS,
@@ -122,9 +122,9 @@ def main() -> None:
     """Serve orders and products over HTTP. Runs until it is stopped."""
     settings = of_process("api")
     for url in resources.urls(settings).values():
-        assert_created(url)
+        require_file(url)
     logs.configure(settings.log_level)
-    assert_free(settings.api_host, settings.api_port)
+    require_free_port(settings.api_host, settings.api_port)
     address = f"{settings.api_host}:{settings.api_port}"
     serve(
         settings,

@@ -40,7 +40,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self._stopping_since: float | None = None
 
     def init_process(self) -> None:
-        """Block the signals to stop from here until this process has its own signal handlers.
+        """Block the stop signals (SIGTERM, SIGQUIT) until this process has its own signal handlers.
 
         Meanwhile it has those of the main process, which only put a signal in a queue that nobody reads.
         """
@@ -55,7 +55,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """Stop as on SIGTERM, but close idle connections at once. gunicorn's handler would abort requests."""
-        self._stopping_since = -STOP_SECONDS
+        self._stopping_since = -STOP_SECONDS  # A time long ago: idle connections have no grace period.
         self.handle_exit(sig, frame)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
@@ -110,7 +110,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
 
     def _refuse(self, connection: Connection, error: BaseException) -> None:
         """Answer a request that is invalid, or that failed by a fault of the service (500)."""
-        if connection.has_answered:
+        if connection.answer_has_begun:
             return
         refusal = refusal_of(error)
         if refusal is None:

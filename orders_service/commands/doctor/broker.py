@@ -119,7 +119,7 @@ class BrokerChecks:
                 f"{seen}; the outbox keeps events for {keep} days",
                 "increase OUTBOX_KEEP_DAYS, or reduce the topics' retention",
             )
-        memory = self._broker.group_memory_days()
+        memory = self._broker.offset_retention_days()
         if memory is not None and memory <= keep:
             seen = (
                 f"Kafka deletes the offsets of a group without consumers after {memory:g} days;"

@@ -10,17 +10,17 @@ from dataclasses import replace
 import click
 
 from orders_service.commands.doctor import broker, connector, databases
-from orders_service.commands.doctor.finding import Check, Finding, Level, fine, made, warning, wrong
-from orders_service.port import PortTaken, assert_free
+from orders_service.commands.doctor.finding import Check, Finding, Level, fine, run_checks, warning, wrong
+from orders_service.port import PortTaken, require_free_port
 from orders_service.printable import printable, without_passwords
 from orders_service.processes import DATABASES
 from orders_service.settings import Settings, SettingsError, misspelt
 
 MARKS = {Level.FINE: "✔", Level.WARNING: "!", Level.WRONG: "✘", Level.AWAY: "✘"}
 COLOURS = {Level.FINE: "green", Level.WARNING: "yellow", Level.WRONG: "red", Level.AWAY: "red"}
-FAILED, SETTINGS, NOT_READY = 1, 2, 5
+FAILED, WRONG_SETTINGS_CODE, NOT_READY = 1, 2, 5
 PORT_SECONDS = 2
-NAME = "settings"
+SETTINGS_CHECK = "settings"
 WIDTH = 31  # The length of the longest check name.
 
 
@@ -52,19 +52,21 @@ def _examined() -> Iterator[tuple[str, Finding]]:
         settings = Settings.read()
     except SettingsError as error:
         for problem in error.problems:
-            yield NAME, wrong(problem, "see docs/settings.md")
+            yield SETTINGS_CHECK, wrong(problem, "see docs/settings.md")
         return
-    yield NAME, fine("valid; orders-service config show prints them")
+    yield SETTINGS_CHECK, fine("valid; orders-service config show prints them")
     for variable, advice in misspelt():
-        yield NAME, warning(f"{variable} is not a setting of this service and is ignored", advice)
-    yield from made([Check("port", lambda: _port(settings))])
+        yield SETTINGS_CHECK, warning(f"{variable} is not a setting of this service and is ignored", advice)
+    yield from run_checks([Check("port", lambda: _port(settings))])
     for name in DATABASES:
         database = databases.DatabaseChecks(name, settings)
-        yield from made(database.checks)
+        yield from run_checks(database.checks)
         database.close()
-    yield from made(broker.BrokerChecks(settings).checks)
+    yield from run_checks(broker.BrokerChecks(settings).checks)
     if settings.events_via == "cdc":
-        yield from made([Check(connector.CONNECTOR, lambda: connector.carried(settings.connect_url))])
+        yield from run_checks(
+            [Check(connector.CONNECTOR, lambda: connector.check_connector(settings.connect_url))]
+        )
 
 
 def _in_one_line(text: str) -> str:
@@ -75,7 +77,7 @@ def _port(settings: Settings) -> Finding:
     """Whether the API's port is free, or the API itself answers on it."""
     host, port = settings.api_host, settings.api_port
     try:
-        assert_free(host, port)
+        require_free_port(host, port)
     except PortTaken as taken:
         if _is_ours(host, port):
             return fine(f"the API answers on {host}:{port}")
@@ -101,7 +103,7 @@ def _code(name: str, finding: Finding) -> int:
     if finding.level == Level.AWAY:
         return NOT_READY
     if finding.level == Level.WRONG:
-        return SETTINGS if name == NAME else FAILED
+        return WRONG_SETTINGS_CODE if name == SETTINGS_CHECK else FAILED
     return 0
 
 

@@ -6,7 +6,7 @@ from orders_service.commands.doctor.finding import Finding, away, fine, wrong
 CONNECTOR = "outbox-source"
 
 
-def carried(url: str) -> Finding:
+def check_connector(url: str) -> Finding:
     """Whether the connector and its task run in the Kafka Connect at *url*."""
     connect = Connect(url)
     try:

@@ -62,7 +62,7 @@ def away(seen: str, do: str = "") -> Finding:
     return Finding(Level.AWAY, seen, do)
 
 
-def made(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:
+def run_checks(checks: Iterable[Check]) -> Iterator[tuple[str, Finding]]:
     """Run the checks and yield their names and findings. After a failed gate the others are skipped."""
     shut: tuple[str, Level] | None = None
     for check in checks:

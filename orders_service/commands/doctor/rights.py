@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from orders_service.commands.doctor.finding import Finding, away, fine, wrong
-from orders_service.database.errors import error_code, is_disturbance
+from orders_service.database.errors import error_code, is_worth_a_retry
 from orders_service.database.sessions import DENIED
 
 
@@ -27,7 +27,7 @@ def check(
                 with session() as asked:
                     asked.execute(statement)
             except DBAPIError as error:
-                if error_code(error) not in DENIED and is_disturbance(error):
+                if error_code(error) not in DENIED and is_worth_a_retry(error):
                     return away(
                         str(error.orig), "another process keeps the database locked: run doctor again later"
                     )

@@ -87,7 +87,7 @@ class EmbeddedBroker:
             lag = sum(end(connection, *place) - position for place, position in places.items())
         return GroupDescription(group, members=None, lag=lag, lost=0)
 
-    def group_memory_days(self) -> float | None:
+    def offset_retention_days(self) -> float | None:
         """None: this log keeps the offsets of a group for ever."""
         return None
 
@@ -145,7 +145,7 @@ class EmbeddedProducer:
         now = int(time.time() * 1000)
         for record in records:
             if problem := refusal(self._connection, record):
-                deliveries.append(Delivery(error=problem, for_good=True))
+                deliveries.append(Delivery(error=problem, permanent=True))
                 continue
             place = record.topic, self._partition(record)
             if place not in ends:

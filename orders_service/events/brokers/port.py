@@ -39,7 +39,7 @@ class Delivery:
 
     acknowledged: bool = False
     error: Exception | None = None
-    for_good: bool = False  # The broker would refuse this record again.
+    permanent: bool = False  # The broker would refuse this record again.
 
     @property
     def open(self) -> bool:
@@ -176,7 +176,7 @@ class Broker(Protocol):
     def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
         """The progress of *group* in *topics*, which must exist. Does not join the group."""
 
-    def group_memory_days(self) -> float | None:
+    def offset_retention_days(self) -> float | None:
         """How many days the broker keeps the offsets of a group without consumers; None if not known."""
 
     def open_transactions(self, topics: Sequence[str]) -> list[OpenTransaction]:

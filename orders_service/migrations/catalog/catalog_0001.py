@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-from orders_service.database.columns import UtcDateTime, exact, row_number
+from orders_service.database.columns import UtcDateTime, exact_text, row_number
 from orders_service.migrations.events_0001 import TABLE, create_events_tables
 
 revision = "catalog_0001"
@@ -45,7 +45,7 @@ def _create_catalog() -> sa.Table:
     return op.create_table(
         "catalog",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),
-        sa.Column("product_id", exact(120), nullable=False),
+        sa.Column("product_id", exact_text(120), nullable=False),
         sa.Column("product_name", sa.String(255), nullable=False),
         sa.Column("stock", sa.Integer(), nullable=False),
         sa.Column("unit_price", sa.Integer(), nullable=False),
@@ -61,8 +61,8 @@ def _create_catalog() -> sa.Table:
 def _create_reservations() -> None:
     op.create_table(
         "reservations",
-        sa.Column("order_id", exact(255), nullable=False),
-        sa.Column("product_id", exact(120), nullable=False),
+        sa.Column("order_id", exact_text(255), nullable=False),
+        sa.Column("product_id", exact_text(120), nullable=False),
         sa.Column("qty", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("reason", sa.String(64)),
@@ -84,7 +84,7 @@ def _create_supplies() -> sa.Table:
     supplies = op.create_table(
         "supplies",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),
-        sa.Column("product_id", exact(120), nullable=False),
+        sa.Column("product_id", exact_text(120), nullable=False),
         sa.Column("qty", sa.Integer(), nullable=False),
         sa.Column("note", sa.String(255), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from orders_service.database.columns import UtcDateTime, exact, row_number
+from orders_service.database.columns import UtcDateTime, exact_text, row_number
 from orders_service.migrations.events_0001 import TABLE, create_events_tables
 
 revision = "orders_0001"
@@ -15,12 +15,12 @@ def upgrade() -> None:
     op.create_table(
         "orders",
         sa.Column("id", row_number(), autoincrement=True, nullable=False),
-        sa.Column("product_id", exact(120), nullable=False),
+        sa.Column("product_id", exact_text(120), nullable=False),
         sa.Column("qty", sa.Integer(), nullable=False),
         sa.Column("unit_price", sa.Integer(), nullable=False),
         sa.Column("total_price", sa.Integer(), nullable=False),
-        sa.Column("user_id", exact(255), nullable=False),
-        sa.Column("order_id", exact(255), nullable=False),
+        sa.Column("user_id", exact_text(255), nullable=False),
+        sa.Column("order_id", exact_text(255), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("reason", sa.String(64)),

@@ -135,6 +135,6 @@ def test_a_transaction_that_hangs_is_named_with_what_ends_it() -> None:
 
 @pytest.mark.real
 def test_topics_that_are_missing_on_kafka_are_wrong(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STOCK_TOPIC", "never-made")
+    monkeypatch.setenv("STOCK_TOPIC", "never-run_checks")
 
-    assert doctor(5)["topics"]["seen"] == "missing: never-made"
+    assert doctor(5)["topics"]["seen"] == "missing: never-run_checks"

@@ -58,7 +58,7 @@ def send_as_a_relay_does(producer: Producer, records: Sequence[Outgoing]) -> lis
     while rest := [n for n in range(len(records)) if n not in outcomes]:
         assert not deadline.over, f"{len(rest)} records are still open"
         for n, delivery in zip(rest, send(producer, [records[n] for n in rest]), strict=True):
-            if delivery.acknowledged or delivery.for_good:
+            if delivery.acknowledged or delivery.permanent:
                 outcomes[n] = delivery
     return [outcomes[n] for n in range(len(records))]
 

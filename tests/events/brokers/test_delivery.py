@@ -116,7 +116,7 @@ def test_a_producer_names_a_missing_topic_and_goes_on_when_it_is_created(
     deliver(producer, numbered(topic, 10))
 
     assert {str(delivery.error) for delivery in failed} == {str(TopicMissing(topic))}
-    assert not any(delivery.for_good for delivery in failed)
+    assert not any(delivery.permanent for delivery in failed)
 
 
 def test_a_missing_topic_costs_a_producer_seconds_and_no_other_topic_its_records(
@@ -147,7 +147,7 @@ def test_a_topic_that_is_still_missing_holds_up_nobody(
     deliver(producer, numbered(missing, 10))
 
     assert {str(delivery.error) for delivery in waiting} == {str(TopicMissing(missing))}
-    assert not any(delivery.for_good for delivery in waiting)
+    assert not any(delivery.permanent for delivery in waiting)
 
 
 def test_a_record_that_is_too_large_is_refused_for_good_and_the_next_is_served(
@@ -157,7 +157,7 @@ def test_a_record_that_is_too_large_is_refused_for_good_and_the_next_is_served(
     deliver(producer, numbered(topic, 10))
 
     assert refused.error
-    assert refused.for_good
+    assert refused.permanent
 
 
 def test_a_record_too_large_for_its_topic_takes_no_other_with_it(broker: Broker, producer: Producer) -> None:
@@ -169,7 +169,7 @@ def test_a_record_too_large_for_its_topic_takes_no_other_with_it(broker: Broker,
 
     outcomes = send_as_a_relay_does(producer, records)
 
-    assert [n for n, outcome in enumerate(outcomes) if outcome.for_good] == [7, 23, 24]
+    assert [n for n, outcome in enumerate(outcomes) if outcome.permanent] == [7, 23, 24]
     with closing(broker.read([topic], from_start=True)) as reader:
         assert set(numbers(take(reader, 57))) == set(range(60)) - {7, 23, 24}
 
@@ -214,7 +214,7 @@ def test_a_producer_whose_sender_has_ended_goes_on(producer: Producer, topic: st
     failed = send(producer, numbered(topic, 10))
     deliver(producer, numbered(topic, 10))
 
-    assert not any(delivery.acknowledged or delivery.for_good for delivery in failed)
+    assert not any(delivery.acknowledged or delivery.permanent for delivery in failed)
 
 
 def test_a_record_of_neither_key_nor_value_is_refused_for_good(
@@ -222,5 +222,5 @@ def test_a_record_of_neither_key_nor_value_is_refused_for_good(
 ) -> None:
     refused, served = send(producer, [Outgoing(topic, None, None), Outgoing(topic, b"k", None)])
 
-    assert refused.for_good
+    assert refused.permanent
     assert served.acknowledged

@@ -47,7 +47,7 @@ def test_producer_and_member_go_on_when_the_broker_comes_back(
 
         await_true(lambda: member.seen == set(range(20)), "the later records were seen")
 
-    assert not any(delivery.acknowledged or delivery.for_good for delivery in first + second)
+    assert not any(delivery.acknowledged or delivery.permanent for delivery in first + second)
     assert took < waiting.seconds(2)
 
 
@@ -79,7 +79,7 @@ def test_every_delivery_ends_and_close_is_soon_over_while_the_broker_hangs(
     assert (soon, ended) == (False, True)
     assert bounded < waiting.seconds(1)
     assert closed < waiting.seconds(8)
-    assert not any(delivery.acknowledged or delivery.for_good for delivery in deliveries)
+    assert not any(delivery.acknowledged or delivery.permanent for delivery in deliveries)
 
 
 @pytest.fixture(params=["nobody listens", "nobody answers"])
@@ -99,7 +99,7 @@ def test_without_kafka_everything_can_be_made_and_nothing_works(absent: KafkaBro
     producer = absent.producer()
     subscription = absent.subscribe("group", ["topic"])
 
-    assert [delivery.for_good for delivery in send(producer, numbered("topic", 500))] == [False] * 500
+    assert [delivery.permanent for delivery in send(producer, numbered("topic", 500))] == [False] * 500
     with pytest.raises(BrokerError):
         subscription.poll(seconds=0.1)
     with pytest.raises(BrokerError):

@@ -181,7 +181,7 @@ class KafkaBroker:
             for place, producer in found
         ]
 
-    def group_memory_days(self) -> float | None:
+    def offset_retention_days(self) -> float | None:
         """How many days the cluster keeps the offsets of a group without members; None if not known."""
         with self._admin() as admin:
             broker = admin.describe_cluster()["brokers"][0]["broker_id"]

@@ -104,7 +104,7 @@ class KafkaProducer:
         for record in records:
             deliveries += self._hand_over([record], alone=True)
             self.wait(deliveries[-1:], seconds=GIVE_UP_SECONDS)
-            error = None if deliveries[-1].for_good else deliveries[-1].error
+            error = None if deliveries[-1].permanent else deliveries[-1].error
             if error is None and time.monotonic() > enough:
                 error = BrokerError("not sent yet: the records of this topic are sent one by one")
             if error:
@@ -195,8 +195,8 @@ class KafkaProducer:
             sent.acknowledged = True
         elif sent.future.failed():
             refused = isinstance(sent.future.exception, RECORD_ERRORS)
-            sent.for_good = refused and sent.alone
-            sent.error = (RecordRefused if sent.for_good else BrokerError)(str(sent.future.exception))
+            sent.permanent = refused and sent.alone
+            sent.error = (RecordRefused if sent.permanent else BrokerError)(str(sent.future.exception))
             if refused and not sent.alone:
                 self._suspect.add(sent.topic)
         elif sent.until <= deadline:
@@ -205,11 +205,11 @@ class KafkaProducer:
 
 def _send(client: Any, record: Outgoing, *, alone: bool) -> Delivery:
     if record.key is None and record.value is None:
-        return Delivery(error=RecordRefused("the record has neither key nor value"), for_good=True)
+        return Delivery(error=RecordRefused("the record has neither key nor value"), permanent=True)
     try:
         future = client.send(record.topic, key=record.key, value=record.value, headers=list(record.headers))
     except (MessageSizeTooLargeError, TypeError) as error:
-        return Delivery(error=RecordRefused(str(error)), for_good=True)
+        return Delivery(error=RecordRefused(str(error)), permanent=True)
     except (KafkaError, ValueError) as error:
         raise BrokerError(str(error)) from error
     if future.failed():

@@ -129,7 +129,7 @@ def told(broker: KafkaBroker) -> str:
 
     assert time.monotonic() - began < waiting.seconds(15)
     assert str(delivery.error) == str(refusal.value)
-    assert not delivery.for_good
+    assert not delivery.permanent
     while threading.active_count() > threads:
         assert time.monotonic() - began < waiting.seconds(SECONDS), "a client's thread has stayed"
         time.sleep(0.02)
