@@ -17,17 +17,25 @@ BEFORE_SECONDS = 60
 UNANSWERED = "SELECT COUNT(*) FROM orders.orders WHERE status = 'PENDING'"
 
 
-def report(phase: str, customers: Customers) -> float:
-    """Print how long the orders of this phase took, and forget them; the 99th percentile in seconds."""
-    delays, failed = customers.delays(), customers.failures.total()
-    customers.told.clear()
-    p99 = percentile(delays, 99)
-    print(
-        f"{phase:<12} {len(delays):>6} orders   p50 {statistics.median(delays) * 1000:5.1f} ms"
-        f"   p99 {p99 * 1000:6.1f} ms   slowest {delays[-1] * 1000:6.1f} ms   {failed} failed",
-        flush=True,
-    )
-    return p99
+class Phases:
+    """Prints how long orders took. An order belongs to the phase in which it was accepted."""
+
+    def __init__(self, customers: Customers) -> None:
+        self._customers = customers
+        self._began = 0.0
+        self._failed = 0
+
+    def report(self, phase: str) -> float:
+        """Print a line for *phase*, which ends now; return the 99th percentile of its delays in seconds."""
+        delays, failed = self._customers.delays(self._began) or [0.0], self._customers.failures.total()
+        failures, self._failed, self._began = failed - self._failed, failed, time.monotonic()
+        p99 = percentile(delays, 99)
+        print(
+            f"{phase:<12} {len(delays):>6} orders   p50 {statistics.median(delays) * 1000:5.1f} ms"
+            f"   p99 {p99 * 1000:6.1f} ms   slowest {delays[-1] * 1000:6.1f} ms   {failures} failed",
+            flush=True,
+        )
+        return p99
 
 
 def outage(on: Stage, seconds: float) -> None:
@@ -36,19 +44,20 @@ def outage(on: Stage, seconds: float) -> None:
         on.empty()
         products, chance = {"CATALOG-001": 1500}, random.Random(1)
         customers = Customers([deployment.url], products, chance, rate=RATE, crowd=CUSTOMERS, seconds=30)
+        phases = Phases(customers)
         with customers.ordering():
             time.sleep(BEFORE_SECONDS / 4)
-            report("warming up", customers)
+            phases.report("warming up")
             time.sleep(BEFORE_SECONDS)
-            before = report("before", customers)
+            before = phases.report("before")
             on.lab.kafka.stop()
             time.sleep(seconds)
-            during = report("down", customers)
+            during = phases.report("down")
             pending = on.number(UNANSWERED)
             on.lab.kafka.start()
             up = time.monotonic()
             time.sleep(BEFORE_SECONDS / 2)
-            report("up again", customers)
+            phases.report("up again")
         while on.number(UNANSWERED):
             time.sleep(0.1)
     print(f"p99 down / before: {during / before:.2f}")

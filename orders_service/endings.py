@@ -80,7 +80,7 @@ def _stand_in(error: UnicodeError) -> tuple[str, int]:
 
 
 def _find_ascii(name: str) -> codecs.CodecInfo | None:
-    """A codec search function: finds the ASCII_CODEC_NAME codec under the name `ascii_terminal`."""
+    """A codec search function: finds the ASCII codec under the name `ascii_terminal`."""
     if name != ASCII_CODEC_NAME:
         return None
     known = codecs.lookup("ascii")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from orders_service.processes import EVERY_PROCESS, PROCESSES, PURGE_SETTINGS
+from orders_service.processes import CONSUMERS, EVERY_PROCESS, PROCESSES, PURGE_SETTINGS
 
 # The settings that each command uses. A name that ends in `_` is a prefix and stands for all settings that
 # begin with it. A command that is not in the table uses every setting.
@@ -17,7 +17,10 @@ USES: dict[str, Collection[str]] = {
     "migrate": DATABASES,
     "topics": (*EVERY_PROCESS, "TOPIC_"),
     "outbox": (*DATABASES, *TOPICS, *PURGE_SETTINGS, "EVENTS_VIA"),
-    "dead-letters": (*DATABASES, *TOPICS, "STOCK_GROUP", "STATUS_GROUP", "CATALOG_CHECK_PRICE"),
+    "dead-letters": (
+        *(*DATABASES, *TOPICS, "EVENTS_VIA"),
+        *(name for consumer in CONSUMERS for name in consumer.handler_uses),
+    ),
     "catalog": ("CATALOG_DATABASE_URL", "STATE_DIR"),
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),
 }

@@ -81,12 +81,16 @@ class Consumer(Worker):
     group: SettingName | str
 
     @property
+    def handler_uses(self) -> tuple[str, ...]:
+        """The names of the settings that its handlers and its group need."""
+        return (*self.settings, *([self.group.name] if isinstance(self.group, SettingName) else []))
+
+    @property
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
-        group = (self.group.name,) if isinstance(self.group, SettingName) else ()
         # It purges the outbox when Debezium sends it, because then no relay does.
         purge = (*PURGE_SETTINGS, "EVENTS_VIA") if self.database == SENT_BY_DEBEZIUM else ()
-        return (*super().uses, "DEAD_LETTERS_MAX_BYTES", *group, *purge)
+        return (*super().uses, "DEAD_LETTERS_MAX_BYTES", *self.handler_uses, *purge)
 
 
 PROCESSES: tuple[Process, ...] = (
@@ -137,9 +141,15 @@ CONSUMERS = tuple(process for process in PROCESSES if isinstance(process, Consum
 
 def worker(command: str) -> Worker:
     """The worker that is started by *command*."""
-    return next(process for process in WORKERS if process.command == command)
+    for process in WORKERS:
+        if process.command == command:
+            return process
+    raise LookupError(f"processes.py has no row for {command}")
 
 
 def relay_of(database: DatabaseName) -> Relay:
     """The relay of a database's outbox."""
-    return next(relay for relay in RELAYS if relay.database == database)
+    for relay in RELAYS:
+        if relay.database == database:
+            return relay
+    raise LookupError(f"processes.py has no relay for {database}")

@@ -2,11 +2,13 @@
 
 import os
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from orders_service.processes import CONSUMERS, SettingName
 from orders_service.setting_kinds import MARIADB_PORT
 
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
@@ -21,7 +23,6 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
     same_topic = values["stock_topic"] == values["catalog_topic"]
     sink_is_catalog = values["orders_sink_topic"] == values["catalog_topic"]
     sink_is_stock = values["orders_sink_topic"] == values["stock_topic"]
-    same_group = values["status_group"] == values["stock_group"]
     too_few = values["topic_min_insync_replicas"] > values["topic_replication"]
     too_soon = values["outbox_keep_days"] <= values["topic_retention_days"]
     own, none = "; each needs its own", "; nothing could be sent"
@@ -31,7 +32,7 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
         (same_topic, "STOCK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
         (sink_is_catalog, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
         (sink_is_stock, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
-        (same_group, "STATUS_GROUP", "is the same group as", "STOCK_GROUP", own),
+        *_of_groups(values, own),
         (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
         (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
         *_of_kafka(values),
@@ -41,6 +42,15 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
         for broken, one, fault, other, so in rules
         if broken and one in used and not {one, other} & set(wrong)
     ]
+
+
+def _of_groups(values: Mapping[str, Any], own: str) -> Iterator[tuple[bool, str, str, str, str]]:
+    """Each consumer needs its own group: two consumers of one group would each get a part of the records."""
+    for first, second in combinations(CONSUMERS, 2):
+        one, other = second.group, first.group
+        if isinstance(one, SettingName) and isinstance(other, SettingName):
+            same = values[one.name.lower()] == values[other.name.lower()]
+            yield same, one.name, "is the same group as", other.name, own
 
 
 def _of_kafka(values: Mapping[str, Any]) -> list[tuple[bool, str, str, str, str]]:

@@ -146,21 +146,25 @@ class Customers:
             assert code == 200, f"{path} was accepted and is not found: {code} {body[:200]!r}"
             return str(json.loads(body)["status"])
 
-        for customer in self.told:
-            if customer.order_ids:
-                what = f"the order of {customer.name} is answered"
-                waiting.await_true(lambda: status(customer) != "PENDING", what, seconds=seconds)  # noqa: B023
-                statuses[status(customer)] += 1
-        connection.close()
+        with closing(connection):
+            for customer in self.told:
+                if customer.order_ids:
+                    what = f"the order of {customer.name} is answered"
+                    waiting.await_true(lambda: status(customer) != "PENDING", what, seconds=seconds)  # noqa: B023
+                    statuses[status(customer)] += 1
         return statuses
 
     def latencies(self) -> list[float]:
         """Seconds from sending an order to its 201, shortest first."""
         return sorted(one.accepted - one.sent for one in self.told if one.accepted)
 
-    def delays(self) -> list[float]:
-        """Seconds from the time an order was due to its 201: longer if it had to wait for a free customer."""
-        return sorted(one.accepted - one.due for one in self.told if one.accepted)
+    def delays(self, since: float = 0.0) -> list[float]:
+        """Seconds from the time an order was due to its 201, of the orders that were accepted *since*.
+
+        It is longer than the latency if the order had to wait for a free customer.
+        """
+        told = list(self.told)
+        return sorted(one.accepted - one.due for one in told if one.accepted and one.accepted > since)
 
     def longest_gap(self, since: float) -> float:
         """The longest time, in seconds, without a new order."""

@@ -24,6 +24,16 @@ WARNINGS = ",".join(
 )
 
 
+def groups(name: str) -> dict[str, str]:
+    """Settings with consumer groups of their own for *name*."""
+    named = {consumer.command: consumer.group for consumer in processes.CONSUMERS}
+    return {
+        group.name: f"{command}-{name}"
+        for command, group in named.items()
+        if isinstance(group, processes.SettingName)
+    }
+
+
 class Deployment:
     """The processes of one service, by name. Each has its log in *folder*.
 
@@ -42,8 +52,7 @@ class Deployment:
                 "API_PORT": str(self.port),
                 "CATALOG_TOPIC": f"catalog-{name}",
                 "STOCK_TOPIC": f"stock-{name}",
-                "STOCK_GROUP": f"stock-{name}",
-                "STATUS_GROUP": f"status-{name}",
+                **groups(name),
                 "STATE_DIR": str(folder),
                 "PYTHONWARNINGS": WARNINGS,
             }

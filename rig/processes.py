@@ -18,7 +18,9 @@ START_SECONDS = 30
 STOP_SECONDS = 20
 TAIL = 2000  # Characters of a log that an error shows.
 # Our environment without settings of the service.
-UNSET = {name: value for name, value in os.environ.items() if name.lower() not in FIELDS}
+UNSET = {
+    name: value for name, value in os.environ.items() if name.removesuffix("_FILE").lower() not in FIELDS
+}
 
 
 def service(*words: str) -> list[str]:
@@ -47,13 +49,16 @@ class Process:
     command: Sequence[str]
     environment: dict[str, str]
     log: Path
+    folder: Path | None = None  # The folder in which it runs; None: that of this process.
     _handle: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def start(self, is_ready: Callable[[], bool] = lambda: True) -> None:
         """Start the process, and wait until *is_ready*."""
         with self.log.open("ab") as log:
             environment = UNSET | self.environment
-            self._handle = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log)
+            self._handle = subprocess.Popen(
+                self.command, env=environment, cwd=self.folder, stdout=log, stderr=log
+            )
         started = waiting.wait(lambda: self.exit_code is not None or is_ready(), seconds=START_SECONDS)
         if not started or self.exit_code is not None:
             self.end()

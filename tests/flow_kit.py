@@ -13,7 +13,7 @@ from orders_service.broker_client import broker, topic_spec
 from orders_service.events.brokers.port import Outgoing, Record
 from orders_service.events.tables import DeadLetter, OutboxRow
 from orders_service.events.worker import Worker
-from orders_service.processes import worker
+from orders_service.processes import WORKERS, worker
 from orders_service.settings import Settings
 from orders_service.workers.build import build
 from rig.databases import Databases
@@ -35,21 +35,36 @@ class Flow:
         self.log = broker(self.settings, create=True)
         self.topics = (self.settings.catalog_topic, self.settings.stock_topic)
         self.log.create_topics(resources.topics(self.settings).names, topic_spec(self.settings))
-        self.orders_relay = build(worker("orders-relay"), self.settings)
-        self.stock_consumer = build(worker("stock-consumer"), self.settings, poll_seconds=0)
-        self.catalog_relay = build(worker("catalog-relay"), self.settings)
-        self.status_consumer = build(worker("status-consumer"), self.settings, poll_seconds=0)
+        self.by_command = {
+            process.command: build(process, self.settings, poll_seconds=0) for process in WORKERS
+        }
         self.app = create_app(self.settings)
         self.api: FlaskClient = self.app.test_client()
 
     @property
     def workers(self) -> tuple[Worker, ...]:
-        return (self.orders_relay, self.stock_consumer, self.catalog_relay, self.status_consumer)
+        return tuple(self.by_command.values())
+
+    @property
+    def orders_relay(self) -> Worker:
+        return self.by_command["orders-relay"]
+
+    @property
+    def stock_consumer(self) -> Worker:
+        return self.by_command["stock-consumer"]
+
+    @property
+    def catalog_relay(self) -> Worker:
+        return self.by_command["catalog-relay"]
+
+    @property
+    def status_consumer(self) -> Worker:
+        return self.by_command["status-consumer"]
 
     def restart_stock_consumer(self) -> None:
         """As after a crash: nothing is remembered but what is written down."""
         self.stock_consumer.close()
-        self.stock_consumer = build(worker("stock-consumer"), self.settings, poll_seconds=0)
+        self.by_command["stock-consumer"] = build(worker("stock-consumer"), self.settings, poll_seconds=0)
 
     def place(self, product: str = BERLIN, qty: int = 1, *, key: str | None = None, price: int = 0) -> str:
         """Place an order over HTTP; its id."""

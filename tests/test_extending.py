@@ -1,26 +1,36 @@
 """`docs/extending.md` is true: each walk is followed in a copy of the repository, line by line."""
 
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from signal import SIGINT
 
 import httpx
 import pytest
 
 from lab import Ports
 from rig import waiting
+from rig.processes import UNSET, Process, service
 from rig.waiting import await_true
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("orders_service", "config", "docs", "tests", "rig", "lab", "pyproject.toml")
+COPIED = (
+    "orders_service",
+    "config",
+    "docker",
+    "docs",
+    "tests",
+    "rig",
+    "lab",
+    "pyproject.toml",
+    ".dockerignore",
+)
 BLOCK = re.compile(r"^```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^\+\+\+ b/(.+)$", re.MULTILINE)
 
@@ -63,7 +73,7 @@ class Copy:
             )
             assert done.returncode == 0, f"{done.stderr}\n{change}"
         self.port = Ports.free().connect
-        self.environment = os.environ | {
+        self.environment = UNSET | {
             "PYTHONPATH": str(self.folder),
             "STATE_DIR": str(folder / "state"),
             "API_PORT": str(self.port),
@@ -84,29 +94,22 @@ class Copy:
         done = self.python("-m", "orders_service", *words)
         return done.stdout + done.stderr
 
-    def test(self, file: str) -> str:
-        """Run the fast tests of a file; what pytest printed, or nothing if all passed."""
-        done = self.python("-m", "pytest", "-q", "-m", "not real", "-p", "no:cacheprovider", file)
+    def test(self, *files: str) -> str:
+        """Run the fast tests of *files*; what pytest printed, or nothing if all passed."""
+        done = self.python("-m", "pytest", "-q", "-m", "not real", "-p", "no:cacheprovider", *files)
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
     def while_it_runs(self, act: Callable[[httpx.Client], object]) -> str:
         """Call *act* with a client of the service while `run` is up; what `run` printed."""
         log = self.folder / "run.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "orders_service", "run"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=output,
-                stderr=output,
-            )
+        process = Process("run", service("run"), self.environment, log, self.folder)
         try:
-            await_true(lambda: "Ctrl-C stops everything" in log.read_text(), "it is ready", log=log)
+            process.start(lambda: "Ctrl-C stops everything" in log.read_text())
             with httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=waiting.seconds(10)) as api:
                 act(api)
+            assert process.stop(number=SIGINT) == 0
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(waiting.seconds(15))
+            process.end()
         return log.read_text()
 
 
@@ -121,9 +124,7 @@ def test_a_consumer_is_a_handler_a_worker_file_and_a_row(tmp_path: Path) -> None
     with closing(sqlite3.connect(tmp_path / "state/orders.db")) as database, database:
         database.execute(DEAD_LETTER)
     groups = [check["check"] for check in json.loads(copy.command("doctor", "--json"))]
-    names = copy.python(
-        "-c", "from orders_service.processes import WORKERS\nprint(*(worker.command for worker in WORKERS))"
-    )
+    started = copy.python("-c", "from rig.deployment import PROCESSES\nprint(*PROCESSES)").stdout
 
     assert "status-consumer, counting-consumer" in printed
     assert "counting-consumer" in copy.command("--help")
@@ -132,7 +133,20 @@ def test_a_consumer_is_a_handler_a_worker_file_and_a_row(tmp_path: Path) -> None
     assert "orders-0@5 of orders-counting: would be replayed" in copy.command(
         "dead-letters", "replay", "--all", "--dry-run"
     )
-    assert "counting-consumer" in names.stdout
+    assert "orders-0@5 of orders-counting: discarded" in copy.command("dead-letters", "discard", "--all")
+    assert "counting-consumer" in started
+
+
+def test_a_consumer_that_is_not_deployed_is_missed(tmp_path: Path) -> None:
+    consumer, deployment = walk("A consumer"), walk("The deployment of a consumer")
+    missed = Copy(tmp_path / "missed", [*consumer.values()])
+    deployed = Copy(tmp_path / "deployed", [*consumer.values(), *deployment.values()])
+
+    printed = missed.test("tests/docker/test_deployment.py", "tests/test_processes.py")
+
+    assert "test_every_process_is_a_service" in printed
+    assert "test_the_page_of_the_architecture_has_a_line_for_each_process" in printed
+    assert deployed.test("tests/docker/test_deployment.py", "tests/test_processes.py") == ""
 
 
 def test_a_field_is_in_every_form_of_an_order(tmp_path: Path) -> None:

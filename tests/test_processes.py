@@ -41,3 +41,9 @@ def test_the_page_of_the_architecture_has_a_line_for_each_process() -> None:
     lines = dict(re.findall(r"^\| `([a-z-]+)` \| ([a-z, ]+) \|", text, re.MULTILINE))
 
     assert lines == {process.command: ", ".join(process.databases) for process in PROCESSES}
+
+
+def test_no_two_consumers_have_the_same_group_or_the_same_setting_for_it() -> None:
+    groups = [consumer.group for consumer in CONSUMERS]
+
+    assert len(set(groups)) == len(groups)

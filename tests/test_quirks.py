@@ -6,12 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from orders_service.api.serving import worker
+from orders_service.api import database
+from orders_service.api.serving import application, worker
 from orders_service.database import one_trip
 from orders_service.events.brokers.kafka import quirks
 
 PACKAGE = Path(quirks.__file__).parents[3]
-CHECKED = {"kafka-python": quirks.CHECKED, "PyMySQL": one_trip.CHECKED, "gunicorn": worker.CHECKED}
+CHECKED = {
+    "kafka-python": quirks.CHECKED,
+    "PyMySQL": one_trip.CHECKED,
+    "gunicorn": worker.CHECKED,
+    "Flask": application.CHECKED,
+    "Flask-SQLAlchemy": database.CHECKED,
+}
 
 
 @pytest.mark.parametrize("library", CHECKED)

@@ -39,13 +39,13 @@ BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 def create_app(
     settings: Settings,
     *,
-    gather: Callable[[], object] = lambda: None,
+    gather: Callable[[], object] | None = None,
     turn: Turn = lambda *, first: nullcontext(),
     waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
 ) -> Flask:
     """Create the application with its own engines. Call it after a fork, not before.
 
-    *gather* and *waiting* are for `Committer`, *turn* is a `Turn`.
+    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time.
     """
     app = Application("orders_service", static_folder=None)
     app.url_map.strict_slashes = False

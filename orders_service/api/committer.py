@@ -74,13 +74,13 @@ class Committer:
         engine: Engine,
         outbox: Outbox,
         *,
-        gather: Callable[[], object] = lambda: None,
+        gather: Callable[[], object] | None = None,
         waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
         queue_max: int = 512,
         clock: Clock = utc_now,
     ) -> None:
         self._engine = engine
-        self._place = partial(service.place, outbox=outbox, clock=clock)
+        self._place = partial(service.place, outbox=outbox, clock=clock)  # Step (2).
         self._gather = gather
         self._waiting = waiting
         self._queue_max = queue_max
@@ -112,7 +112,7 @@ class Committer:
             return mine.outcome
         if mine.outcome is None:
             raise Overdue(f"the order was not committed within {bounds.COMMIT_SECONDS} s")
-        raise mine.outcome.with_traceback(None)  # The requests of a group share one exception.
+        raise mine.outcome.with_traceback(None)  # A group shares one exception, whose traceback would grow.
 
     def _start(self) -> None:
         try:
@@ -137,7 +137,7 @@ class Committer:
 
     def _next(self) -> list[WaitingRequest]:
         """Take the next group from the queue. If it is empty, the committer ends."""
-        if len(self._queue) < GROUP_MAX:
+        if self._gather and len(self._queue) < GROUP_MAX:
             self._gather()
         with self._mutex:
             group = list(islice(self._queue, GROUP_MAX))

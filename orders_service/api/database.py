@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from orders_service.database.engines import open_engine
 
+CHECKED = "3.1.1"  # The version of Flask-SQLAlchemy whose private `_make_engine` is overridden below.
 COMMITTER = "committer"
 
 

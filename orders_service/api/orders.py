@@ -107,8 +107,7 @@ def _idempotency_key() -> str | None:
 
 
 def _traceparent() -> str | None:
-    header = request.headers.get("traceparent")
-    return traceparent_or_none(header) if header else None
+    return traceparent_or_none(request.headers.get("traceparent"))
 
 
 def _committer() -> Committer:

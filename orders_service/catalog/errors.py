@@ -2,7 +2,7 @@
 
     CatalogError
     ├── ProductNotFound     no product of this id
-    ├── ProductExists        the product exists already, with a name and a price
+    ├── ProductExists       the product exists already, with a name and a price
     └── SupplyDiffers       another number of pieces was supplied under this note
 
     RecordError

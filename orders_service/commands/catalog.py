@@ -9,14 +9,11 @@ from sqlalchemy.orm import Session
 from orders_service.api.requests import KeyText
 from orders_service.catalog import service
 from orders_service.catalog.errors import ProductExists, ProductNotFound, SupplyDiffers
-from orders_service.contract.limits import PRODUCT_ID_MAX, UNIT_PRICE_MAX
+from orders_service.contract.limits import INT_MAX, PRODUCT_ID_MAX, TEXT_MAX, UNIT_PRICE_MAX
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.database.transactions import in_transaction
 from orders_service.settings import of_process
-
-TEXT_MAX = 255  # The most characters in a name or a note.
-PIECES_MAX = 2**31 - 1
 
 
 @click.group("catalog")
@@ -38,7 +35,7 @@ def _text(most: int) -> Callable[[click.Context, click.Parameter, str | None], s
 
 @main.command()
 @click.argument("product_id", metavar="PRODUCT", callback=_text(PRODUCT_ID_MAX))
-@click.argument("qty", type=click.IntRange(1, PIECES_MAX))
+@click.argument("qty", type=click.IntRange(1, INT_MAX))
 @click.option(
     "--note",
     required=True,

@@ -23,6 +23,7 @@ from orders_service.events.brokers.port import BrokerError, Reader, Record
 from orders_service.events.tables import OutboxRow
 from orders_service.port import base_url
 from orders_service.printable import printable, safe
+from orders_service.processes import WORKERS
 from orders_service.setting_kinds import http_url
 from orders_service.settings import Settings, of_process
 
@@ -189,7 +190,7 @@ class Journey:
         """The error message for an order that is still PENDING: which process may not be running."""
         waits = f"order {self.order_id} is still PENDING after {WAIT_SECONDS} s"
         if self.reader is None:
-            return f"{waits}. Check that orders-relay, stock-consumer, catalog-relay, status-consumer run"
+            return f"{waits}. Check that {', '.join(worker.command for worker in WORKERS)} run"
         if not seen:
             return f"{waits}, its event is not in {self.settings.catalog_topic}. Check that orders-relay runs"
         if len(seen) == 1:

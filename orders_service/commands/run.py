@@ -18,18 +18,18 @@ import click
 
 from orders_service import environment, logs, resources
 from orders_service.api.serving import server
-from orders_service.broker_client import broker, topic_spec
+from orders_service.broker_client import BROKER_FILE, broker, topic_spec
 from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
 from orders_service.events.brokers.port import BrokerError
 from orders_service.port import base_url, require_free_port
 from orders_service.printable import safe
-from orders_service.processes import PROCESSES, WORKERS
+from orders_service.processes import DATABASES, PROCESSES, WORKERS
 from orders_service.settings import Settings, names, of_process, secrets
 from orders_service.workers import loop
 from orders_service.workers.build import build
 
-STATE = ("orders.db", "catalog.db", "broker.db")
+STATE = (*(f"{name}.db" for name in DATABASES), BROKER_FILE)
 LOCK = "run.lock"
 # Two services cannot share a state folder, so the suggested command sets STATE_DIR as well.
 START = "API_PORT={port} STATE_DIR=var/run-{port} make run"
@@ -118,12 +118,12 @@ class WorkerThreads:
 
 
 def _create_topics(settings: Settings) -> None:
-    names = resources.topics(settings).names
+    topics = resources.topics(settings).names
     try:
-        broker(settings, create=True).create_topics(names, topic_spec(settings))
+        broker(settings, create=True).create_topics(topics, topic_spec(settings))
     except BrokerError as error:
         raise click.ClickException(f"broker: {error}") from error
-    click.echo(f"  ✔ topics: {', '.join(names)}")
+    click.echo(f"  ✔ topics: {', '.join(topics)}")
 
 
 def _announce(settings: Settings, started: float) -> None:

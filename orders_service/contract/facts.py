@@ -1,7 +1,8 @@
 """The facts of an order, which its request, its table row, its events and its responses have in common.
 
-To add a fact, write it here, in the request's schema, in the table and in a migration (`docs/extending.md`).
-Everything else is derived from `OrderFacts`.
+To add a fact, write it here, in the request's schema, in the table, in a migration, in the sink's table
+(`config/mydb.sql`) and in `docs/events.md`; `docs/extending.md` shows how. All else is derived from these
+`OrderFacts`.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,7 @@ def camel_case(name: str) -> str:
 
 
 FACTS = {field.name: field.type for field in fields(OrderFacts)}
+assert set(FACTS.values()) <= {int, str, int | None, str | None}, "a fact is an integer or a text"
 JSON_NAMES = tuple(map(camel_case, FACTS))
 values_of: Callable[[Any], tuple[Any, ...]] = attrgetter(*FACTS)
 """The facts of an event, a table row or a request, as a tuple in the order of `FACTS`."""

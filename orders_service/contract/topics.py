@@ -1,4 +1,4 @@
-"""Which topic carries which events."""
+"""The topics, and the topic of each event."""
 
 from dataclasses import dataclass
 

@@ -85,7 +85,7 @@ def _open_mariadb(
         max_overflow=0,
         pool_timeout=bounds.POOL_SECONDS,
         pool_pre_ping=not one_trip,
-        pool_reset_on_return=None,  # `sessions.watch` rolls back instead, and only an open transaction.
+        pool_reset_on_return=None,  # `use_guarded_connections` rolls back, and only an open transaction.
         pool_recycle=600,
         connect_args={
             "connect_timeout": bounds.CONNECT_SECONDS,

@@ -77,6 +77,10 @@ class GuardedConnection(pymysql.Connection):
         super().__init__(*arguments, **options)
         self._set_up = True
 
+    def limit_reads(self, seconds: float | None) -> None:
+        """Set the time-out for each read from the server from now on; None for no limit."""
+        self._read_timeout = seconds
+
     def _create_ssl_ctx(self, options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:
         return super()._create_ssl_ctx(options) if options else _unchecked()  # type: ignore[misc]
 

@@ -48,7 +48,7 @@ def _connect(kind: type[GuardedConnection], arguments: Any, options: Any) -> Gua
     connection = kind(
         *arguments, **options | {"password": password, "read_timeout": seconds or HANDSHAKE_SECONDS}
     )
-    connection._read_timeout = seconds  # type: ignore[attr-defined]
+    connection.limit_reads(seconds)
     return connection
 
 

@@ -34,12 +34,13 @@ ORDER_ID_NAMESPACE = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 class Placement(facts.OrderFacts):
     """A request for an order, with the order's id. *keyed*: the id comes from an idempotency key."""
 
+    user_id: str
+    unit_price: int
     total_price: int = field(init=False)
     keyed: bool = False
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
-        assert self.unit_price is not None
         object.__setattr__(self, "total_price", self.qty * self.unit_price)
 
 

@@ -23,7 +23,9 @@ def build(
     """The worker of *process*. The other options are for consumers: see `Consumer` and `KafkaBroker`."""
     if isinstance(process, processes.Consumer):
         return _consumer(process, settings, poll_seconds=poll_seconds, skip_gap=skip_gap)
-    return _relay(process, settings)
+    if isinstance(process, processes.Relay):
+        return _relay(process, settings)
+    raise TypeError(f"{process.command} is neither a relay nor a consumer")
 
 
 def handler(process: processes.Consumer, settings: Settings) -> Handler:
@@ -57,7 +59,7 @@ def command(name: str) -> click.Command:
     )
 
 
-def _relay(process: processes.Worker, settings: Settings) -> Worker:
+def _relay(process: processes.Relay, settings: Settings) -> Worker:
     """A relay. It also purges the outbox of its database."""
     engine = open_relay_engine(resources.url(settings, process.database))
     relay = Relay(

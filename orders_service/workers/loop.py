@@ -22,7 +22,6 @@ from orders_service.events.worker import Worker
 PAUSE_SECONDS = (0.001, 0.03)  # The shortest pause, right after work, and the longest.
 PAUSE_PART = 0.01  # A pause is this part of the time since the last work.
 BACK_OFF_SECONDS = (0.1, 10.0)  # The back-off after the first failure, and the longest.
-WATCHDOG_SECONDS = 120
 WATCHDOG_EXIT = 4
 log = structlog.get_logger()
 
@@ -30,7 +29,7 @@ log = structlog.get_logger()
 class Watchdog:
     """Ends the process when a step hangs, for example in a call of a client library."""
 
-    def __init__(self, name: str, seconds: int = WATCHDOG_SECONDS) -> None:
+    def __init__(self, name: str, seconds: int) -> None:
         self._name = name
         self._seconds = seconds
         self._quiet = 0
@@ -49,9 +48,7 @@ class Watchdog:
                 os._exit(WATCHDOG_EXIT)
 
 
-def repeat_steps(
-    worker: Worker, name: str, stop: threading.Event, *, step_seconds: int = WATCHDOG_SECONDS
-) -> None:
+def repeat_steps(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int) -> None:
     """Call *worker*'s step until *stop* is set. After an error, log it, back off and call the step again.
 
     `Stopped` is not retried: it ends this thread, and so the process of a single worker, with its exit code.
@@ -119,7 +116,7 @@ def _close(worker: Worker, name: str) -> None:
         )
 
 
-def run(worker: Worker, name: str, *, step_seconds: int = WATCHDOG_SECONDS) -> None:
+def run(worker: Worker, name: str, *, step_seconds: int) -> None:
     """Run *worker* as this process: the first signal lets it finish its step, the second ends it at once."""
     stop = threading.Event()
 

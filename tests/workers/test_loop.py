@@ -42,7 +42,7 @@ def test_a_step_that_fails_is_turned_again() -> None:
     stop = threading.Event()
     worker = Scripted(stop, True, OSError("away"), ValueError("odd"), True)
 
-    loop.repeat_steps(worker, "test", stop)
+    loop.repeat_steps(worker, "test", stop, step_seconds=120)
 
     assert worker.turned == 5
     assert worker.closed
@@ -64,7 +64,7 @@ def test_a_connection_that_is_back_with_the_next_step_is_no_warning(
     stop = threading.Event()
 
     with capture_logs() as logs:
-        loop.repeat_steps(Scripted(stop, *steps), "test", stop)
+        loop.repeat_steps(Scripted(stop, *steps), "test", stop, step_seconds=120)
 
     assert [line["log_level"] for line in logs if line["event"].startswith("step failed")] == levels
 
@@ -74,7 +74,7 @@ def test_a_step_that_must_not_be_repeated_ends_the_process_with_its_code() -> No
     worker = Scripted(stop, TooManyDeadLetters("topic", 0, 20), True)
 
     with pytest.raises(SystemExit) as ended:
-        loop.repeat_steps(worker, "test", stop)
+        loop.repeat_steps(worker, "test", stop, step_seconds=120)
 
     assert ended.value.code == 3
     assert worker.turned == 1
@@ -95,11 +95,13 @@ def test_a_worker_that_cannot_close_still_ends_as_it_should() -> None:
             raise OSError("the database is away")
 
     stop = threading.Event()
-    loop.repeat_steps(Clinging(stop), "test", stop)
+    loop.repeat_steps(Clinging(stop), "test", stop, step_seconds=120)
 
     stopped = threading.Event()
     with pytest.raises(SystemExit) as ended:
-        loop.repeat_steps(Clinging(stopped, TooManyDeadLetters("topic", 0, 20)), "test", stopped)
+        loop.repeat_steps(
+            Clinging(stopped, TooManyDeadLetters("topic", 0, 20)), "test", stopped, step_seconds=120
+        )
     assert ended.value.code == 3
 
 
@@ -107,7 +109,7 @@ def test_a_worker_that_stopped_for_good_is_watched_no_longer() -> None:
     stop = threading.Event()
 
     with pytest.raises(SystemExit):
-        loop.repeat_steps(Scripted(stop, TooManyDeadLetters("topic", 0, 20)), "gone", stop)
+        loop.repeat_steps(Scripted(stop, TooManyDeadLetters("topic", 0, 20)), "gone", stop, step_seconds=120)
 
     watchers = [thread for thread in threading.enumerate() if thread.name == "gone-watchdog"]
     for watcher in watchers:

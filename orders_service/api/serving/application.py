@@ -1,6 +1,6 @@
 """The class of the Flask app. Dispatch and JSON responses cost less than in Flask (`docs/performance.md`)."""
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -8,6 +8,8 @@ from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter
+
+CHECKED = "3.1.3"  # The version of Flask whose private `_prepare_response_obj` is used below.
 
 
 class FinalResponse(Response):
@@ -34,7 +36,7 @@ class Application(Flask):
 
     # Flask would ask for every view and hook of a request whether it is a coroutine. A cached function is
     # answered without a call in Python.
-    ensure_sync = staticmethod(cache(lambda func: func))
+    ensure_sync = staticmethod(lru_cache(maxsize=256)(lambda func: func))
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:

@@ -20,7 +20,8 @@ from orders_service.api.serving.connections import Connections
 from orders_service.api.serving.greenlets import Until
 from orders_service.api.serving.refusals import HTTP_1_1, answer, refusal_of
 
-CHECKED = "27.0.1"  # The version of gunicorn whose loop this worker replaces.
+# The version of gunicorn whose insides are used here, in `run_worker.py` and in `server.py`.
+CHECKED = "27.0.1"
 # Room for new connections while evicted ones close.
 SPARE_CONNECTIONS = 100
 STOPPING = (signal.SIGQUIT, signal.SIGTERM)

@@ -127,6 +127,5 @@ def pack(record: Outgoing) -> str:
 
 
 def _unpack(headers: str) -> Headers:
-    return tuple(
-        (name, None if value is None else value.encode("latin-1")) for name, value in json.loads(headers)
-    )
+    pairs = json.loads(headers)
+    return tuple([(name, None if value is None else value.encode("latin-1")) for name, value in pairs])

@@ -8,6 +8,7 @@ import pytest
 from lab import Ports
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import TopicSpec
+from rig.deployment import groups
 from tests.commands.doctor.kit import Log
 from tests.flow_kit import Flow
 
@@ -42,8 +43,7 @@ def log(kafka_servers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "STATE_DIR": str(tmp_path),
         "CATALOG_TOPIC": f"catalog-{name}",
         "STOCK_TOPIC": f"stock-{name}",
-        "STOCK_GROUP": f"stock-{name}",
-        "STATUS_GROUP": f"status-{name}",
+        **groups(name),
         "TOPIC_PARTITIONS": "2",
     }
     for variable, value in environment.items():
