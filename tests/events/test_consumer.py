@@ -160,7 +160,7 @@ def test_of_a_record_is_kept_what_the_server_takes(
 
     large, headers, whole = reception.dead()
     assert 100_000 < len(large.value or b"") < 600_000
-    assert "cut" in large.detail
+    assert "truncated" in large.detail
     assert (headers.value, headers.headers) == (b"{", "[]")
     assert len(dead_letters.record_of(whole).headers[0][1] or b"") == 200_000
     assert reception.applied() == ["a"]
