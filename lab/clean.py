@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 REMOVED = (".venv", ".venv-*", "var")
@@ -37,10 +38,16 @@ def _processes() -> Iterator[tuple[int, str, list[str], list[str]]]:
     for one in Path("/proc").glob("[0-9]*"):
         try:
             words = (one / "cmdline").read_text(errors="replace").rstrip("\0").split("\0")
-            files = [os.readlink(file) for file in (one / "fd").iterdir()]
-            yield int(one.name), os.readlink(one / "cwd"), words, files
+            yield int(one.name), os.readlink(one / "cwd"), words, list(_open_files(one))
         except OSError:
             continue  # The process has ended, or belongs to another user.
+
+
+def _open_files(process: Path) -> Iterator[str]:
+    """The files that a process has open. It may close some of them while they are listed."""
+    for file in (process / "fd").iterdir():
+        with suppress(FileNotFoundError):
+            yield os.readlink(file)
 
 
 def main() -> None:

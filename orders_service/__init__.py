@@ -6,12 +6,13 @@
     events/relay.py          (4) it is sent to Kafka
     events/brokers/          (5) Kafka stores it (or, with `run`, an embedded log)
     events/consumer.py       (6) the catalog reads it
+    workers/stock_consumer.py    names the handler that the consumer calls
     catalog/handlers.py      (7) stock is reserved or refused; the answer takes the same way back
     orders/handlers.py       (8) the order is confirmed or rejected
 
 Beside the road stand `contract/` (what other services rely on: events, topics, limits), `processes.py`
 (every process, as a row of data), `database/` and `api/serving/` (technique: what makes statements and
-requests fast, and bounds them), `workers/` (one file per process) and `commands/` (one file per command).
+requests fast, and bounds them), `workers/` (the relays and consumers) and `commands/`.
 
 Read the packages in this order, each file from its top. `docs/architecture.md` has a picture, and
 `docs/extending.md` shows how to add a process, a field, a filter or a setting.

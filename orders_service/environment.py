@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from orders_service.processes import CONSUMERS, EVERY_PROCESS, PROCESSES, PURGE_SETTINGS
+from orders_service.processes import COMMON_SETTINGS, CONSUMERS, PROCESSES, PURGE_SETTINGS
 
 # The settings that each command uses. A name that ends in `_` is a prefix and stands for all settings that
 # begin with it. A command that is not in the table uses every setting.
@@ -13,9 +13,9 @@ DATABASES = ("ORDERS_DATABASE_URL", "CATALOG_DATABASE_URL", "STATE_DIR")
 TOPICS = ("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC")
 USES: dict[str, Collection[str]] = {
     **{process.command: process.uses for process in PROCESSES},
-    "first-order": (*EVERY_PROCESS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT"),
+    "first-order": (*COMMON_SETTINGS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT"),
     "migrate": DATABASES,
-    "topics": (*EVERY_PROCESS, "TOPIC_"),
+    "topics": (*COMMON_SETTINGS, "TOPIC_"),
     "outbox": (*DATABASES, *TOPICS, *PURGE_SETTINGS, "EVENTS_VIA"),
     "dead-letters": (
         *(*DATABASES, *TOPICS, "EVENTS_VIA"),

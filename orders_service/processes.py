@@ -10,9 +10,9 @@ from typing import Literal
 
 DatabaseName = Literal["orders", "catalog"]
 DATABASES: tuple[DatabaseName, ...] = ("orders", "catalog")
-SENT_BY_DEBEZIUM: DatabaseName = "orders"  # The database whose outbox Debezium sends with EVENTS_VIA=cdc.
+DEBEZIUM_DATABASE: DatabaseName = "orders"  # The database whose outbox Debezium sends with EVENTS_VIA=cdc.
 # What every process reads. A name that ends in `_` stands for all settings that begin with it.
-EVERY_PROCESS = (
+COMMON_SETTINGS = (
     *("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE", "LOG_LEVEL"),
     *("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC"),
 )
@@ -33,7 +33,7 @@ class Process:
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
         urls = (f"{database.upper()}_DATABASE_URL" for database in self.databases)
-        return (*urls, *EVERY_PROCESS, *self.settings)
+        return (*urls, *COMMON_SETTINGS, *self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Relay(Worker):
     @property
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
-        via = ("EVENTS_VIA",) if self.database == SENT_BY_DEBEZIUM else ()
+        via = ("EVENTS_VIA",) if self.database == DEBEZIUM_DATABASE else ()
         return (*super().uses, *PURGE_SETTINGS, "RELAY_LEASE_SECONDS", *via)
 
 
@@ -89,7 +89,7 @@ class Consumer(Worker):
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
         # It purges the outbox when Debezium sends it, because then no relay does.
-        purge = (*PURGE_SETTINGS, "EVENTS_VIA") if self.database == SENT_BY_DEBEZIUM else ()
+        purge = (*PURGE_SETTINGS, "EVENTS_VIA") if self.database == DEBEZIUM_DATABASE else ()
         return (*super().uses, "DEAD_LETTERS_MAX_BYTES", *self.handler_uses, *purge)
 
 

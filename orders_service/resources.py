@@ -6,7 +6,7 @@ import socket
 
 from orders_service.contract.topics import Topics
 from orders_service.events.outbox import Outbox
-from orders_service.processes import DATABASES, SENT_BY_DEBEZIUM, Consumer, DatabaseName, Relay, SettingName
+from orders_service.processes import DATABASES, DEBEZIUM_DATABASE, Consumer, DatabaseName, Relay, SettingName
 from orders_service.settings import Settings
 
 
@@ -52,7 +52,7 @@ def outbox(settings: Settings, database: DatabaseName) -> Outbox:
 
 def is_sent_by_debezium(settings: Settings, database: DatabaseName) -> bool:
     """Whether Debezium sends the events of this database's outbox, and not a relay."""
-    return database == SENT_BY_DEBEZIUM and settings.events_via == "cdc"
+    return database == DEBEZIUM_DATABASE and settings.events_via == "cdc"
 
 
 def lease_owner() -> str:

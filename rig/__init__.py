@@ -10,6 +10,6 @@
 | `history.py` | everything that the service wrote: tables and records |
 | `promises.py` | the judge: names each promise that a history breaks |
 
-`waiting.py`, `customers.py` and `promises.py` import only the standard library, because `docker/try` runs
-on any Python. The package `orders_service` never imports `rig`.
+`waiting.py`, `customers.py` and `promises.py` import only the standard library and each other, because
+`docker/try` runs on any Python. The package `orders_service` never imports `rig`.
 """

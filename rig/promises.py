@@ -223,7 +223,7 @@ def _contradiction(history: History, fact: Fact) -> str | None:
 
 
 def _decided_by(facts: Sequence[Fact], supplied: Mapping[str, int]) -> dict[str, tuple[str, str | None]]:
-    """A model of the catalog in fifteen lines, with no database, no batches and no retries."""
+    """A small model of the catalog, with no database, no batches and no retries."""
     stock = dict(supplied)
     decided: dict[str, tuple[str, str | None]] = {}
     for fact in facts:

@@ -86,7 +86,7 @@ def _open_probes(app: Flask, settings: Settings) -> None:
 
 
 def refuse_ambiguous_request() -> None:
-    """Refuse an ambiguous request target, and a query parameter that the endpoint does not have.
+    """Refuse an invalid or ambiguous target, a missing Host, and an unknown or repeated parameter.
 
     Path bytes that are not UTF-8 would be replaced, and two users would become one. This server decodes or
     drops `%2F`, `//` and `#…`; a gateway that does not would see another address. If a parameter such as

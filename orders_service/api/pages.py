@@ -44,8 +44,8 @@ class Chunk:
 class RestOfPage:
     """The rest of a page, which starts after the row *after*.
 
-    It has *left* rows. If another page follows, it has all rows *up_to* its last one instead: the next page
-    starts there, so a row before it that is committed meanwhile belongs to this page.
+    On the last page it has at most *left* rows. Otherwise it has all rows to *up_to*, where the next page
+    starts: so a row that is committed in between is not missed.
     """
 
     after: int

@@ -42,9 +42,9 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderEvent(Event, facts.OrderFacts):
-    """The base of the events that the orders service sends.
+    """The base of the events that the orders service sends to the catalog.
 
-    For the catalog the key is the product: the sequence of the events in the log decides who gets the last
+    The key is the product: the sequence of the events in the log decides who gets the last
     piece.
     """
 
@@ -68,7 +68,7 @@ class OrderPlaced(OrderEvent):
 
     @classmethod
     def from_data(cls, data: Data) -> "Event":
-        """The order, or an `InvalidOrder` if a value other than its ids is wrong or missing."""
+        """The order, or an `InvalidOrder` if its qty is wrong or missing, or its prices are wrong."""
         ids = _ids(data)
         try:
             qty = integer(data, "qty", 1, INT_MAX)

@@ -1,4 +1,4 @@
-"""The facts of an order, which its request, its table row, its events and its responses have in common.
+"""The facts of an order, which its request, its row, its order events and its responses have in common.
 
 To add a fact, write it here, in the request's schema, in the table, in a migration, in the sink's table
 (`config/mydb.sql`) and in `docs/events.md`; `docs/extending.md` shows how. All else is derived from these
@@ -56,7 +56,7 @@ def as_dict(order: Any) -> dict[str, Any]:
 
 
 def read_optional(data: Data) -> dict[str, Any]:
-    """Read the optional facts, on which no decision depends: a missing or a wrong one is None."""
+    """Read the optional facts: a missing or a wrong one is None. Only CATALOG_CHECK_PRICE needs the price."""
     found: dict[str, Any] = {}
     for name, json_name, read, bounds in OPTIONAL:
         try:

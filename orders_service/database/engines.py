@@ -53,7 +53,7 @@ def require_file(url: str) -> None:
 
 
 def session_maker(url: str) -> sessionmaker[Session]:
-    """A session factory for a single thread that needs no generated key of an INSERT."""
+    """A session factory for one thread. Its INSERTs cannot return generated keys."""
     return sessionmaker(open_engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
 
 
@@ -69,7 +69,7 @@ def one_session(url: str) -> Iterator[Session]:
 
 
 def open_relay_engine(url: str) -> Engine:
-    """An engine in autocommit mode, for a relay."""
+    """An engine for a relay, in autocommit mode: none of its transactions has more than one statement."""
     return open_engine(url, pool_size=2, one_trip=True, autocommit=True)
 
 

@@ -172,8 +172,8 @@ class BufferedConnection(GuardedConnection):
         if sum(map(len, self._held)) + len(text) > HELD_BYTES:
             self._send()
         self._held.append(text)
-        # Marks the session as in a transaction, so that a reset of the pool rolls it back: an error packet
-        # carries no status flags.
+        # Marks the session as in a transaction, so that the pool rolls it back when it returns: an error
+        # packet carries no status flags.
         self.server_status |= SERVER_STATUS_IN_TRANS
         self._result = result = MySQLResult(self)
         result.affected_rows = 0

@@ -18,9 +18,9 @@ WITHIN = 1000
 class Breaker:
     """Counts the runs of dead letters in each partition, wherever in a batch they are.
 
-    The records behind such a run are applied and acknowledged with it. So after a restart the offsets before
-    the first record are looked up in the table: a run stops the consumer again until enough of it was
-    replayed or discarded.
+    The batch with the run is acknowledged, so a restarted consumer begins after it. Therefore, after a
+    restart the offsets before the first record are looked up in the table: a run stops the consumer again
+    until enough of it was replayed or discarded.
 
     Offsets that no consumer receives (aborted records, transaction markers) do not end a run that is counted
     in memory. The table cannot distinguish them from good records, so there they end a run.

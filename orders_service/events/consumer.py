@@ -37,7 +37,8 @@ class Received:
 Handler = Callable[[Session, Sequence[Received]], Sequence[Refused]]
 """Applies events in their order, all in one transaction; returns those that no retry can correct.
 
-It may be called again with the same events, in any order: its effects are keyed by the order's id.
+It may be called again with events that it has had, in another sequence: the order's id is the key of its
+effects.
 """
 
 

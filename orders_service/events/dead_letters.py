@@ -159,7 +159,7 @@ def resolve(session: Session, letter: DeadLetter, *, resolution: str, by: str, a
 
 
 def record_of(letter: DeadLetter) -> Record:
-    """The record of a dead letter, as it was read from the log."""
+    """The record of a dead letter, as it was kept: a record that was cut has less value and no headers."""
     headers = [
         (name, None if value is None else base64.b64decode(value))
         for name, value in json.loads(letter.headers)

@@ -27,7 +27,7 @@ class Outbox:
     def record(self, connection: Connection, events: Iterable[Event], now: datetime) -> None:
         """Insert *events*, which happened *now*, in the connection's transaction.
 
-        They are committed with their cause or not at all. Nothing is sent from here.
+        They are committed with their cause or not at all. The relay sends them (step 4).
         """
         time, created_at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), text_of(now)
         self._writer.write(connection, [*events], source=self.source, time=time, created_at=created_at)

@@ -43,6 +43,7 @@ class OutboxRow(EventsBase):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     lane: Mapped[str | None] = mapped_column(TOPIC)
+    # Why the broker refused the event permanently: it is then *set aside* (`lane` NULL, not published).
     error: Mapped[str | None] = mapped_column(String(512))
 
 

@@ -30,6 +30,6 @@ def on_stock_answered(
     moved = service.confirm(session, sorted(reserved), now=now) if reserved else 0
     for reason, order_ids in sorted(rejected.items()):
         moved += service.reject(session, sorted(order_ids), reason, now=now)
-    if without := len(reserved) + sum(map(len, rejected.values())) - moved:
-        log.info("ignored answers for orders that are not PENDING", count=without)
+    if ignored := len(reserved) + sum(map(len, rejected.values())) - moved:
+        log.info("ignored answers for orders that are not PENDING", count=ignored)
     return []

@@ -91,7 +91,7 @@ def place(
     if fresh:
         now = clock()
         INSERT_ORDERS.write(connection, fresh, created_at=text_of(now), updated_at=text_of(now))
-        outbox.record(connection, _events(fresh, with_rows=outbox.topics.sink is not None), now)
+        outbox.record(connection, _events(fresh, with_sink_records=outbox.topics.sink is not None), now)
     return answers
 
 
@@ -194,12 +194,12 @@ def _by_id(connection: Connection, order_ids: Sequence[str]) -> dict[str, Row[An
     return {row.order_id: row for row in rows}
 
 
-def _events(placements: Sequence[Placement], *, with_rows: bool) -> list[Event]:
-    """The events of orders that are placed; *with_rows*, each is followed by its record for the sink."""
+def _events(placements: Sequence[Placement], *, with_sink_records: bool) -> list[Event]:
+    """The events of orders that are placed, each with its record for the sink *with_sink_records*."""
     events: list[Event] = []
     for placement in placements:
         known = facts.as_dict(placement) | {"traceparent": placement.traceparent}
         events.append(OrderPlaced(**known))
-        if with_rows:
+        if with_sink_records:
             events.append(SinkRecord(**known))
     return events

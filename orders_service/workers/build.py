@@ -20,7 +20,7 @@ from orders_service.workers import loop
 def build(
     process: processes.Worker, settings: Settings, *, poll_seconds: float = 1.0, skip_gap: bool = False
 ) -> Worker:
-    """The worker of *process*. The other options are for consumers: see `Consumer` and `KafkaBroker`."""
+    """The worker of *process*. The options are for consumers: see `events/consumer.py` and `KafkaBroker`."""
     if isinstance(process, processes.Consumer):
         return _consumer(process, settings, poll_seconds=poll_seconds, skip_gap=skip_gap)
     if isinstance(process, processes.Relay):
@@ -34,7 +34,7 @@ def handler(process: processes.Consumer, settings: Settings) -> Handler:
 
 
 def discard_handler(process: processes.Consumer, settings: Settings) -> Handler:
-    """The function that is called for the events of a consumer that an operator discards."""
+    """The function that is called when an operator discards events of this consumer."""
     return _call_of_module(process, "discard_handler", settings)
 
 

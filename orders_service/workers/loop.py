@@ -102,7 +102,7 @@ def _repeat_steps(worker: Worker, name: str, stop: threading.Event, watchdog: Wa
 
 
 def is_connection_lost(error: Exception) -> bool:
-    """Whether a broker or a database could not be reached, or ended a connection."""
+    """Whether the broker failed, or a database could not be reached or ended a connection: mostly brief."""
     return isinstance(error, BrokerError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 

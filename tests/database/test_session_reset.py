@@ -89,7 +89,7 @@ def attack(engine: Engine, texts: list[str]) -> int:
                 if number % 2:
                     order = wanted(f"{number}-{one}"[:255], one)
                     service.INSERT_ORDERS.write(connection, [order], created_at=NEW_YEAR, updated_at=NEW_YEAR)
-                    outbox.record(connection, service._events([order], with_rows=False), utc_now())
+                    outbox.record(connection, service._events([order], with_sink_records=False), utc_now())
                 elif number % 4:
                     session.execute(select(Order).where(Order.user_id == one)).all()
                 else:

@@ -147,7 +147,7 @@ class Slow:
         return False
     def close(self):
         print("closed", flush=True)
-loop.run(Slow(), "slow")
+loop.run(Slow(), "slow", step_seconds=120)
 """
 
     ended = subprocess.run(

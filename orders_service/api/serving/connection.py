@@ -18,7 +18,7 @@ IDLE_SECONDS = 75  # From an answer to the first byte of the next request.
 HEAD_SECONDS = 10  # From the first byte of a request to the end of its head.
 ANSWER_SECONDS = 20  # From the first to the last byte of the answer.
 LINGER_SECONDS = 1  # For a client to read an answer that was sent before its whole request was read.
-STOP_SECONDS = 2  # On shutdown, idle connections stay open for so long: a request may be on its way.
+STOP_SECONDS = 2  # On shutdown, idle connections stay open for this long: a request may be on its way.
 
 HEAD_BYTES = 32 * 1024
 # This limit includes the framing of a chunked body: a chunk of one byte takes six bytes on the wire.

@@ -45,14 +45,14 @@ class Connections:
     def _evict(self) -> None:
         now = time.monotonic()
 
-        def order(connection: Connection) -> tuple[int, float]:
+        def eviction_rank(connection: Connection) -> tuple[int, float]:
             # Slow clients first, then idle ones, which can connect again. New requests come last.
             idle = connection.stage == Stage.IDLE
             slow = connection.stage == Stage.FIRST or (not idle and now - connection.since > SLOW_SECONDS)
             return (0 if slow else 1 if idle else 2), connection.since
 
         waiting = [connection for connection in self._open if connection.waits_for_client]
-        chosen = heapq.nsmallest(max(1, self._most // EVICTED_SHARE), waiting, key=order)
+        chosen = heapq.nsmallest(max(1, self._most // EVICTED_SHARE), waiting, key=eviction_rank)
         for connection in chosen:
             connection.evict()
         self._open.difference_update(chosen)

@@ -17,19 +17,19 @@ from orders_service.orders.service import Placed, Placement
 GATHER_SECONDS = 0.02
 
 
-class Until(BaseException):
+class CoarseTimeout(BaseException):
     """A time-out with one-second resolution, cheaper than a gevent timer per request.
 
     It is raised in its `with` block, which swallows it. The worker calls `end_overdue` once a second.
     """
 
-    open: ClassVar[set["Until"]] = set()
+    open: ClassVar[set["CoarseTimeout"]] = set()
 
     def __init__(self, seconds: float) -> None:
         self._time = time.monotonic() + seconds
         self._greenlet: Any = None
 
-    def __enter__(self) -> "Until":
+    def __enter__(self) -> "CoarseTimeout":
         self._greenlet = gevent.getcurrent()
         self.open.add(self)
         return self
@@ -62,7 +62,7 @@ class WaitingGreenlet(WaitingRequest):
         self._waiter = Waiter()
 
     def wait(self, seconds: float) -> None:
-        with Until(seconds):
+        with CoarseTimeout(seconds):
             self._waiter.get()
 
     def answer(self, outcome: Placed | Exception) -> None:

@@ -26,8 +26,8 @@ from orders_service.database.engines import require_file
 from orders_service.port import require_free_port
 from orders_service.settings import Settings, of_process
 
-STALL_SECONDS = 30  # A worker process without a heartbeat for so long is replaced.
-DRAIN_SECONDS = 8  # After SIGTERM, a request in flight may take so long.
+STALL_SECONDS = 30  # A worker process without a heartbeat for this long is replaced.
+DRAIN_SECONDS = 8  # After SIGTERM, a request in flight may take this long.
 SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-FRESH_SECONDS = 1.0  # All callers get the same answer for so long.
+FRESH_SECONDS = 1.0  # All callers get the same answer for this long.
 
 
 class SharedAnswer(Generic[T]):

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from orders_service.api.body import BODY_MAX
 from orders_service.api.serving.connection import STOP_SECONDS, UNREAD_BYTES, Connection, HangUp
 from orders_service.api.serving.connections import Connections
-from orders_service.api.serving.greenlets import Until
+from orders_service.api.serving.greenlets import CoarseTimeout
 from orders_service.api.serving.refusals import HTTP_1_1, answer, refusal_of
 
 # The version of gunicorn whose insides are used here, in `run_worker.py` and in `server.py`.
@@ -68,7 +68,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
     def notify(self) -> None:
         """End every wait whose deadline has passed. gunicorn calls this once a second."""
         super().notify()
-        Until.end_overdue()
+        CoarseTimeout.end_overdue()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
 
     @property

@@ -1,1 +1,1 @@
-"""Where events are stored: the port, an embedded log, and Kafka."""
+"""(5) The brokers that store events: their interface (`port.py`), an embedded log, and Kafka."""

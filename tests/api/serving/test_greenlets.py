@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from orders_service.api.serving.greenlets import Turns, Until, WaitingGreenlet
+from orders_service.api.serving.greenlets import CoarseTimeout, Turns, WaitingGreenlet
 from orders_service.orders.service import Placed, Placement
 from rig.waiting import seconds
 
@@ -22,7 +22,7 @@ def started(function: Callable[[], object]) -> Any:
     return greenlet
 
 
-def waits(until: Until, event: Event, *, beyond: Event | None = None) -> list[str]:
+def waits(until: CoarseTimeout, event: Event, *, beyond: Event | None = None) -> list[str]:
     """What a greenlet sees that waits for *event*, and then for what is *beyond*."""
     seen: list[str] = []
     with until:
@@ -34,31 +34,31 @@ def waits(until: Until, event: Event, *, beyond: Event | None = None) -> list[st
 
 
 def test_what_waits_too_long_goes_on_without() -> None:
-    greenlet = started(lambda: waits(Until(0), Event()))
+    greenlet = started(lambda: waits(CoarseTimeout(0), Event()))
 
-    Until.end_overdue()
+    CoarseTimeout.end_overdue()
 
     assert greenlet.get(timeout=seconds(5)) == ["went on"]
 
 
 def test_what_comes_in_time_is_waited_for() -> None:
     event = Event()
-    greenlet = started(lambda: waits(Until(60), event))
+    greenlet = started(lambda: waits(CoarseTimeout(60), event))
 
-    Until.end_overdue()
+    CoarseTimeout.end_overdue()
     gevent.sleep(0)
     event.set()
 
     assert greenlet.get(timeout=seconds(5)) == ["it came", "went on"]
-    assert not Until.open
+    assert not CoarseTimeout.open
 
 
 def test_what_came_before_the_end_was_raised_is_not_hit_by_it() -> None:
     event, beyond = Event(), Event()
-    greenlet = started(lambda: waits(Until(0), event, beyond=beyond))
+    greenlet = started(lambda: waits(CoarseTimeout(0), event, beyond=beyond))
 
     event.set()
-    Until.end_overdue()
+    CoarseTimeout.end_overdue()
     gevent.sleep(0.01)
     beyond.set()
 
@@ -67,13 +67,13 @@ def test_what_came_before_the_end_was_raised_is_not_hit_by_it() -> None:
 
 def test_what_is_raised_within_is_raised_and_ends_the_wait() -> None:
     def fails() -> None:
-        with Until(60):
+        with CoarseTimeout(60):
             raise ValueError("mine")
 
     with pytest.raises(ValueError, match="mine"):
         fails()
 
-    assert not Until.open
+    assert not CoarseTimeout.open
 
 
 @pytest.mark.parametrize("first", ["the answer", "the wait"])
@@ -100,7 +100,7 @@ def test_an_order_that_waits_too_long_has_no_answer_and_a_later_one_disturbs_nob
         return outcome
 
     greenlet = started(asks)
-    Until.end_overdue()
+    CoarseTimeout.end_overdue()
     gevent.sleep(0.01)
     waiting.answer(PLACED)
     gevent.sleep(0.01)
