@@ -5,11 +5,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import (
-    Executable,
-)
+from sqlalchemy import Executable
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from orders_service import crash_points
@@ -44,7 +42,10 @@ def in_transaction(
             _roll_back(session)
             if attempt == attempts or not is_worth_a_retry(error) or time.monotonic() > enough:
                 raise
-            time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
+            if not isinstance(
+                error, IntegrityError
+            ):  # After a duplicate key the other transaction has ended.
+                time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
         except BaseException:
             _roll_back(session)
             raise
