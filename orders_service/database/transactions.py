@@ -29,7 +29,8 @@ def in_transaction(
 
     A lost connection is retried, too. It leaves unknown whether the first attempt was committed, so *again*
     replaces *work* from the second attempt on. Any other error is raised after the roll-back, and so is a
-    conflict in the last attempt, or more than `LOCK_SECONDS` after the start.
+    conflict in the last attempt, or more than `LOCK_SECONDS` after the start. Before a retry it pauses for
+    a few milliseconds, except after a duplicate key.
     """
     # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
     enough = time.monotonic() + bounds.LOCK_SECONDS
@@ -42,9 +43,8 @@ def in_transaction(
             _roll_back(session)
             if attempt == attempts or not is_worth_a_retry(error) or time.monotonic() > enough:
                 raise
-            if not isinstance(
-                error, IntegrityError
-            ):  # After a duplicate key the other transaction has ended.
+            # After a duplicate key the other transaction has ended: a pause would only delay the group.
+            if not isinstance(error, IntegrityError):
                 time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
         except BaseException:
             _roll_back(session)
