@@ -53,7 +53,7 @@ def answers(url: str, path: str) -> bool:
 
 @dataclass(frozen=True)
 class Habits:
-    """What customers do: the shares of them that do something, and the most pieces in an order."""
+    """The habits of customers: the share of them that does each thing, and the most pieces in an order."""
 
     keys: float = 0.0  # They send an idempotency key, and retry until they are answered.
     repeats: float = 0.0  # They have a key, and send the order once more after it was answered.

@@ -37,7 +37,7 @@ class Fact:
 
 @dataclass
 class History:
-    """What the service wrote, and what customers were told. Rows have the names of their columns."""
+    """All that the service wrote and all answers to customers. Rows have the names of their columns."""
 
     told: Sequence[Customer] = ()
     orders: Mapping[str, Any] = field(default_factory=dict)

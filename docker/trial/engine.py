@@ -42,7 +42,7 @@ class Engine:
 
     compose: tuple[str, ...]
     env: Mapping[str, str] = field(repr=False)
-    folder: Path | None = None  # Of a temporary engine: the folder is removed with it.
+    folder: Path | None = None  # A temporary engine's folder is removed with it.
 
     @property
     def own(self) -> bool:

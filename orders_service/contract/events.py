@@ -157,7 +157,7 @@ class StockRejected(Event):
 
 
 def _price_problem(data: Data, qty: int) -> str:
-    """What is wrong with the prices of a placed order; empty if nothing is, or if it has no unit price."""
+    """The problem with the prices of a placed order; empty if there is none, or no unit price."""
     price, total = data.get("unitPrice"), data.get("totalPrice")
     if price is None:
         return ""

@@ -17,7 +17,7 @@ from orders_service.contract.limits import INT_MAX, TEXT_MAX
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFacts:
-    """What was ordered, by whom, and the id of the order. Other producers may leave optional facts out."""
+    """An order's product, quantity, prices, id and user. Other producers may leave optional facts out."""
 
     product_id: str
     qty: int

@@ -42,7 +42,7 @@ def _count(session: Session, lane: str) -> int:
 
 
 def set_aside_lately(session: Session, rows: int) -> int:
-    """Of the newest *rows* events, the number that the broker refused permanently."""
+    """The number of events that the broker refused permanently, among the newest *rows*."""
     end = session.scalar(select(func.max(OutboxRow.seq))) or 0
     newest = select(func.count()).where(OutboxRow.seq > end - rows, OutboxRow.error.is_not(None))
     return session.scalar(newest) or 0

@@ -1,4 +1,4 @@
-"""What can be done with an order: place, cancel, confirm, reject, and send its event again."""
+"""Places, cancels, confirms and rejects orders, and sends the events of pending ones again."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
