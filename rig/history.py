@@ -1,8 +1,6 @@
 """Reads a history: every row of the service's databases, and every record of its topics."""
 
-import json
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,28 +8,24 @@ import kafka
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from orders_service.catalog.product import Product, Reservation, Supply
 from orders_service.events.brokers.port import Record
-from orders_service.events.tables import DeadLetter, OutboxRow
-from orders_service.orders.order import Order
+from orders_service.events.tables import OutboxRow
 from rig import waiting
 from rig.customers import Customer
 from rig.databases import Databases
 from rig.deployment import Deployment
-from rig.promises import Fact, History, stock_adds_up, violations
+from rig.promises import History, stock_adds_up, violations
+from rig.stored import fact_of, read_catalog, read_tables
 
 
 def read(databases: Databases, servers: str, topics: Sequence[str], **given: Any) -> History:
     """Read all tables and all records of *topics*. What is *given* are the other fields of the `History`."""
     history = History(**given)
     with Session(databases.orders) as orders, Session(databases.catalog) as catalog:
-        history.orders = {row.order_id: row for row in _rows(orders, Order)}
-        history.outbox = [*_rows(orders, OutboxRow), *_rows(catalog, OutboxRow)]
-        history.dead = [*_rows(orders, DeadLetter), *_rows(catalog, DeadLetter)]
-        _read_catalog(history, catalog)
+        read_tables(history, orders, catalog)
     # The sessions are closed by now: MariaDB closes a connection that idles in a transaction.
     spoilt = {(letter.topic, letter.partition, letter.offset) for letter in history.dead}
-    facts = (_fact(record) for record in records(servers, topics))
+    facts = (fact_of(record) for record in records(servers, topics))
     history.facts = [fact for fact in facts if fact and fact.place not in spoilt]
     return history
 
@@ -49,7 +43,7 @@ def await_promises(deployment: Deployment, told: Sequence[Customer], *, seconds:
 def assert_stock_adds_up(catalog: Session) -> None:
     """Per product: stock is not negative, and stock + Σ reserved = Σ supplied."""
     history = History()
-    _read_catalog(history, catalog)
+    read_catalog(history, catalog)
     assert list(stock_adds_up(history)) == []
 
 
@@ -83,27 +77,3 @@ def records(servers: str, topics: Sequence[str]) -> list[Record]:
     finally:
         consumer.close()
     return sorted(found, key=lambda record: (record.topic, record.partition, record.offset))
-
-
-def _read_catalog(history: History, catalog: Session) -> None:
-    supplied: dict[str, int] = defaultdict(int)
-    for supply in _rows(catalog, Supply):
-        supplied[supply.product_id] += supply.qty
-    history.supplied = supplied
-    history.stock = {row.product_id: row.stock for row in _rows(catalog, Product)}
-    history.reservations = {row.order_id: row for row in _rows(catalog, Reservation)}
-
-
-def _rows(session: Session, table: Any) -> list[Any]:
-    """Every row. Rows of columns are cheaper than mapped objects, and stay readable after the session."""
-    return list(session.execute(select(*table.__table__.columns)))
-
-
-def _fact(record: Record) -> Fact | None:
-    headers = {name: (value or b"").decode() for name, value in record.headers}
-    if "ce_id" not in headers:
-        return None
-    place = (record.topic, record.partition, record.offset)
-    return Fact(
-        place, headers["ce_id"], headers["ce_type"], headers["ce_subject"], json.loads(record.value or b"{}")
-    )

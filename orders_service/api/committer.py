@@ -45,6 +45,11 @@ class Overloaded(Exception):
     """The queue of orders is full. This order was not placed."""
 
 
+def start_thread(work: Callable[[], None]) -> None:
+    """Start the committer as a thread, which is a greenlet where gevent has patched `threading`."""
+    threading.Thread(target=work, name="committer", daemon=True).start()
+
+
 class WaitingRequest:
     """A request that waits for its group's commit in a thread."""
 
@@ -76,6 +81,7 @@ class Committer:
         *,
         gather: Callable[[], object] | None = None,
         waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
+        start: Callable[[Callable[[], None]], None] = start_thread,
         queue_max: int = 512,
         clock: Clock = utc_now,
     ) -> None:
@@ -83,6 +89,7 @@ class Committer:
         self._place = partial(service.place, outbox=outbox, clock=clock)  # Step (2).
         self._gather = gather
         self._waiting = waiting
+        self._start_work = start
         self._queue_max = queue_max
         self._queue: deque[WaitingRequest] = deque()
         self._mutex = threading.Lock()
@@ -116,7 +123,7 @@ class Committer:
 
     def _start(self) -> None:
         try:
-            threading.Thread(target=self._work, name="committer", daemon=True).start()
+            self._start_work(self._work)
         except RuntimeError:  # The system cannot start a thread. The next order tries again.
             self._at_work = False
             log.exception("cannot start the committer thread")

@@ -12,13 +12,11 @@ from sqlalchemy.orm import Session
 
 from orders_service import resources
 from orders_service.commands.dead_letter_json import indented_json, record_json, summary_json
-from orders_service.contract.errors import Unreadable
-from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
-from orders_service.database.transactions import in_transaction
-from orders_service.events import dead_letter_search, dead_letters
-from orders_service.events.consumer import Handler, Received, event_of, is_caused_by_a_record, verdict_on
+from orders_service.events import dead_letter_search, resolving
+from orders_service.events.consumer import Handler
 from orders_service.events.dead_letter_search import Filter, RecordId, Summary
+from orders_service.events.resolving import Resolution
 from orders_service.printable import printable
 from orders_service.processes import CONSUMERS, Consumer, DatabaseName, SettingName
 from orders_service.settings import Settings, of_process
@@ -157,7 +155,7 @@ def _check(record_id: RecordId | None, everything: bool, reason: str | None) -> 
         raise click.UsageError("Select dead letters with RECORD, --all or --reason.")
 
 
-def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -> None:
+def _resolve(resolution: Resolution, handlers: Handlers, only: Filter, dry_run: bool) -> None:
     found = failed = 0
     for names, session in _databases():
         for letter in dead_letter_search.find(session, only):
@@ -170,7 +168,7 @@ def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -
             elif dry_run:
                 problem = ""
             else:
-                problem = _apply(session, letter, handler, resolution)
+                problem = resolving.resolve(session, letter, handler, resolution=resolution, by=_operator())
             failed += bool(problem)
             done = f"not {resolution}, {problem}" if problem else resolution
             would = "would be " if dry_run and not problem else ""
@@ -186,37 +184,6 @@ def _resolve(resolution: str, handlers: Handlers, only: Filter, dry_run: bool) -
 def _unknown_group(handlers: Handlers) -> str:
     named = [consumer.group.name for consumer in CONSUMERS if isinstance(consumer.group, SettingName)]
     return f"its group is neither {' nor '.join(handlers)}. Set {' or '.join(named)} to it for this command"
-
-
-def _apply(session: Session, letter: Summary, handler: Handler, resolution: str) -> str:
-    """Apply one dead letter and record its resolution, in one transaction. Return the error, or ""."""
-    who = _operator()
-
-    def work(session: Session) -> str:
-        whole = dead_letter_search.whole(session, letter)
-        if whole is None or whole.resolution:
-            return f"another operator has {whole.resolution if whole else 'removed'} it in the meantime"
-        record = dead_letters.record_of(whole)
-        try:
-            event = event_of(record)
-        except Unreadable:
-            if resolution == "replayed":
-                raise
-            event = None
-        for _, error in handler(session, [Received(event, record)]) if event else ():
-            raise error
-        dead_letters.resolve(session, whole, resolution=resolution, by=who, at=utc_now())
-        return ""
-
-    try:
-        return in_transaction(session, work)
-    except Exception as error:
-        if not is_caused_by_a_record(error):
-            raise
-        verdict = verdict_on(error)
-        return f"{verdict.reason}: {verdict}"
-    finally:
-        session.expunge_all()  # Frees the memory of the record, which may be large.
 
 
 def _operator() -> str:

@@ -1,7 +1,5 @@
 """Transactions that are repeated after a conflict or a lost connection."""
 
-import random
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,7 +8,7 @@ from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from orders_service import crash_points
+from orders_service import crash_points, runtime
 from orders_service.database import bounds
 from orders_service.database.errors import is_worth_a_retry
 
@@ -33,7 +31,7 @@ def in_transaction(
     a few milliseconds, except after a duplicate key.
     """
     # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
-    enough = time.monotonic() + bounds.LOCK_SECONDS
+    enough = runtime.monotonic() + bounds.LOCK_SECONDS
     for attempt in range(1, attempts + 1):
         try:
             result = (again or work)(session) if attempt > 1 else work(session)
@@ -41,11 +39,11 @@ def in_transaction(
             session.commit()
         except DBAPIError as error:
             _roll_back(session)
-            if attempt == attempts or not is_worth_a_retry(error) or time.monotonic() > enough:
+            if attempt == attempts or not is_worth_a_retry(error) or runtime.monotonic() > enough:
                 raise
             # After a duplicate key the other transaction has ended: a pause would only delay the group.
             if not isinstance(error, IntegrityError):
-                time.sleep(random.uniform(0.001, 0.01) * 2**attempt)
+                runtime.sleep(runtime.uniform(0.001, 0.01) * 2**attempt)
         except BaseException:
             _roll_back(session)
             raise

@@ -1,6 +1,6 @@
 """Exponential back-off after failures."""
 
-import random
+from orders_service import runtime
 
 GROWS = 16  # The most doublings: enough to reach every limit, and far below what a float can hold.
 
@@ -8,4 +8,4 @@ GROWS = 16  # The most doublings: enough to reach every limit, and far below wha
 def back_off(failures: int, *, shortest: float, longest: float) -> float:
     """Seconds until the next attempt: doubled with each failure up to *longest*, less a random part."""
     grown: float = shortest * 2 ** min(failures, GROWS)
-    return min(grown, longest) * random.uniform(0.5, 1)
+    return min(grown, longest) * runtime.uniform(0.5, 1)

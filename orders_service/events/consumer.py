@@ -18,7 +18,7 @@ from orders_service.events import dead_letters
 from orders_service.events.breaker import Breaker
 from orders_service.events.brokers.port import Record, Subscription
 from orders_service.events.dead_letters import ByteLimit, Refused
-from orders_service.events.errors import DataRefused, HandlerFailed, Stopped
+from orders_service.events.errors import DataRefused, DeadLettersFull, HandlerFailed, Stopped
 
 TRIES = 3
 DEAD_LETTER_BYTES = 100 * 1024 * 1024
@@ -100,10 +100,14 @@ class Consumer:
             try:
                 return Outcome.of(self._commit(session, events, unreadable), skipped)
             except Exception as error:
-                if not is_caused_by_a_record(error):
+                # If the dead letters are full, those that fit are kept, so that an operator can discard them.
+                is_full = isinstance(error, DeadLettersFull) and len(records) > 1
+                if not is_full and not is_caused_by_a_record(error):
                     raise
                 log.warning("cannot apply a batch; applying its records one by one", error=in_short(error))
-            dead = self._commit(session, [], unreadable)
+            dead: list[Refused] = []
+            for refused in unreadable:
+                dead += self._commit(session, [], [refused])
             for event in events:
                 dead += self._apply_alone(session, event)
             return Outcome.of(dead, skipped)

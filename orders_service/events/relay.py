@@ -1,6 +1,5 @@
 """(4) The relay: sends the outbox's pending events to the broker, oldest first."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
 
-from orders_service import crash_points
+from orders_service import crash_points, runtime
 from orders_service.contract import wire
 from orders_service.database.columns import Clock, utc_now
 from orders_service.events import leases
@@ -101,10 +100,10 @@ class Relay:
     def close(self) -> None:
         """Wait for the batches in flight and mark them, release the leases, and close all connections."""
         try:
-            until = time.monotonic() + CLOSE_SECONDS
+            until = runtime.monotonic() + CLOSE_SECONDS
             with self._engine.connect() as connection:
                 for lane in self._lanes.values():
-                    self._producer.wait(lane.deliveries, seconds=max(0.0, until - time.monotonic()))
+                    self._producer.wait(lane.deliveries, seconds=max(0.0, until - runtime.monotonic()))
                     self._mark(connection, lane.rows, lane.deliveries)
                 leases.release(connection, owner=self._owner)
         finally:
@@ -124,7 +123,7 @@ class Relay:
     def _relay(self, connection: Connection, name: str, patience: float) -> bool:
         lane = self._lanes.setdefault(name, Lane())
         if not lane.rows:
-            if time.monotonic() < lane.paused_until or not self._hold(connection, name):
+            if runtime.monotonic() < lane.paused_until or not self._hold(connection, name):
                 return False
             self._send(lane, self._fetch(connection, name)[: RETRY_BATCH if lane.failures else BATCH])
             if not lane.rows:
@@ -149,7 +148,7 @@ class Relay:
             return True
         lane.failures += 1
         pause = back_off(lane.failures, shortest=PAUSE_SECONDS[0], longest=PAUSE_SECONDS[1])
-        lane.paused_until = time.monotonic() + pause
+        lane.paused_until = runtime.monotonic() + pause
         log.warning(
             "cannot send to the topic", topic=name, error=str(failed), again_in_seconds=round(pause, 1)
         )
@@ -157,7 +156,7 @@ class Relay:
 
     def _hold(self, connection: Connection, name: str) -> bool:
         """Renew the lease if less than half of it is left. True if this relay has the lane."""
-        lane, now = self._lanes[name], time.monotonic()
+        lane, now = self._lanes[name], runtime.monotonic()
         if lane.held_until - now < self._lease_seconds / 2:
             mine = leases.acquire(connection, name, owner=self._owner, seconds=self._lease_seconds)
             lane.held_until = now + self._lease_seconds if mine else 0.0

@@ -1,6 +1,5 @@
 """Deletes old published events from the outbox, in chunks, between a worker's steps."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from sqlalchemy import Row, bindparam, delete, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
+from orders_service import runtime
 from orders_service.database.columns import Clock, utc_now
 from orders_service.database.errors import in_short
 from orders_service.database.transactions import execute_and_count
@@ -46,14 +46,14 @@ class PurgingWorker:
         self._clock = clock
         self._purge = Purge()
         self._deleted = 0
-        self._log_at = time.monotonic() + LOG_SECONDS
+        self._log_at = runtime.monotonic() + LOG_SECONDS
 
     def step(self) -> bool:
         """Run a step of the worker, then purge a chunk. True if the worker may have more to do."""
         busy = self._worker.step()
         if not self._purge.is_paused:
             self._purge_chunk()
-        if self._deleted and time.monotonic() >= self._log_at:
+        if self._deleted and runtime.monotonic() >= self._log_at:
             self._log()
         return busy
 
@@ -73,7 +73,7 @@ class PurgingWorker:
 
     def _log(self) -> None:
         log.info("published events purged", rows=self._deleted)
-        self._deleted, self._log_at = 0, time.monotonic() + LOG_SECONDS
+        self._deleted, self._log_at = 0, runtime.monotonic() + LOG_SECONDS
 
 
 @dataclass
@@ -93,11 +93,11 @@ class Purge:
     @property
     def is_paused(self) -> bool:
         """Whether the purge is pausing, because nothing more was due."""
-        return time.monotonic() < self._paused_until
+        return runtime.monotonic() < self._paused_until
 
     def pause(self, seconds: float = PAUSE_SECONDS) -> None:
         """Pause for *seconds*."""
-        self._paused_until = time.monotonic() + seconds
+        self._paused_until = runtime.monotonic() + seconds
 
     def step(self, session: Session, *, before: datetime) -> int:
         """Delete at most one chunk of events that were published *before*. Returns how many. Commits."""

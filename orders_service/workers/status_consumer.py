@@ -13,7 +13,7 @@ def handler(_: Settings) -> Handler:
 
 def discard_handler(_: Settings) -> Handler:
     """A handler that does nothing: an answer that is discarded leaves its order PENDING."""
-    return lambda *_: []
+    return lambda *_, **__: []
 
 
 main = command("status-consumer")

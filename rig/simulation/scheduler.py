@@ -42,6 +42,7 @@ class Scheduler:
     now: float = 0.0
     tasks: list[Task] = field(default_factory=list)
     _hub: greenlet = field(default_factory=getcurrent)
+    _frozen: dict[object, float] = field(default_factory=dict)  # Until when a process is frozen.
     _current: Task | None = None
 
     @property
@@ -98,7 +99,7 @@ class Scheduler:
             return False
         runnable = self._runnable()
         if not runnable:
-            self.now = min(task.until for task in self.tasks)
+            self.now = max(self.now, min(map(self._wakes_at, self.tasks)))
             runnable = self._runnable()
         task = runnable[int(self.chance.random() * len(runnable))]
         task.ready = None
@@ -120,9 +121,22 @@ class Scheduler:
             else:
                 self.tasks.remove(task)
 
+    def freeze(self, owner: object, seconds: float) -> None:
+        """Run no task of *owner* for *seconds*, as SIGSTOP and SIGCONT do. 0 wakes it."""
+        self._frozen[owner] = self.now + seconds
+
+    def _wakes_at(self, task: Task) -> float:
+        asleep = task.until if task.ready else 0.0
+        return max(asleep, self._frozen.get(task.owner, 0.0))
+
     def _runnable(self) -> list[Task]:
-        now = self.now
-        return [task for task in self.tasks if task.ready is None or task.until <= now or task.ready()]
+        now, frozen = self.now, self._frozen
+        return [
+            task
+            for task in self.tasks
+            if (task.ready is None or task.until <= now or task.ready())
+            and frozen.get(task.owner, 0.0) <= now
+        ]
 
     def _enter(self, task: Task, switch: Callable[[], object]) -> None:
         caller, self._current = self._current, task

@@ -3,7 +3,9 @@
 A mutation that turns no test red is a hole in the tests, and ends this with exit code 1.
 """
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -137,13 +139,14 @@ def caught_by(mutation: Mutation, test: str) -> list[str]:
         )
         for name in filter(None, listed.stdout.split("\0")):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes((ROOT / name).read_bytes())
+            shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
         mutate(copy / mutation.file, mutation)
         is_fault = "faults" in test
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", test]
             + ([] if is_fault else ["-m", "not real"]),
             cwd=copy,
+            env=os.environ | {"PYTHONPATH": folder},  # The processes of a test run the copy, too.
             capture_output=True,
             text=True,
             timeout=waiting.seconds(FAULT_SECONDS if is_fault else FAST_SECONDS),

@@ -1,0 +1,219 @@
+"""One history: it is made step by step, brought to rest, and judged."""
+
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from orders_service import migrations, processes, resources
+from orders_service.catalog import service as catalog
+from orders_service.database.engines import open_engine
+from orders_service.events import dead_letters
+from orders_service.events.brokers.port import TopicSpec
+from orders_service.processes import CONSUMERS, DATABASES, RELAYS
+from rig.promises import History, violations
+from rig.simulation import members, session
+from rig.simulation.database import EPOCH, Server
+from rig.simulation.laws import Broken
+from rig.simulation.members import Api
+from rig.simulation.others import Others
+from rig.simulation.people import PRICE, Customers, Operator
+from rig.simulation.weather import Weather
+from rig.simulation.world import Plan, Process, World, read_settings
+from rig.stored import fact_of, read_tables
+
+REST_SLICES = 40_000  # A history that does not come to rest within so many slices hangs.
+LOOK_SLICES = 40  # Between two looks whether it rests.
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a history: the *problems*, which are empty if every promise was kept."""
+
+    plan: Plan
+    problems: tuple[str, ...]
+    steps: int
+    kinds: tuple[str, ...]
+
+
+class Simulation:
+    """One history, from its plan to its verdict."""
+
+    def __init__(self, plan: Plan, tell: Callable[[str], None] = lambda _: None) -> None:
+        chance = plan.chance("size")
+        self.world = World(plan, servers(), chance.choice(settings()), tell)
+        self.world.install()
+        self._chance = chance
+        self._products = [f"product-{number}" for number in range(chance.randint(1, 3))]
+        spec = TopicSpec(partitions=chance.randint(1, 3))
+        self.world.broker.create_topics(self.world.topics.names, spec)
+        self._stock_up()
+        self._apis = [Api(self.world, f"api#{number}") for number in range(chance.randint(1, 2))]
+        self._processes()
+        self.customers = Customers(self.world, self._apis, [*self._products, "unknown-product"])
+        self.operator = Operator(self.world)
+        self.others = Others(self.world)
+        self.weather = Weather(self.world, self.customers, self.operator, self.others, self._products)
+        self.world.on_stopped = self._attend
+
+    def run(self) -> Verdict:
+        """Make the history, and judge it."""
+        world, problems = self.world, []
+        try:
+            for process in world.processes:
+                process.start()
+            while world.steps < world.plan.steps:
+                world.scheduler.run_one()
+                self.weather.pass_slice()
+            self._come_to_rest()
+            problems = self._judge()
+        except Broken as error:
+            problems = [f"law: {error}"]
+        except AssertionError as error:
+            problems = [str(error)]
+        for problem in problems:
+            world.note("judge", problem, counts=False)
+        return Verdict(world.plan, tuple(problems), world.steps, tuple(sorted(world.kinds)))
+
+    def _stock_up(self) -> None:
+        with Session(session.open_engine(self.world.servers["catalog"])) as opened:
+            for product in self._products:
+                supply = {"note": "opening stock", "now": EPOCH, "name": product, "unit_price": PRICE}
+                catalog.supply(opened, product, self._chance.randint(3, 20), **supply)  # type: ignore[arg-type]
+            opened.commit()
+
+    def _processes(self) -> None:
+        world, chance = self.world, self._chance
+        world.letter_bytes = chance.choice(members.LETTER_BYTES)
+        world.processes += [api.process for api in self._apis]
+        self._rows: dict[Process, processes.Worker] = {}
+        for row in (*RELAYS, *CONSUMERS):
+            for number in range(chance.randint(1, 3)):
+                process = Process(f"{row.command}#{number}", world, self._boot)
+                self._rows[process] = row
+                world.processes.append(process)
+
+    def _boot(self, process: Process) -> None:
+        row, world = self._rows[process], self.world
+
+        def make(process: Process) -> members.Worker:
+            if isinstance(row, processes.Relay):
+                return members.relay(world, row, process)
+            assert isinstance(row, processes.Consumer)
+            return members.consumer(world, row, process)
+
+        world.scheduler.spawn(process.name, lambda: members.run_worker(process, make), owner=process)
+
+    def _attend(self, process: Process, gone: bool) -> None:
+        row = self._rows[process]
+        assert isinstance(row, processes.Consumer)
+        self.operator.attend(process, row, gone=gone)
+
+    def _come_to_rest(self) -> None:
+        """Mend everything, and run on until nothing is left to do."""
+        world = self.world
+        world.note("world", "comes to rest", counts=False)
+        self.weather.calm_down()
+        for process in world.processes:
+            if not process.alive and not self.operator.attends(process):
+                process.start()
+        self._run_until(lambda: self.customers.are_served and not self.operator.busy)
+        for database in DATABASES:
+            self.operator.requeue(database, 0 if self.others.events_are_gone else None)
+        for row in CONSUMERS:
+            self.operator.resolve(row, "replayed")
+        self._run_until(self._rests)
+
+    def _run_until(self, ready: Callable[[], bool]) -> None:
+        for slices in range(REST_SLICES):
+            if slices % LOOK_SLICES == 0 and ready():
+                return
+            self.world.scheduler.run_one()
+        raise AssertionError(f"it does not come to rest: {self._unrest()}")
+
+    def _rests(self) -> bool:
+        return not self._unrest()
+
+    def _unrest(self) -> list[str]:
+        """What is still to be done."""
+        world, found = self.world, []
+        if self.operator.busy:
+            found.append("the operator is at work")
+        for database, server in world.servers.items():
+            if pending := server.rows("SELECT count(*) FROM outbox WHERE lane IS NOT NULL")[0][0]:
+                found.append(f"{pending} events of {database} are pending")
+        if world.broker.open_transactions(self.others.topics):
+            found.append("transactions are open")
+        for row in CONSUMERS:
+            group, topic = resources.group(world.settings, row), resources.topic(world.settings, row)
+            if lag := world.broker.describe_group(group, [topic]).lag:
+                found.append(f"{row.command} has not read {lag} records")
+        return found
+
+    def _judge(self) -> list[str]:
+        world, laws = self.world, self.world.laws
+        history = History(told=self.customers.told)
+        sessions = {name: Session(session.open_engine(server)) for name, server in world.servers.items()}
+        with sessions["orders"] as orders, sessions["catalog"] as catalog_:
+            read_tables(history, orders, catalog_)
+        dead = {(d.topic, d.partition, d.offset, d.record_timestamp): d for d in history.dead}
+        read = [record for record in world.broker.archive if record.topic != world.topics.sink]
+        history.facts = [fact for record in read if _place(record) not in dead and (fact := fact_of(record))]
+        history.outbox = [row for row in laws.recorded() if row.topic != world.topics.sink]
+        values = {bytes(letter.value or b"") for letter in history.dead}
+        history.poison = self.others.poison & values if self.others.events_are_gone else self.others.poison
+        good = [letter for letter in history.dead if bytes(letter.value or b"") not in self.others.poison]
+        history.dead = [letter for letter in history.dead if letter not in good]
+        without = set()
+        if good or self.others.events_are_gone or world.seen["catalog supply"]:
+            without.add("the_log_decides")  # Its model knows neither replays nor supplies.
+        found = violations(history, without=without)
+        found += [
+            f"a good record is still a dead letter: {letter.detail[:80]}"
+            for letter in good
+            if not letter.resolution
+        ]
+        return found + (self._calm_problems() if world.is_calm else [])
+
+    def _calm_problems(self) -> list[str]:
+        """Where nothing goes wrong, nothing fails and nothing is sent twice."""
+        ids = [dict(record.headers).get("ce_id") for record in self.world.broker.archive]
+        found = [f"{count} requests or steps failed" for name, count in self.world.seen.items() if name == "failed"]
+        return found + [f"{len(ids) - len(set(ids))} events were sent twice"] * (len(ids) != len(set(ids)))
+
+
+def _place(record: object) -> tuple[object, ...]:
+    return tuple(getattr(record, name) for name in ("topic", "partition", "offset", "timestamp"))
+
+
+@cache
+def settings() -> list:  # type: ignore[type-arg]
+    return read_settings()
+
+
+@cache
+def servers() -> dict[processes.DatabaseName, Server]:
+    """Both databases, migrated as every database is, without the course's products."""
+    found: dict[processes.DatabaseName, Server] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for database in DATABASES:
+            path = Path(folder, f"{database}.db")
+            engine = open_engine(f"sqlite:///{path}", create=True)
+            migrations.upgrade(engine, database)
+            engine.dispose()
+            with closing(sqlite3.connect(path)) as template:
+                memory = sqlite3.connect(":memory:", isolation_level=None)
+                template.backup(memory)
+                if database == "catalog":
+                    memory.execute("DELETE FROM catalog")
+                    memory.execute("DELETE FROM supplies")
+                found[database] = Server(memory)
+    return found
+
+
+_ = dead_letters

@@ -1,0 +1,244 @@
+"""The people of a history: customers who order, and the operator who uses the operator's commands."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy.orm import sessionmaker
+
+from orders_service import processes, resources
+from orders_service.catalog import service as catalog
+from orders_service.database.transactions import in_transaction
+from orders_service.events import dead_letter_search, requeue, resolving, upkeep
+from orders_service.events.dead_letter_search import Filter
+from orders_service.events.resolving import Resolution
+from orders_service.orders import service
+from orders_service.orders.service import Placement
+from orders_service.processes import DATABASES, DatabaseName
+from orders_service.workers import build
+from rig.customers import Customer
+from rig.simulation.database import EPOCH
+from rig.simulation.members import KEEP, Answer, Api
+from rig.simulation.session import open_engine
+from rig.simulation.world import Process, World
+
+TRIES = 40
+PAUSE_SECONDS = (0.01, 0.3)
+PRICE = 10
+
+
+class Customers:
+    """Customers who come one after the other. Each has one order, and remembers the answers."""
+
+    def __init__(self, world: World, apis: list[Api], products: list[str]) -> None:
+        self._world = world
+        self._apis = apis
+        self._products = products
+        self._chance = world.plan.chance("customers")
+        self.told: list[Customer] = []
+        self.served = 0
+
+    def arrive(self) -> None:
+        """A customer comes, and orders in a task."""
+        chance, number = self._chance, len(self.told)
+        key = f"key-{number}" if chance.random() < 0.7 else None
+        customer = Customer(
+            name=f"customer-{number}",
+            product=chance.choice(self._products),
+            qty=chance.randint(1, 3),
+            key=key,
+            repeats=key is not None and chance.random() < 0.3,
+            cancels=chance.random() < 0.35,
+        )
+        self.told.append(customer)
+        self._world.scheduler.spawn(customer.name, lambda: self._serve(customer))
+
+    @property
+    def are_served(self) -> bool:
+        """Whether every customer has been answered, or has given up."""
+        return self.served == len(self.told)
+
+    def _serve(self, customer: Customer) -> None:
+        for _ in range(2 if customer.repeats else 1):
+            self._place(customer)
+        if customer.order_ids:
+            self._look(customer)
+            if customer.cancels:
+                self._cancel(customer)
+                self._look(customer)
+        self.served += 1
+
+    def _place(self, customer: Customer) -> None:
+        def place(api: Api) -> Answer:
+            return api.place(
+                Placement(
+                    product_id=customer.product,
+                    qty=customer.qty,
+                    unit_price=PRICE,
+                    order_id=service.new_order_id(customer.name, customer.key),
+                    user_id=customer.name,
+                    keyed=customer.key is not None,
+                )
+            )
+
+        answer = self._ask(customer, "order", place, retries=customer.key is not None)
+        if answer.status == 201:
+            customer.order_ids.append(answer.body)
+
+    def _cancel(self, customer: Customer) -> None:
+        order_id = customer.order_ids[0]
+        answer = self._ask(customer, "cancel", lambda api: api.cancel(customer.name, order_id), retries=True)
+        if answer.status in (200, 409):
+            customer.cancelled = answer.status == 200
+
+    def _look(self, customer: Customer) -> None:
+        order_id = customer.order_ids[-1]
+        self._ask(customer, "look", lambda api: api.show(customer.name, order_id), retries=True)
+
+    def _ask(self, customer: Customer, what: str, ask: Callable[[Api], Answer], *, retries: bool) -> Answer:
+        world, chance = self._world, self._chance
+        expected = {"order": (201,), "cancel": (200, 409), "look": (200,)}[what]
+        answer = Answer()
+        for _ in range(TRIES):
+            world.scheduler.sleep(chance.uniform(*PAUSE_SECONDS))
+            api = chance.choice(self._apis)
+            answer = ask(api) if api.process.alive else Answer()
+            world.note(customer.name, f"{what}: {answer.status} {answer.body or ''} from {api.process.name}")
+            if answer.status in expected:
+                break
+            if answer.status not in (0, 503):
+                customer.odd.append(f"{answer.status} {answer.body} to {what}")
+                break
+            if not retries:
+                break
+        return answer
+
+
+class Operator:
+    """A person who repairs. Everything that is done here is a command of `orders-service`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._chance = world.plan.chance("operator")
+        self._sessions = {
+            name: sessionmaker(open_engine(server, hold_inserts=True), expire_on_commit=False)
+            for name, server in world.servers.items()
+        }
+        self.busy = 0
+        self._notes = 0
+        self._attended: set[Process] = set()
+
+    def do(self, what: str, work: Callable[[], object]) -> None:
+        """Run a command in a task; after an error of the database, again."""
+        self.busy += 1
+
+        def run() -> None:
+            for _ in range(TRIES):
+                try:
+                    done = work()
+                except Exception as error:
+                    self._world.failed("operator", error)
+                    self._world.scheduler.sleep(1)
+                    continue
+                self._world.note("operator", f"{what}: {done}")
+                break
+            self.busy -= 1
+
+        self._world.scheduler.spawn("operator", run)
+
+    def attends(self, process: Process) -> bool:
+        """Whether the operator is about to start this process."""
+        return process in self._attended
+
+    def resend(self) -> None:
+        """`outbox resend`"""
+        before = EPOCH + timedelta(seconds=self._world.scheduler.now - self._chance.uniform(0, 2))
+        outbox = self._world.outbox("orders")
+
+        def work() -> int:
+            with self._sessions["orders"]() as session:
+                return service.resend(session, placed_before=before, outbox=outbox, clock=self._clock)
+
+        self.do("outbox resend", work)
+
+    def requeue(self, database: DatabaseName, since: float | None = None) -> None:
+        """`outbox requeue --since`, or `--set-aside`"""
+
+        def work() -> int:
+            with self._sessions[database]() as session:
+                if since is None:
+                    return requeue.requeue_set_aside(session, pending=True)
+                return requeue.requeue_since(session, EPOCH + timedelta(seconds=since), pending=True)
+
+        self.do(f"outbox requeue of {database}", work)
+
+    def requeue_any(self) -> None:
+        """`outbox requeue` of one of the databases"""
+        since = self._chance.choice([None, max(0.0, self._world.scheduler.now - 1)])
+        self.requeue(self._chance.choice(DATABASES), since)
+
+    def purge(self) -> None:
+        """`outbox purge`"""
+
+        def work() -> int:
+            deleted = 0
+            for sessions in self._sessions.values():
+                with sessions() as session:
+                    deleted += upkeep.purge_all(session, before=self._clock() - KEEP)
+            return deleted
+
+        self.do("outbox purge", work)
+
+    def supply(self, product: str) -> None:
+        """`catalog supply`, sometimes twice with the same note"""
+        if self._chance.random() < 0.7:
+            self._notes += 1
+        note, qty = f"delivery {self._notes}", 1 + self._notes % 4
+        add = partial(catalog.supply, product_id=f"{product}", qty=qty, note=note, now=self._clock())
+
+        def work() -> bool:
+            with self._sessions["catalog"]() as session:
+                return in_transaction(session, add)
+
+        self.do(f"catalog supply {product} {qty} ({note})", work)
+
+    def resolve(self, row: processes.Consumer, resolution: Resolution, only: Filter | None = None) -> None:
+        """`dead-letters replay` or `discard`, for all letters of a consumer's group"""
+        made = build.handler if resolution == "replayed" else build.discard_handler
+        handler = partial(made(row, self._world.settings), clock=self._clock)
+        only = only or Filter(group=resources.group(self._world.settings, row))
+
+        def work() -> str:
+            done = 0
+            with self._sessions[row.database]() as session:
+                for letter in list(dead_letter_search.find(session, only)):
+                    problem = resolving.resolve(
+                        session, letter, handler, resolution=resolution, by="operator", clock=self._clock
+                    )
+                    done += not problem
+                    self._world.note("operator", f"  {letter.record_id}: {problem or resolution}", counts=False)
+            return f"{done} {resolution}"
+
+        self.do(f"dead-letters of {row.command}", work)
+
+    def attend(self, process: Process, row: processes.Consumer, *, gone: bool) -> None:
+        """Start a consumer again that has stopped, after doing what its message says."""
+        if gone:
+            relayed = next(relay for relay in processes.RELAYS if row.topic.name in relay.topics)
+            self.requeue(relayed.database, since=0)
+        else:
+            self.resolve(row, "discarded" if self._chance.random() < 0.5 else "replayed")
+            self.resolve(row, "discarded")
+
+        def start() -> None:
+            while self.busy > 1:
+                self._world.scheduler.sleep(0.1)
+            self._world.skip_gap[process] = gone
+            self._attended.discard(process)
+            process.start()
+
+        self._attended.add(process)
+        self.do(f"start {process.name}", start)
+
+    def _clock(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._world.scheduler.now)
