@@ -1,1 +1,1 @@
-"""Simulates the service: its real code in one thread, on a virtual clock, with faults decided by one number."""
+"""Simulates the service: its real code in one thread, on a virtual clock. One number decides all faults."""

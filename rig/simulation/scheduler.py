@@ -1,12 +1,14 @@
 """The scheduler: runs all tasks of a simulation in one thread, on a virtual clock.
 
-A task runs until it calls `pause` or `wait`. Then the scheduler's random generator picks the task that runs next.
-So the seed of that generator decides every interleaving.
+A task runs until it calls `pause` or `wait`. Then the scheduler's random generator picks the task that runs
+next. So the seed of that generator decides every interleaving.
 """
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from greenlet import getcurrent, greenlet
 
@@ -31,7 +33,7 @@ class Task:
     @property
     def is_over(self) -> bool:
         """Whether the task has ended."""
-        return self.run.dead
+        return bool(self.run.dead)
 
 
 @dataclass
@@ -54,17 +56,15 @@ class Scheduler:
         """Start a task. It runs when the scheduler picks it."""
 
         def run() -> None:
-            try:
+            with suppress(Killed):
                 work()
-            except Killed:
-                pass
 
         task = Task(name, owner, greenlet(run))
         self.tasks.append(task)
         return task
 
     def pause(self) -> None:
-        """Let other tasks run. Raises `Killed` if this one was killed meanwhile. Outside of tasks: nothing."""
+        """Let other tasks run. Raises `Killed` if this one was killed. Outside of tasks it does nothing."""
         if self._current is not None:
             self._switch()
 
@@ -117,7 +117,7 @@ class Scheduler:
             if task is self._current:
                 continue
             if task.run:  # It has begun: unwind its stack, so that its objects are released.
-                self._enter(task, lambda run=task.run: run.throw(Killed))
+                self._enter(task, partial(task.run.throw, Killed))
             else:
                 self.tasks.remove(task)
 

@@ -1,6 +1,8 @@
-"""Each of the two brokers, and on it a topic, a group and a producer of one test alone."""
+"""Each of the three brokers, and on it a topic, a group and a producer of one test alone."""
 
 import gc
+import random
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,14 +13,18 @@ import pytest
 from orders_service.events.brokers.embedded import EmbeddedBroker
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
 from orders_service.events.brokers.port import Broker, Producer, TopicSpec
+from rig.simulation.broker import SimulatedBroker
+from rig.simulation.scheduler import Scheduler
 from tests.events.brokers.kit import unique
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.real)])
+@pytest.fixture(params=["embedded", "simulated", pytest.param("kafka", marks=pytest.mark.real)])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Broker:
-    """Each of the two."""
+    """Each of the three."""
     if request.param == "embedded":
         return EmbeddedBroker(tmp_path / "broker.db")
+    if request.param == "simulated":
+        return SimulatedBroker(Scheduler(random.Random(0)), epoch=time.time())
     return KafkaBroker(request.getfixturevalue("kafka_servers"))
 
 

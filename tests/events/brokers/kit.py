@@ -1,4 +1,4 @@
-"""What the tests of both brokers share: records, members of groups, and who takes them."""
+"""What the tests of all brokers share: records, members of groups, and who takes them."""
 
 import threading
 import uuid
@@ -21,9 +21,16 @@ from rig.waiting import await_true
 SECONDS = 30.0  # Within these everything must have happened.
 KOREAN = "주문이 접수되었습니다".encode()
 
-on_kafka = pytest.mark.parametrize("broker", [pytest.param("kafka", marks=pytest.mark.real)], indirect=True)
+KAFKA = pytest.param("kafka", marks=pytest.mark.real)
+on_kafka = pytest.mark.parametrize("broker", [KAFKA], indirect=True)
 kafka_goes_away = pytest.mark.usefixtures("unclosed_sockets")
 on_embedded = pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+# A test of the order in which partitions are served, which a Kafka client does not promise.
+not_on_kafka = pytest.mark.parametrize("broker", ["embedded", "simulated"], indirect=True)
+# A test that measures real seconds: the clock of the simulated broker is virtual.
+on_a_real_clock = pytest.mark.parametrize("broker", ["embedded", KAFKA], indirect=True)
+# A test of what the embedded log does not have, and the simulated broker has as Kafka does.
+as_kafka_does = pytest.mark.parametrize("broker", ["simulated", KAFKA], indirect=True)
 
 
 def unique(name: str) -> str:

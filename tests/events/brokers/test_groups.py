@@ -16,6 +16,7 @@ from tests.events.brokers.kit import (
     deliver,
     numbered,
     numbers,
+    on_a_real_clock,
     on_embedded,
     on_kafka,
     share,
@@ -83,6 +84,7 @@ def test_a_member_that_leaves_is_followed_at_once(
     assert time.monotonic() - began < waiting.seconds(5)
 
 
+@on_a_real_clock
 def test_a_poll_for_nothing_ends_after_its_seconds(
     broker: Broker, producer: Producer, topic: str, group: str
 ) -> None:

@@ -6,6 +6,7 @@ import kafka
 
 from orders_service.events.brokers.port import Broker, Producer, TopicSpec
 from tests.events.brokers.kit import (
+    as_kafka_does,
     assert_nothing_more,
     by_place,
     deliver,
@@ -127,7 +128,7 @@ def test_what_the_log_dropped_unread_is_told(
     assert (found.lost, found.lag) == (end - 2, 30 - 4 - end)
 
 
-@on_kafka
+@as_kafka_does
 def test_acknowledging_after_another_took_over_is_no_error(
     broker: Broker, producer: Producer, topic: str, group: str
 ) -> None:

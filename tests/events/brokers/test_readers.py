@@ -8,9 +8,9 @@ from orders_service.events.brokers.port import Broker, Outgoing, Producer, Topic
 from tests.events.brokers.kit import (
     assert_nothing_more,
     deliver,
+    not_on_kafka,
     numbered,
     numbers,
-    on_embedded,
     take,
     unique,
 )
@@ -58,7 +58,7 @@ def test_a_reader_takes_nothing_from_a_group(
         assert numbers(take(subscription, 10)) == list(range(10))
 
 
-@on_embedded
+@not_on_kafka
 def test_a_partition_with_a_backlog_does_not_delay_the_others(broker: Broker, topic: str) -> None:
     with closing(broker.producer()) as producer:
         producer.send([Outgoing(topic, str(key).encode(), b"x", ()) for key in range(50) for _ in range(100)])
