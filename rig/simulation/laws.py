@@ -19,8 +19,8 @@ ANSWERS = {"RESERVED": "stock.reserved.v1", "REJECTED": "stock.rejected.v1"}
 CONTENT = ("order_id", "user_id", "product_id", "qty", "unit_price", "total_price")
 
 
-class Broken(Exception):
-    """A law is broken."""
+class Broken(BaseException):
+    """A law is broken. Not an `Exception`, so that no worker takes it for an error to be retried."""
 
 
 class Laws:
@@ -30,6 +30,7 @@ class Laws:
         self._servers = servers
         self.orders: dict[str, dict[str, Any]] = {}
         self.outbox: dict[tuple[str, int], dict[str, Any]] = {}  # Every row ever committed, purged or not.
+        self.set_aside: set[str] = set()  # Orders of which the broker has refused an event.
         self._places: dict[int, str] = {}
         self._stored: set[str] = set()  # The ids of all events that are or were in the log.
 
@@ -104,6 +105,8 @@ class Laws:
                 before["replaced"] = not is_sent
                 continue
             self.outbox[database, number] = row
+            if row["error"] is not None:
+                self.set_aside.add(row["aggregateid"])
             if row["published_at"] is not None and row["id"] not in self._stored:
                 yield f"{row['type']} of {row['aggregateid']} was marked before it was in the log"
 

@@ -28,8 +28,8 @@ from orders_service.workers.loop import BACK_OFF_SECONDS
 from rig.simulation.session import open_engine
 from rig.simulation.world import Process, World
 
-POLL_SECONDS = 0.05
-IDLE_SECONDS = (0.005, 0.05)
+POLL_SECONDS = 1.0
+IDLE_SECONDS = (0.005, 2.0)  # The shortest pause of a worker with nothing to do, and the longest.
 RESTART_SECONDS = (0.05, 2.0)
 KEEP = timedelta(seconds=5)  # How long published events stay in the outbox, where a history has a purge.
 LETTER_BYTES = (3000, 10_000_000)
@@ -44,7 +44,7 @@ STATUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], int], ...] 
 
 def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
     """Repeat a worker's step, as `workers/loop.py` does."""
-    world, failures = process.world, 0
+    world, failures, idle = process.world, 0, 0
     chance = world.plan.chance(process.incarnation)
     worker = make(process)
     while True:
@@ -52,6 +52,7 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
             busy = worker.step()
         except Stopped as error:
             world.note(process.name, f"stopped: {type(error).__name__}: {error}"[:140])
+            worker.close()
             process.alive = False
             world.on_stopped(process, isinstance(error, EventsGone))
             return
@@ -65,8 +66,10 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
         failures = 0
         if busy:
             world.note(process.name, "step")
+            idle = 0
         else:
-            world.scheduler.sleep(chance.uniform(*IDLE_SECONDS))
+            idle += 1
+            world.scheduler.sleep(min(IDLE_SECONDS[0] * 2**idle, IDLE_SECONDS[1]) * chance.uniform(0.5, 1))
 
 
 def relay(world: World, row: processes.Relay, process: Process) -> Worker:

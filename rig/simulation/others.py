@@ -15,8 +15,10 @@ class Others:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.poison: set[bytes] = set()  # What must become a dead letter.
+        self.poison: set[bytes] = set()  # What may become a dead letter.
+        self.dropped: set[bytes] = set()  # The poison that nobody may have read, for the log has dropped it.
         self.events_are_gone = False  # Whether the log deleted records that a group had not read.
+        self.busy = 0
         self._number = 0
         self.events: dict[str, Callable[[random.Random], None]] = {
             "poison": self._send_poison,
@@ -35,6 +37,7 @@ class Others:
         """Send until every record is acknowledged, as a good producer does."""
         world = self._world
         world.note("somebody else", what)
+        self.busy += 1
 
         def run() -> None:
             producer, rest = world.broker.producer(), list(records)
@@ -44,6 +47,7 @@ class Others:
                 rest = [
                     record for record, delivery in zip(rest, sent, strict=True) if not delivery.acknowledged
                 ]
+            self.busy -= 1
 
         world.scheduler.spawn("somebody else", run)
 
@@ -131,7 +135,7 @@ class Others:
     def _forget(self, gone: Sequence[Record]) -> None:
         """Nobody will read these records any more."""
         self.events_are_gone = self.events_are_gone or bool(gone)
-        self.poison.difference_update(record.value or b"" for record in gone)
+        self.dropped.update(record.value or b"" for record in gone)
 
     def _partition(self, chance: random.Random, topic: str) -> int:
         return chance.randrange(self._world.broker.specs[topic].partitions)

@@ -1,5 +1,6 @@
 """The people of a history: customers who order, and the operator who uses the operator's commands."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,6 +22,8 @@ from rig.simulation.database import EPOCH
 from rig.simulation.members import KEEP, Answer, Api
 from rig.simulation.session import open_engine
 from rig.simulation.world import Process, World
+
+Command = tuple[str, Callable[[], object]]  # What it is called, and what it does.
 
 TRIES = 40
 PAUSE_SECONDS = (0.01, 0.3)
@@ -128,20 +131,13 @@ class Operator:
         self._notes = 0
         self._attended: set[Process] = set()
 
-    def do(self, what: str, work: Callable[[], object]) -> None:
-        """Run a command in a task; after an error of the database, again."""
+    def do(self, *commands: Command) -> None:
+        """Run commands in a task, one after the other. After an error of the database, each again."""
         self.busy += 1
 
         def run() -> None:
-            for _ in range(TRIES):
-                try:
-                    done = work()
-                except Exception as error:
-                    self._world.failed("operator", error)
-                    self._world.scheduler.sleep(1)
-                    continue
-                self._world.note("operator", f"{what}: {done}")
-                break
+            for what, work in commands:
+                self._run(what, work)
             self.busy -= 1
 
         self._world.scheduler.spawn("operator", run)
@@ -150,8 +146,27 @@ class Operator:
         """Whether the operator is about to start this process."""
         return process in self._attended
 
-    def resend(self) -> None:
-        """`outbox resend`"""
+    def attend(self, process: Process, row: processes.Consumer, *, gone: bool) -> None:
+        """Start a consumer again that has stopped, after doing what its message says."""
+
+        def start() -> str:
+            self._world.skip_gap[process] = gone
+            self._attended.discard(process)
+            process.start()
+            return "started with --skip-gap" if gone else "started"
+
+        self._attended.add(process)
+        last = f"start {process.name}", start
+        if gone:
+            relay = next(relay for relay in processes.RELAYS if row.topic.name in relay.topics)
+            self.do(self.requeue(relay.database, since=0), last)
+        elif self._chance.random() < 0.5:
+            self.do(self.resolve(row, "replayed"), self.resolve(row, "discarded"), last)
+        else:
+            self.do(self.resolve(row, "discarded"), last)
+
+    def resend(self) -> Command:
+        """The command `outbox resend`."""
         before = EPOCH + timedelta(seconds=self._world.scheduler.now - self._chance.uniform(0, 2))
         outbox = self._world.outbox("orders")
 
@@ -159,10 +174,10 @@ class Operator:
             with self._sessions["orders"]() as session:
                 return service.resend(session, placed_before=before, outbox=outbox, clock=self._clock)
 
-        self.do("outbox resend", work)
+        return "outbox resend", work
 
-    def requeue(self, database: DatabaseName, since: float | None = None) -> None:
-        """`outbox requeue --since`, or `--set-aside`"""
+    def requeue(self, database: DatabaseName, since: float | None = None) -> Command:
+        """The command `outbox requeue` with `--since` or, without a time, with `--set-aside`."""
 
         def work() -> int:
             with self._sessions[database]() as session:
@@ -170,15 +185,15 @@ class Operator:
                     return requeue.requeue_set_aside(session, pending=True)
                 return requeue.requeue_since(session, EPOCH + timedelta(seconds=since), pending=True)
 
-        self.do(f"outbox requeue of {database}", work)
+        return f"outbox requeue of {database}", work
 
-    def requeue_any(self) -> None:
-        """`outbox requeue` of one of the databases"""
+    def requeue_any(self) -> Command:
+        """The command `outbox requeue` for one of the databases."""
         since = self._chance.choice([None, max(0.0, self._world.scheduler.now - 1)])
-        self.requeue(self._chance.choice(DATABASES), since)
+        return self.requeue(self._chance.choice(DATABASES), since)
 
-    def purge(self) -> None:
-        """`outbox purge`"""
+    def purge(self) -> Command:
+        """The command `outbox purge`."""
 
         def work() -> int:
             deleted = 0
@@ -187,58 +202,49 @@ class Operator:
                     deleted += upkeep.purge_all(session, before=self._clock() - KEEP)
             return deleted
 
-        self.do("outbox purge", work)
+        return "outbox purge", work
 
-    def supply(self, product: str) -> None:
-        """`catalog supply`, sometimes twice with the same note"""
+    def supply(self, product: str) -> Command:
+        """The command `catalog supply`, sometimes twice with the same note."""
         if self._chance.random() < 0.7:
             self._notes += 1
         note, qty = f"delivery {self._notes}", 1 + self._notes % 4
-        add = partial(catalog.supply, product_id=f"{product}", qty=qty, note=note, now=self._clock())
+        add = partial(catalog.supply, product_id=product, qty=qty, note=note, now=self._clock())
 
         def work() -> bool:
             with self._sessions["catalog"]() as session:
                 return in_transaction(session, add)
 
-        self.do(f"catalog supply {product} {qty} ({note})", work)
+        return f"catalog supply {product} {qty} ({note})", work
 
-    def resolve(self, row: processes.Consumer, resolution: Resolution, only: Filter | None = None) -> None:
-        """`dead-letters replay` or `discard`, for all letters of a consumer's group"""
+    def resolve(self, row: processes.Consumer, resolution: Resolution) -> Command:
+        """The command `dead-letters replay` or `discard`, for all letters of a consumer's group."""
         made = build.handler if resolution == "replayed" else build.discard_handler
         handler = partial(made(row, self._world.settings), clock=self._clock)
-        only = only or Filter(group=resources.group(self._world.settings, row))
+        only = Filter(group=resources.group(self._world.settings, row))
 
         def work() -> str:
-            done = 0
+            outcomes: Counter[str] = Counter()
             with self._sessions[row.database]() as session:
-                for letter in list(dead_letter_search.find(session, only)):
+                for letter in dead_letter_search.find(session, only):
                     problem = resolving.resolve(
                         session, letter, handler, resolution=resolution, by="operator", clock=self._clock
                     )
-                    done += not problem
-                    self._world.note("operator", f"  {letter.record_id}: {problem or resolution}", counts=False)
-            return f"{done} {resolution}"
+                    outcomes[problem.partition(":")[0] or resolution] += 1
+            return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "none"
 
-        self.do(f"dead-letters of {row.command}", work)
+        return f"dead-letters of {row.command}", work
 
-    def attend(self, process: Process, row: processes.Consumer, *, gone: bool) -> None:
-        """Start a consumer again that has stopped, after doing what its message says."""
-        if gone:
-            relayed = next(relay for relay in processes.RELAYS if row.topic.name in relay.topics)
-            self.requeue(relayed.database, since=0)
-        else:
-            self.resolve(row, "discarded" if self._chance.random() < 0.5 else "replayed")
-            self.resolve(row, "discarded")
-
-        def start() -> None:
-            while self.busy > 1:
-                self._world.scheduler.sleep(0.1)
-            self._world.skip_gap[process] = gone
-            self._attended.discard(process)
-            process.start()
-
-        self._attended.add(process)
-        self.do(f"start {process.name}", start)
+    def _run(self, what: str, work: Callable[[], object]) -> None:
+        for _ in range(TRIES):
+            try:
+                done = work()
+            except Exception as error:
+                self._world.failed("operator", error)
+                self._world.scheduler.sleep(1)
+            else:
+                self._world.note("operator", f"{what}: {done}")
+                return
 
     def _clock(self) -> datetime:
         return EPOCH + timedelta(seconds=self._world.scheduler.now)

@@ -21,6 +21,7 @@ class Fate:
     delay: float = 0.0  # In seconds, until the broker receives it.
     stored: bool = True
     acknowledged: bool = True
+    refused: bool = False  # The broker would refuse it again.
 
 
 @dataclass(eq=False)
@@ -62,6 +63,8 @@ class SimulatedProducer:
             return Delivery(error=problem, permanent=True)
         place = record.topic, self._partition(record, spec.partitions)
         fate, now = self._broker.fate(record), self._broker.scheduler.now
+        if fate.refused:
+            return Delivery(error=RecordRefused("the broker refuses this record"), permanent=True)
         self._due[place] = max(now + fate.delay, self._due.get(place, 0.0))
         sent = InFlight(record, place, fate, self._due[place], now + GIVE_UP_SECONDS)
         self._broker.in_flight.append(sent)

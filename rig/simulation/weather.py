@@ -45,10 +45,10 @@ class Weather:
             "batches": self._cut_batches,
             "broker-down": self._stop_broker,
             "curse": self._curse,
-            "resend": lambda _: operator.resend(),
-            "requeue": lambda _: operator.requeue_any(),
-            "purge": lambda _: operator.purge(),
-            "supply": lambda chance: operator.supply(chance.choice(products)),
+            "resend": lambda _: operator.do(operator.resend()),
+            "requeue": lambda _: operator.do(operator.requeue_any()),
+            "purge": lambda _: operator.do(operator.purge()),
+            "supply": lambda chance: operator.do(operator.supply(chance.choice(products))),
             **others.events,
         }
         self._due = {kind: self._gap(kind) for kind in self._chances if kind in self._events}
@@ -74,7 +74,6 @@ class Weather:
     def calm_down(self) -> None:
         """Let nothing go wrong any more, and mend what is broken."""
         world = self._world
-        world.kinds = frozenset(kind for kind in world.kinds if kind == "purge")
         self._cursed = None
         world.broker.down, world.broker.max_poll_records = False, 500
         world.broker.fate = lambda _: Fate()
@@ -83,6 +82,15 @@ class Weather:
             server.before, server.after_commit = lambda *_: None, lambda *_: None
         for process in world.processes:
             world.scheduler.freeze(process, 0)
+        self.rejoin()
+
+    def rejoin(self) -> None:
+        """Let every consumer join its group again, and so read on from what the group has committed.
+
+        A rebalance between the effects of a batch and its acknowledgement leaves the group's offset behind.
+        """
+        for subscription in self._world.subscriptions.values():
+            self._world.broker.expel(subscription)
 
     def _gap(self, kind: str) -> int:
         mean = {"customers come": 25, "dropped-log": 300, "recreated-topic": 600}.get(kind, SLICES)
