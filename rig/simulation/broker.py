@@ -35,6 +35,7 @@ class SimulatedBroker:
         self.appended: Callable[[Record], None] = lambda record: None  # Called for each record of `archive`.
         self.archive: list[Record] = []  # All that was stored; a transaction, when it is committed.
         self.max_poll_records = 500
+        self.changes = 0  # Counts what may be news to a member of a group.
         self.in_flight: list[InFlight] = []  # In the order of sending.
         self.specs: dict[str, TopicSpec] = {}
         self.ids = itertools.count(1)  # Of topics, producers and members.
@@ -107,10 +108,12 @@ class SimulatedBroker:
     def down(self, down: bool) -> None:
         self.settle()
         self._down = down
+        self.changes += 1
         self.settle()
 
     def rebalance(self, group: str) -> None:
         """Begin a new generation of *group*, in which each partition goes to the next member."""
+        self.changes += 1
         self.group(group).turn += 1
         self.group(group).spread()
 
@@ -118,21 +121,25 @@ class SimulatedBroker:
         """Remove *member* from its group, as when its session times out. It joins again at its next poll."""
         group = self.group(member.group)
         if member in group.members:
+            self.changes += 1
             group.members.remove(member)
             group.spread()
 
     def skip_offsets(self, topic: str, partition: int, count: int) -> None:
         """Leave a gap of *count* offsets at the end of the partition."""
+        self.changes += 1
         self.log((topic, partition)).end += count
 
     def drop_beginning(self, topic: str, partition: int, before: int) -> None:
         """Delete the records whose offset is lower than *before*, as retention does."""
+        self.changes += 1
         log = self.log((topic, partition))
         log.begins = max(log.begins, min(before, log.end))
         del log.records[: log.index(log.begins)]
 
     def recreate_topic(self, name: str) -> None:
         """Delete the topic, and create it again with the same settings."""
+        self.changes += 1
         topic_id = next(self.ids)
         for partition in range(self.specs[name].partitions):
             if old := self._logs.get((name, partition)):
@@ -143,13 +150,17 @@ class SimulatedBroker:
         """Append *records* in a transaction that stays open."""
         self.settle()
         log = self.log((topic, partition))
-        transaction = Transaction(log, self._publish, log.end, next(self.ids), self.scheduler.now)
+        transaction = Transaction(
+            log, self._publish, log.end, next(self.ids), self.scheduler.now, self._count_change
+        )
         log.open.append(transaction)
         transaction.records += [log.append(record, self._timestamp()) for record in records]
         return transaction
 
     def settle(self) -> None:
         """Let the records arrive that are due, and fail the deliveries that took too long."""
+        if not self.in_flight:
+            return
         now = self.scheduler.now
         for sent in self.in_flight:
             if sent.give_up <= now and (self._down or sent.due > sent.give_up) and sent.delivery.open:
@@ -219,8 +230,12 @@ class SimulatedBroker:
             sent.delivery.error = BrokerError("the connection was lost before an acknowledgement came")
 
     def _publish(self, record: Record) -> None:
+        self.changes += 1
         self.archive.append(record)
         self.appended(record)
+
+    def _count_change(self) -> None:
+        self.changes += 1
 
     def _timestamp(self) -> int:
         return int((self._epoch + self.scheduler.now) * 1000)

@@ -48,6 +48,7 @@ class SimulatedSubscription:
         self._generation: tuple[str, int] | None = None
         self._positions: dict[Place, int] = {}  # Of the partitions that it owns.
         self._topic_ids: dict[Place, int] = {}  # The topic that each position belongs to.
+        self._no_news_since = -1  # The broker's count of changes when there was none.
         self._open: dict[Place, int] = {}  # The offset behind records not acknowledged yet.
 
     @property
@@ -88,6 +89,7 @@ class SimulatedSubscription:
         for record in sorted(records, key=lambda record: record.offset, reverse=True):
             if (record.topic, record.partition) in self._positions:
                 self._positions[record.topic, record.partition] = record.offset
+        self._no_news_since = -1
 
     def close(self) -> None:
         """Leave the group. A killed process cannot: its member stays until it is expelled."""
@@ -103,12 +105,15 @@ class SimulatedSubscription:
 
     def _has_news(self) -> bool:
         """Whether `_take` would do anything."""
-        if self._broker.down:
+        if self._broker.down or self._no_news_since == self._broker.changes:
             return False
-        return not self._is_current() or any(
+        found = not self._is_current() or any(
             self._is_off(place) or self._broker.log(place).read(position, 1)[0]
             for place, position in self._positions.items()
         )
+        if not found:
+            self._no_news_since = self._broker.changes
+        return found
 
     def _take(self) -> list[Record]:
         """The next records, without waiting. If there are none, commit the offsets that nobody receives."""
@@ -134,6 +139,7 @@ class SimulatedSubscription:
             self._forget()
             self.places = [log.place for log in self._broker.logs_of(self._topics)]
             group.members.append(self)
+            self._broker.changes += 1
             group.spread()
         name, known = self._generation or (f"{self.group}-{next(self._broker.ids)}", 0)
         self._generation = name, group.generation

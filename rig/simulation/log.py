@@ -53,6 +53,7 @@ class Transaction:
     offset: int
     producer_id: int
     last_written: float
+    ended: Callable[[], None]  # Called when it ends: what is behind it can be read now.
     records: list[Record] = field(default_factory=list)
 
     def commit(self) -> None:
@@ -70,4 +71,5 @@ class Transaction:
             return False
         self.log.open.remove(self)
         self.log.end += 1
+        self.ended()
         return True

@@ -18,6 +18,7 @@ class Others:
         self.poison: set[bytes] = set()  # What may become a dead letter.
         self.dropped: set[bytes] = set()  # The poison that nobody may have read, for the log has dropped it.
         self.events_are_gone = False  # Whether the log deleted records that a group had not read.
+        self.recreated = False  # Whether a topic was created again, with offsets from 0.
         self.busy = 0
         self._number = 0
         self.events: dict[str, Callable[[random.Random], None]] = {
@@ -128,7 +129,7 @@ class Others:
             log = world.broker.log((topic, partition))
             read = self._read_by_group(topic, partition)
             self._forget([record for record in log.records if record.offset >= read])
-        self.events_are_gone = True
+        self.events_are_gone = self.recreated = True
         world.note("administrator", f"topic created again: {topic}")
         world.broker.recreate_topic(topic)
 

@@ -1,5 +1,6 @@
 """The world of one history: both databases, the broker, the processes, and the story of what happens."""
 
+import logging
 import random
 import uuid
 from collections import Counter
@@ -35,6 +36,7 @@ KINDS = (
     *("resend", "requeue", "purge", "supply", "dead-letters"),
 )
 CALM = 0.1
+STEPS = 50  # While things go wrong. Then a history comes to rest, in about as many more.
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Plan:
     """What is simulated: the seed decides all, but for the number of *steps* and the kinds left out."""
 
     seed: int
-    steps: int = 60
+    steps: int = STEPS
     without: frozenset[str] = frozenset()
 
     def chance(self, subject: str) -> random.Random:
@@ -81,7 +83,7 @@ class World:
     plan: Plan
     servers: dict[DatabaseName, Server]
     settings: Settings
-    tell: Callable[[str], None] = lambda _: None
+    tell: Callable[[str], None] | None = None  # Prints a line of the story.
     steps: int = 0
     seen: Counter[str] = field(default_factory=Counter)  # What happened, and how often.
     kinds: Collection[str] = ()
@@ -120,7 +122,8 @@ class World:
         """Tell the story on by a line, which is a step if it *counts*."""
         self.steps += counts
         self.seen[what.partition(":")[0]] += 1
-        self.tell(f"{self.steps:4} {self.scheduler.now:9.4f}  {actor:18} {what}")
+        if self.tell:
+            self.tell(f"{self.steps:4} {self.scheduler.now:9.4f}  {actor:18} {what}")
 
     def install(self) -> None:
         """Put this world in the place of the real time, chance and crash points."""

@@ -1,0 +1,137 @@
+"""Makes histories: `python -m rig.simulation --seeds 10000`, or one with its story: `--seed 4711`."""
+
+import argparse
+import gc
+import itertools
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rig.simulation.history import Simulation, Verdict
+from rig.simulation.shrinking import shrink
+from rig.simulation.world import KINDS, STEPS, Plan
+
+SEEDS = Path(__file__).with_name("seeds.txt")  # Every seed that has ever found a fault.
+CHUNK = 20
+SHOW_SECONDS = 5.0
+SHOWN = 3  # So many broken histories are shrunk and shown.
+
+
+def main() -> None:
+    """Simulate, and end with 1 if a promise was broken."""
+    options = _options()
+    without = frozenset(filter(None, options.without.split(",")))
+    if unknown := without - set(KINDS):
+        sys.exit(f"--without does not know {', '.join(sorted(unknown))}. It knows {', '.join(KINDS)}")
+    if options.seed is not None:
+        verdict = Simulation(Plan(options.seed, options.steps, without), print).run()
+        sys.exit(bool(verdict.problems))
+    known = [] if options.first is not None else list(known_seeds())
+    first = options.first if options.first is not None else random.SystemRandom().randrange(10**9)
+    fresh: Iterable[int] = itertools.count(first)
+    if not options.seconds:
+        fresh = range(first, first + options.seeds)
+    print(f"{len(known)} known seeds, then seeds from {first} on", flush=True)
+    sys.exit(bool(_simulate(itertools.chain(known, fresh), options)))
+
+
+def known_seeds() -> Iterator[int]:
+    """The seeds in the file: the first word of each line that is not a comment."""
+    for line in SEEDS.read_text().splitlines():
+        if line and not line.startswith("#"):
+            yield int(line.split()[0])
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m rig.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
+    parser.add_argument("--seconds", type=float, help="go on for this long instead")
+    parser.add_argument("--first", type=int, help="the first seed; without it, known seeds and then any")
+    parser.add_argument("--seed", type=int, help="only this one, with its story")
+    parser.add_argument("--steps", type=int, default=STEPS, help="how long faults go on (%(default)s)")
+    parser.add_argument("--without", default="", help="kinds of events that do not happen, with commas")
+    parser.add_argument("--until-broken", action="store_true", help="end with the first broken promise")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count(), help="at the same time (%(default)s)"
+    )
+    return parser.parse_args()
+
+
+def _simulate(seeds: Iterable[int], options: argparse.Namespace) -> list[Verdict]:
+    """Simulate all, and show progress and what was broken. Returns the broken histories."""
+    began = shown = time.monotonic()
+    broken: list[Verdict] = []
+    kinds: Counter[str] = Counter()
+    histories = steps = 0
+    without = frozenset(filter(None, options.without.split(",")))
+    plans = (Plan(seed, options.steps, without) for seed in seeds)
+    chunks = iter(lambda: list(itertools.islice(plans, CHUNK)), [])
+    with multiprocessing.Pool(options.processes, prepare) as pool:
+        for verdicts in pool.imap_unordered(verdicts_of, _until(chunks, options.seconds)):
+            histories, steps = histories + len(verdicts), steps + sum(v.steps for v in verdicts)
+            kinds.update(kind for verdict in verdicts for kind in verdict.kinds)
+            for verdict in verdicts:
+                if verdict.problems:
+                    broken.append(verdict)
+                    print(f"\nseed {verdict.plan.seed}: {verdict.problems[0]}", flush=True)
+            if time.monotonic() > shown + SHOW_SECONDS:
+                shown = time.monotonic()
+                print(_progress(histories, shown - began, broken), flush=True)
+            if broken and options.until_broken:
+                break
+    print(
+        _progress(histories, time.monotonic() - began, broken)
+        + f", {steps / max(1, histories):.0f} steps each"
+    )
+    print("with " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS))
+    for verdict in broken[:SHOWN]:
+        print(_shrunk(verdict), flush=True)
+    return broken
+
+
+def _until(chunks: Iterator[list[Plan]], seconds: float | None) -> Iterator[list[Plan]]:
+    until = time.monotonic() + seconds if seconds else None
+    for chunk in chunks:
+        if until and time.monotonic() > until:
+            return
+        yield chunk
+
+
+def prepare() -> None:
+    """Make a process ready for many histories: the garbage collector need not look at what stays."""
+    judged(Plan(0))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+def verdicts_of(plans: list[Plan]) -> list[Verdict]:
+    """The verdict on each of the histories; an exception is a problem, too."""
+    return [judged(plan) for plan in plans]
+
+
+def judged(plan: Plan) -> Verdict:
+    """The verdict on a history."""
+    try:
+        return Simulation(plan).run()
+    except Exception as error:
+        return Verdict(plan, (f"{type(error).__name__}: {error}",), 0, ())
+
+
+def _progress(histories: int, seconds: float, broken: list[Verdict]) -> str:
+    return f"{histories:,} histories in {seconds:.0f} s, {histories / seconds * 60:,.0f} a minute, {len(broken)} broken"
+
+
+def _shrunk(verdict: Verdict) -> str:
+    plan = shrink(verdict, judged)
+    without = f" WITHOUT={','.join(sorted(plan.without))}" if plan.without else ""
+    return f"\nThe shortest way to it that was found:\n  make simulate SEED={plan.seed} STEPS={plan.steps}{without}"
+
+
+if __name__ == "__main__":
+    main()
