@@ -124,13 +124,15 @@ def judged(plan: Plan) -> Verdict:
 
 
 def _progress(histories: int, seconds: float, broken: list[Verdict]) -> str:
-    return f"{histories:,} histories in {seconds:.0f} s, {histories / seconds * 60:,.0f} a minute, {len(broken)} broken"
+    rate = histories / seconds * 60
+    return f"{histories:,} histories in {seconds:.0f} s, {rate:,.0f} a minute, {len(broken)} broken"
 
 
 def _shrunk(verdict: Verdict) -> str:
     plan = shrink(verdict, judged)
     without = f" WITHOUT={','.join(sorted(plan.without))}" if plan.without else ""
-    return f"\nThe shortest way to it that was found:\n  make simulate SEED={plan.seed} STEPS={plan.steps}{without}"
+    command = f"make simulate SEED={plan.seed} STEPS={plan.steps}{without}"
+    return f"\nThe shortest way to it that was found:\n  {command}"
 
 
 if __name__ == "__main__":

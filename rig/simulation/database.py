@@ -1,10 +1,10 @@
 """A simulated MariaDB: SQLite in memory, with sessions that are isolated as at READ COMMITTED.
 
-SQLite lets one transaction write at a time and has no row locks. MariaDB lets many write, each session sees what
-is committed and its own changes, and a change of a row that another session has locked waits. The simulation
-does the same: one SQLite connection, and for each session the rows that it has written and not committed. When
-another session acts, the SQLite transaction is rolled back; when this one acts again, its rows are written again.
-`tests/rig/simulation/test_database.py` asks the real MariaDB the same questions.
+SQLite lets one transaction write at a time, and has no row locks. MariaDB lets many write: each session
+sees what is committed and its own changes, and a change of a row that another session has locked waits. So
+does the simulation. It has one SQLite connection and, for each session, the rows that it has written and not
+committed. When another session acts, the SQLite transaction is rolled back; when this one acts again, its
+rows are written again. `tests/rig/simulation/test_database.py` asks the real MariaDB the same questions.
 """
 
 import re
@@ -110,7 +110,7 @@ class Server:
         return self._sqlite.execute(sql).fetchall()
 
     def drop(self, session: Transaction) -> None:
-        """End a session, as the server does when its client is gone: what it did not commit is rolled back."""
+        """End a session, as the server does when its client is gone. Rolls back what it did not commit."""
         self.roll_back(session)
         session.lost = True
         if session in self.sessions:
@@ -131,7 +131,8 @@ class Server:
         if sql.startswith("SELECT") or sql.startswith("PRAGMA"):
             self._admit(session)
             return self._sqlite.execute(sql, values)
-        return self._await(session, lambda: self._write(session, sql, values, many))
+        cursor: sqlite3.Cursor = self._await(session, lambda: self._write(session, sql, values, many))
+        return cursor
 
     def commit(self, session: Transaction) -> None:
         """Commit what the session has written, and release its locks."""

@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from orders_service.events.brokers.port import Record
-from rig.simulation.database import Key, Row, Server
+from orders_service.processes import DatabaseName
+from rig.simulation.database import Server
+from rig.simulation.tables import Key, Row
 
 # The statuses that may follow a status.
 FOLLOWS = {
@@ -26,7 +29,7 @@ class Broken(BaseException):
 class Laws:
     """Watches the commits of both databases and the records of the log, and keeps what the judge needs."""
 
-    def __init__(self, servers: Mapping[str, Server]) -> None:
+    def __init__(self, servers: Mapping[DatabaseName, Server]) -> None:
         self._servers = servers
         self.orders: dict[str, dict[str, Any]] = {}
         self.outbox: dict[tuple[str, int], dict[str, Any]] = {}  # Every row ever committed, purged or not.
@@ -37,7 +40,7 @@ class Laws:
     def watch(self) -> None:
         """Begin to watch."""
         for name, server in self._servers.items():
-            server.committed = lambda writes, name=name: self._on_commit(name, writes)
+            server.committed = partial(self._on_commit, name)
 
     def recorded(self) -> list[Any]:
         """Every row that an outbox ever had, as it was last, but those that a requeued copy replaced."""
@@ -53,7 +56,7 @@ class Laws:
         if order_id not in self.orders:
             raise Broken(f"{record} is about {order_id}, which is not in the table")
 
-    def _on_commit(self, database: str, writes: Mapping[Key, Row | None]) -> None:
+    def _on_commit(self, database: DatabaseName, writes: Mapping[Key, Row | None]) -> None:
         tables = self._servers[database].tables
         rows: dict[str, list[tuple[Key, dict[str, Any] | None]]] = defaultdict(list)
         for key, row in writes.items():

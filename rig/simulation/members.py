@@ -12,9 +12,10 @@ from sqlalchemy.orm import sessionmaker
 
 from orders_service import processes, resources
 from orders_service.api.committer import ATTEMPTS, Committer, Overdue, Overloaded, WaitingRequest
+from orders_service.database.columns import Clock
 from orders_service.database.transactions import in_transaction
 from orders_service.events.backoff import back_off
-from orders_service.events.consumer import Consumer
+from orders_service.events.consumer import Consumer, Handler
 from orders_service.events.errors import EventsGone, Stopped
 from orders_service.events.relay import Relay
 from orders_service.events.upkeep import PurgingWorker
@@ -91,12 +92,17 @@ def consumer(world: World, row: processes.Consumer, process: Process) -> Worker:
     return Consumer(
         sessionmaker(engine, expire_on_commit=False),
         subscription,
-        partial(build.handler(row, world.settings), clock=process.clock),
+        with_clock(build.handler(row, world.settings), process.clock),
         group=group,
         dead_letter_bytes=world.letter_bytes,
         poll_seconds=POLL_SECONDS,
         clock=process.clock,
     )
+
+
+def with_clock(handler: Any, clock: Clock) -> Handler:
+    """A handler of ours with another clock than the real one."""
+    return partial(handler, clock=clock)
 
 
 @dataclass
@@ -130,12 +136,16 @@ class Api:
     def _boot(self, process: Process) -> None:
         """Begin to answer. What an earlier process had in memory is gone."""
         scheduler = self.world.scheduler
+
+        def start(work: Callable[[], None]) -> None:
+            scheduler.spawn(f"{process.name} committer", work, owner=process)
+
         waiting = type("Waiting", (Waiting,), {"world": self.world})
         self._committer = Committer(
             open_engine(self.world.servers["orders"], hold_inserts=True),
             self.world.outbox("orders"),
             waiting=waiting,
-            start=lambda work: scheduler.spawn(f"{process.name} committer", work, owner=process),
+            start=start,
             clock=process.clock,
         )
 

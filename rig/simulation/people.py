@@ -19,7 +19,7 @@ from orders_service.processes import DATABASES, DatabaseName
 from orders_service.workers import build
 from rig.customers import Customer
 from rig.simulation.database import EPOCH
-from rig.simulation.members import KEEP, Answer, Api
+from rig.simulation.members import KEEP, Answer, Api, with_clock
 from rig.simulation.session import open_engine
 from rig.simulation.world import Process, World
 
@@ -223,7 +223,7 @@ class Operator:
     def resolve(self, row: processes.Consumer, resolution: Resolution) -> Command:
         """The command `dead-letters replay` or `discard`, for all letters of a consumer's group."""
         made = build.handler if resolution == "replayed" else build.discard_handler
-        handler = partial(made(row, self._world.settings), clock=self._clock)
+        handler = with_clock(made(row, self._world.settings), self._clock)
         only = Filter(group=resources.group(self._world.settings, row))
 
         def work() -> str:

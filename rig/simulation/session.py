@@ -1,4 +1,4 @@
-"""The sessions of a simulated database, as SQLAlchemy sees them: a dialect, DB-API connections and cursors."""
+"""The sessions of a simulated database, as SQLAlchemy sees them: dialect, DB-API connections, cursors."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence

@@ -3,16 +3,17 @@
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from orders_service.events.brokers.port import Outgoing
 from orders_service.processes import DATABASES
 from rig.simulation.broker import Fate
-from rig.simulation.database import DEADLOCK, LOCK_TIMEOUT, SERVER_LOST, ServerError
+from rig.simulation.database import DEADLOCK, LOCK_TIMEOUT, SERVER_LOST, Server, ServerError, Transaction
 from rig.simulation.members import RESTART_SECONDS
 from rig.simulation.others import Others
 from rig.simulation.people import Customers, Operator
-from rig.simulation.session import Connection, open_engine
+from rig.simulation.session import open_engine
 from rig.simulation.world import Process, World
 
 SLICES = 90.0  # The mean number of slices between two events of one kind.
@@ -54,7 +55,8 @@ class Weather:
         self._due = {kind: self._gap(kind) for kind in self._chances if kind in self._events}
         self._next = min(self._due.values())
         for server in world.servers.values():
-            server.before, server.after_commit = self._before, self._after_commit
+            server.before = partial(self._before, server)
+            server.after_commit = partial(self._after_commit, server)
         world.broker.fate = self._fate
         world.on_crash_point = self._pass_point
 
@@ -93,7 +95,7 @@ class Weather:
             self._world.broker.expel(subscription)
 
     def _gap(self, kind: str) -> int:
-        mean = {"customers come": 25, "dropped-log": 300, "recreated-topic": 600}.get(kind, SLICES)
+        mean = {"customers come": 25, "dropped-log": 150, "recreated-topic": 250}.get(kind, SLICES)
         return 1 + int(self._chances[kind].expovariate(1 / mean))
 
     def _alive(self) -> list[Process]:
@@ -155,7 +157,7 @@ class Weather:
 
     # The databases.
 
-    def _before(self, session: Connection, sql: str, values: Sequence[Any]) -> None:
+    def _before(self, server: Server, session: Transaction, sql: str, values: Sequence[Any]) -> None:
         if not isinstance(session.owner, Process):
             return
         if self._cursed and sql.startswith("INSERT INTO reservations") and self._cursed in values:
@@ -164,30 +166,30 @@ class Weather:
         if crash and crash.random() < 0.003:
             self._kill_current(f"before {sql.split()[0]}", crash)
         if lost and lost.random() < 0.006:
-            self._lose(session, f"before {sql.split()[0]}")
+            self._lose(server, session, f"before {sql.split()[0]}")
         conflict = self._chances.get("conflict")
         if conflict and session.writes and sql != "COMMIT" and conflict.random() < 0.03:
             code = conflict.choice([DEADLOCK, LOCK_TIMEOUT, CHANGED])
             if code == DEADLOCK:
-                session.server.roll_back(session)
+                server.roll_back(session)
             raise ServerError(code, "conflict with another transaction")
         failed = self._chances.get("failed-commit")
         if failed and sql == "COMMIT" and failed.random() < 0.03:
             self._world.note(session.owner.name, "COMMIT fails")
             raise ServerError(DEADLOCK, "conflict at COMMIT")
 
-    def _after_commit(self, session: Connection) -> None:
+    def _after_commit(self, server: Server, session: Transaction) -> None:
         if not isinstance(session.owner, Process):
             return
         crash, lost = self._chances.get("crash"), self._chances.get("lost-connection")
         if crash and crash.random() < 0.01:
             self._kill_current("right after COMMIT", crash)
         if lost and lost.random() < 0.01:
-            self._lose(session, "after COMMIT")
+            self._lose(server, session, "after COMMIT")
 
-    def _lose(self, session: Connection, when: str) -> None:
+    def _lose(self, server: Server, session: Transaction, when: str) -> None:
         self._world.note(getattr(session.owner, "name", ""), f"connection lost: {when}")
-        session.server.drop(session)
+        server.drop(session)
         raise ServerError(SERVER_LOST, "Lost connection to server during query")
 
     def _expire_leases(self, _: random.Random) -> None:

@@ -1,10 +1,9 @@
 """The world of one history: both databases, the broker, the processes, and the story of what happens."""
 
-import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -148,13 +147,8 @@ class World:
         """Note that a step, a request or a command failed."""
         self.note(actor, f"failed: {type(error).__name__}: {error}"[:160])
 
-    def _log(self, _: Any, level: str, event: dict[str, Any]) -> str:
+    def _log(self, _: Any, level: str, event: MutableMapping[str, Any]) -> str:
         task = self.scheduler.current
         words = " ".join(f"{name}={value}" for name, value in event.items() if name != "event")
         self.note(task.name if task else "", f"  logs {level}: {event['event']} {words}"[:300], counts=False)
         raise structlog.DropEvent
-
-
-def read_settings() -> list[Settings]:
-    """The settings of the simulated service: without and with a topic for a sink."""
-    return [Settings.read({"ORDERS_SINK_TOPIC": sink}) for sink in ("", "orders")]
