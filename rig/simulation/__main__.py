@@ -89,7 +89,7 @@ def _simulate(seeds: Iterable[int], options: argparse.Namespace) -> list[Verdict
         + f", {steps / max(1, histories):.0f} steps each"
     )
     print("with " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS))
-    for verdict in broken[:SHOWN]:
+    for verdict in [] if options.no_shrinking else broken[:SHOWN]:
         print(_shrunk(verdict), flush=True)
     return broken
 

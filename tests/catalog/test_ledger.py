@@ -115,6 +115,17 @@ def test_placed_again_with_other_content_is_a_conflict(databases: Databases) -> 
             decide(session, [placed(qty=6)])
 
 
+def test_an_order_that_is_cancelled_before_it_is_placed_takes_nothing(databases: Databases) -> None:
+    with Session(databases.catalog) as session:
+        before = stock(session)
+
+        answers = decide(session, [cancelled()]) + decide(session, [placed(), cancelled()])
+
+        assert answers == [None, None, None]
+        assert stock(session) == before
+        assert session.scalars(select(Reservation.state)).all() == ["VOID"]
+
+
 def test_another_price_is_refused_when_prices_are_checked(databases: Databases) -> None:
     with Session(databases.catalog) as session:
         (answer,) = decide(session, [placed(price=1)], check_price=True)

@@ -1,6 +1,7 @@
-"""Removes each mechanism from a copy of the tree, and runs the tests that should then fail.
+"""Removes each mechanism from a copy of the tree, and looks who notices: the tests, and the simulation.
 
-A mutation that turns no test red is a hole in the tests, and ends this with exit code 1.
+A mutation that turns no test red is a hole in the tests, and ends this with exit code 1. So does one that the
+simulation (`rig/simulation`) does not notice within `SEEDS` histories, unless `unseen` says why it cannot.
 """
 
 import os
@@ -10,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from rig import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST_SECONDS, FAULT_SECONDS = 300, 600
+SEEDS = 2000
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Mutation:
     before: str
     after: str
     tests: Sequence[str]
+    unseen: str = ""  # Why the simulation cannot notice it.
 
 
 MUTATIONS = (
@@ -107,6 +111,84 @@ MUTATIONS = (
             "test_both_consumers_are_killed_and_others_take_over[transaction.written]",
         ],
     ),
+    Mutation(
+        "an order's next event does not wait for the outcome of this one",
+        "orders_service/events/relay.py",
+        "        return list(first.values())\n",
+        "        return found\n",
+        ["tests/events/test_relay.py"],
+    ),
+    Mutation(
+        "after an error the records are not read again",
+        "orders_service/events/consumer.py",
+        "            self._subscription.rewind(records)\n            raise\n",
+        "            raise\n",
+        ["tests/events/test_consumer.py"],
+    ),
+    Mutation(
+        "a cancellation of an unknown order is forgotten",
+        "orders_service/catalog/ledger.py",
+        "            self._record_decision(event, State.VOID)\n            return\n",
+        "            return\n",
+        ["tests/catalog/test_ledger.py"],
+    ),
+    Mutation(
+        "an order that comes again is not answered again",
+        "orders_service/catalog/ledger.py",
+        "        decision = self._decisions.get(event.order_id) or self._decide(event)\n",
+        "        if event.order_id in self._decisions:\n"
+        "            return None\n"
+        "        decision = self._decide(event)\n",
+        ["tests/catalog/test_ledger.py", "tests/flow/test_operators_tools.py"],
+    ),
+    Mutation(
+        "dead letters that are full keep nothing of a batch",
+        "orders_service/events/consumer.py",
+        "isinstance(error, DeadLettersFull) and len(records) > 1",
+        "False",
+        ["tests/flow/test_dead_letters.py"],
+    ),
+    Mutation(
+        "a dead letter is known by topic, partition and offset alone",
+        "orders_service/events/dead_letters.py",
+        """        tuple_(*place).in_(list(letters)), DeadLetter.consumer_group == group
+    )
+    for kept in session.execute(known):
+        at = kept.topic, kept.partition, kept.offset, kept.record_timestamp
+""",
+        """        tuple_(*place[:3]).in_([at[:3] for at in letters]), DeadLetter.consumer_group == group
+    )
+    for kept in session.execute(known):
+        at = next((at for at in letters if at[:3] == tuple(kept)[:3]), None)
+        if at is None:
+            continue
+""",
+        ["tests/flow/test_dead_letters.py"],
+    ),
+    Mutation(
+        "records of open and aborted transactions are read",
+        "orders_service/events/brokers/kafka/reading.py",
+        'isolation_level="read_committed"',
+        'isolation_level="read_uncommitted"',
+        ["tests/events/brokers/kafka/test_features.py"],
+        unseen="it is an option of kafka-python, and the simulation has its own broker",
+    ),
+    Mutation(
+        "a topic that was created again is not recognised",
+        "orders_service/events/brokers/kafka/positions.py",
+        "            if present and topic and present != topic:\n",
+        "            if False:\n",
+        ["tests/events/brokers/kafka/test_features.py"],
+        unseen="it is in the Kafka client, and the simulation has its own broker",
+    ),
+    Mutation(
+        "the purge never looks behind its place",
+        "orders_service/events/upkeep.py",
+        "            self._sweeping = not self._sweeping\n",
+        "",
+        ["tests/events/test_purge.py"],
+        unseen="rows that stay too long cost space, and break no promise",
+    ),
 )
 
 
@@ -125,13 +207,43 @@ def main() -> None:
             print(f"{mutation.name}: {test}: {', '.join(red) or 'NOT NOTICED'} ({seconds:.0f} s)", flush=True)
             noticed += [f"`{name}`" for name in red]
             survived += [] if red else [f"{mutation.name}: {test}"]
-        table.append(f"| {mutation.name} | `{mutation.file}` | {', '.join(noticed) or '**none**'} |")
-    print("\n| taken out | of | red |\n|---|---|---|\n" + "\n".join(table))
+        found = mutation.unseen or caught_by_simulation(mutation)
+        print(f"{mutation.name}: simulation: {found or 'NOT NOTICED'}", flush=True)
+        survived += [] if found else [f"{mutation.name}: simulation"]
+        table.append(f"| {mutation.name} | {', '.join(noticed) or '**none**'} | {found or '**none**'} |")
+    print("\n| taken out | red | simulation |\n|---|---|---|\n" + "\n".join(table))
     sys.exit(f"not noticed: {'; '.join(survived)}" if survived else 0)
 
 
 def caught_by(mutation: Mutation, test: str) -> list[str]:
     """The tests that fail without the mechanism."""
+    is_fault, is_real = "faults" in test, "kafka" in test
+    marker = [] if is_fault else ["-m", "real" if is_real else "not real"]
+    with mutated(mutation) as copy:
+        done = _run(
+            copy,
+            *("-m", "pytest", "-p", "no:cacheprovider", "-q", test, *marker),
+            seconds=FAULT_SECONDS if is_fault or is_real else FAST_SECONDS,
+        )
+    if done.returncode not in (0, 1):
+        sys.exit(f"{test} cannot be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return [*dict.fromkeys(re.findall(r"(?m)^FAILED \S+?::(\w+)", done.stdout))]
+
+
+def caught_by_simulation(mutation: Mutation) -> str:
+    """The promise that is broken without the mechanism, and after how many histories; "" if none is."""
+    options = ["--first", "0", "--seeds", str(SEEDS), "--until-broken", "--no-shrinking"]
+    with mutated(mutation) as copy:
+        done = _run(copy, "-m", "rig.simulation", *options, seconds=FAULT_SECONDS)
+    if done.returncode not in (0, 1):
+        sys.exit(f"the simulation cannot be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    seeds = re.findall(r"(?m)^seed (\d+): (.{0,60})", done.stdout)
+    return f"seed {seeds[0][0]}: {seeds[0][1]}" if seeds else ""
+
+
+@contextmanager
+def mutated(mutation: Mutation) -> Iterator[Path]:
+    """A copy of the tree without the mechanism."""
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         copy = Path(folder)
         listed = subprocess.run(
@@ -141,20 +253,7 @@ def caught_by(mutation: Mutation, test: str) -> list[str]:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
         mutate(copy / mutation.file, mutation)
-        is_fault = "faults" in test
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", test]
-            + ([] if is_fault else ["-m", "not real"]),
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": folder},  # The processes of a test run the copy, too.
-            capture_output=True,
-            text=True,
-            timeout=waiting.seconds(FAULT_SECONDS if is_fault else FAST_SECONDS),
-            check=False,
-        )
-    if done.returncode not in (0, 1):
-        sys.exit(f"{test} cannot be run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    return [*dict.fromkeys(re.findall(r"(?m)^FAILED \S+?::(\w+)", done.stdout))]
+        yield copy
 
 
 def mutate(file: Path, mutation: Mutation) -> None:
@@ -163,6 +262,18 @@ def mutate(file: Path, mutation: Mutation) -> None:
     if text.count(mutation.before) != 1:
         sys.exit(f"the mutation '{mutation.name}' no longer fits {mutation.file}")
     file.write_text(text.replace(mutation.before, mutation.after))
+
+
+def _run(copy: Path, *words: str, seconds: float) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},  # The processes of a test run the copy, too.
+        capture_output=True,
+        text=True,
+        timeout=waiting.seconds(seconds),
+        check=False,
+    )
 
 
 if __name__ == "__main__":
