@@ -1,8 +1,9 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults attacks soak mutations bench audit up down logs lock clean
+.PHONY: help run first-order check format test faults simulate attacks soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
+SEEDS ?= 1000
 # Tests wait more than they compute: two files of them at a time. A process that needs a lab has its own.
 AT_ONCE := --numprocesses 2 --dist loadfile
 VENV ?= .venv
@@ -36,6 +37,10 @@ test: $(VENV)/dev  ## Run every test, those on a real MariaDB and a real Kafka a
 
 faults: $(VENV)/dev  ## Kill, freeze and cut every part of it under load, and judge what is left
 	$(BIN)/pytest -m faults --timeout 300
+
+simulate: $(VENV)/dev  ## Simulate SEEDS histories with faults, or the SEED of one with its story
+	@$(BIN)/python -m rig.simulation $(if $(SEED),--seed $(SEED),$(if $(SECONDS),--seconds $(SECONDS),--seeds $(SEEDS))) \
+	  $(if $(STEPS),--steps $(STEPS)) $(if $(WITHOUT),--without $(WITHOUT))
 
 attacks: $(VENV)/dev  ## Attack the API beside a hundred good clients, directly and through HAProxy (5 minutes)
 	$(BIN)/python -m tests.attacks

@@ -59,6 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--processes", type=int, default=os.cpu_count(), help="at the same time (%(default)s)"
     )
+    parser.add_argument("--no-shrinking", action="store_true", help="do not look for a shorter way to it")
     return parser.parse_args()
 
 

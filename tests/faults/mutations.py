@@ -135,11 +135,10 @@ MUTATIONS = (
     Mutation(
         "an order that comes again is not answered again",
         "orders_service/catalog/ledger.py",
-        "        decision = self._decisions.get(event.order_id) or self._decide(event)\n",
-        "        if event.order_id in self._decisions:\n"
-        "            return None\n"
-        "        decision = self._decide(event)\n",
-        ["tests/catalog/test_ledger.py", "tests/flow/test_operators_tools.py"],
+        "        return _answer(event, decision)\n\n    def cancel",
+        "        is_new = event.order_id in self._new_decisions\n"
+        "        return _answer(event, decision) if is_new else None\n\n    def cancel",
+        ["tests/catalog/test_ledger.py"],
     ),
     Mutation(
         "dead letters that are full keep nothing of a batch",
