@@ -6,6 +6,7 @@ import itertools
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import time
 from collections import Counter
@@ -29,8 +30,7 @@ def main() -> None:
     if unknown := without - set(KINDS):
         sys.exit(f"--without does not know {', '.join(sorted(unknown))}. It knows {', '.join(KINDS)}")
     if options.seed is not None:
-        verdict = Simulation(Plan(options.seed, options.steps, without), print).run()
-        sys.exit(bool(verdict.problems))
+        sys.exit(not _tell_story(Plan(options.seed, options.steps, without)))
     known = [] if options.first is not None else list(known_seeds())
     first = options.first if options.first is not None else random.SystemRandom().randrange(10**9)
     fresh: Iterable[int] = itertools.count(first)
@@ -38,6 +38,19 @@ def main() -> None:
         fresh = range(first, first + options.seeds)
     print(f"{len(known)} known seeds, then seeds from {first} on", flush=True)
     sys.exit(bool(_simulate(itertools.chain(known, fresh), options)))
+
+
+def _tell_story(plan: Plan) -> bool:
+    """Print what happens in a history, step by step. True if it keeps every promise."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # So that `| head` ends it quietly.
+    simulation = Simulation(plan, print)
+    print(f"seed {plan.seed}: {simulation}\n\nstep   seconds  who                what")
+    verdict = simulation.run()
+    if verdict.problems:
+        print("\nBroken: " + "\n".join(verdict.problems))
+    else:
+        print(f"\nEvery promise is kept, after {verdict.steps} steps.")
+    return not verdict.problems
 
 
 def known_seeds() -> Iterator[int]:

@@ -65,6 +65,11 @@ class Simulation:
         self.weather = Weather(self.world, self.customers, self.operator, self.others, self._products)
         self.world.on_stopped = self._attend
 
+    def __str__(self) -> str:
+        processes = Counter(process.name.partition("#")[0] for process in self.world.processes)
+        kinds = ", ".join(sorted(self.world.kinds)) or "nothing beside orders"
+        return f"{', '.join(f'{count} {name}' for name, count in processes.items())}\nwith {kinds}"
+
     def run(self) -> Verdict:
         """Make the history, and judge it."""
         world, problems = self.world, []
@@ -80,8 +85,6 @@ class Simulation:
             problems = [f"law: {error}"]
         except AssertionError as error:
             problems = [str(error)]
-        for problem in problems:
-            world.note("judge", problem, counts=False)
         return Verdict(world.plan, tuple(problems), world.steps, tuple(sorted(world.kinds)))
 
     def _stock_up(self) -> None:

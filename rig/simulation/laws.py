@@ -1,7 +1,7 @@
 """The laws: what must hold after every commit and every record, while a history is still being made."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -29,8 +29,9 @@ class Broken(BaseException):
 class Laws:
     """Watches the commits of both databases and the records of the log, and keeps what the judge needs."""
 
-    def __init__(self, servers: Mapping[DatabaseName, Server]) -> None:
+    def __init__(self, servers: Mapping[DatabaseName, Server], tell: Callable[[str], None] | None) -> None:
         self._servers = servers
+        self._tell = tell  # Is told of every change, for the story.
         self.orders: dict[str, dict[str, Any]] = {}
         self.outbox: dict[tuple[str, int], dict[str, Any]] = {}  # Every row ever committed, purged or not.
         self.set_aside: set[str] = set()  # Orders of which the broker has refused an event.
@@ -53,6 +54,8 @@ class Laws:
             return
         self._stored.add(id_.decode())
         order_id = (headers["ce_subject"] or b"").decode()
+        if self._tell:
+            self._tell(f"{record}: {(headers['ce_type'] or b'').decode()} of {order_id}")
         if order_id not in self.orders:
             raise Broken(f"{record} is about {order_id}, which is not in the table")
 
@@ -62,6 +65,11 @@ class Laws:
         for key, row in writes.items():
             named = None if row is None else dict(zip(tables[key[0]].columns, row, strict=True))
             rows[key[0]].append((key, named))
+        for _, changed in (*rows["orders"], *rows["reservations"]) if self._tell else ():
+            if changed and self._tell:
+                state = changed.get("status") or changed.get("state")
+                what = f"{changed['qty']} × {changed['product_id']}"
+                self._tell(f"{database}: {changed['order_id']} is {state}: {what}")
         recorded = {(row["type"], row["aggregateid"]) for _, row in rows["outbox"] if row}
         problems = [
             *self._orders(rows["orders"], recorded),

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from orders_service.events.brokers.port import Outgoing
-from orders_service.processes import DATABASES
+from orders_service.events.resolving import Resolution
+from orders_service.processes import CONSUMERS, DATABASES
 from rig.simulation.broker import Fate
 from rig.simulation.database import DEADLOCK, LOCK_TIMEOUT, SERVER_LOST, Server, ServerError, Transaction
 from rig.simulation.members import RESTART_SECONDS
@@ -20,6 +21,7 @@ SLICES = 90.0  # The mean number of slices between two events of one kind.
 CHANGED = 1020
 SESSION_SECONDS = 10.0  # Until a group expels a member that is silent.
 CURSED_SECONDS = 3.0
+RESOLUTIONS: tuple[Resolution, ...] = ("replayed", "discarded")
 
 
 class DataError(sqlite3.DataError):
@@ -33,6 +35,7 @@ class Weather:
         self, world: World, customers: Customers, operator: Operator, others: Others, products: Sequence[str]
     ) -> None:
         self._world = world
+        self._operator = operator
         self._cursed: str | None = None
         self._slices = 0
         self._chances = {kind: world.plan.chance(kind) for kind in (*sorted(world.kinds), "customers come")}
@@ -50,6 +53,7 @@ class Weather:
             "requeue": lambda _: operator.do(operator.requeue_any()),
             "purge": lambda _: operator.do(operator.purge()),
             "supply": lambda chance: operator.do(operator.supply(chance.choice(products))),
+            "dead-letters": self._resolve_letters,
             **others.events,
         }
         self._due = {kind: self._gap(kind) for kind in self._chances if kind in self._events}
@@ -93,6 +97,10 @@ class Weather:
         """
         for subscription in self._world.subscriptions.values():
             self._world.broker.expel(subscription)
+
+    def _resolve_letters(self, chance: random.Random) -> None:
+        row, resolution = chance.choice(CONSUMERS), chance.choice(RESOLUTIONS)
+        self._operator.do(self._operator.resolve(row, resolution))
 
     def _gap(self, kind: str) -> int:
         mean = {"customers come": 25, "dropped-log": 150, "recreated-topic": 250}.get(kind, SLICES)

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from orders_service import crash_points, resources, runtime
+from orders_service.database.errors import in_short
 from orders_service.events.outbox import Outbox
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
@@ -104,7 +105,7 @@ class World:
         for server in self.servers.values():
             server.begin(self.scheduler)
         self.broker = SimulatedBroker(self.scheduler)
-        self.laws = Laws(self.servers)
+        self.laws = Laws(self.servers, self._change if self.tell else None)
         self.laws.watch()
         self.broker.appended = self.laws.on_record
         self.topics = resources.topics(self.settings)
@@ -145,7 +146,12 @@ class World:
 
     def failed(self, actor: str, error: Exception) -> None:
         """Note that a step, a request or a command failed."""
-        self.note(actor, f"failed: {type(error).__name__}: {error}"[:160])
+        self.note(actor, f"failed: {type(error).__name__}: {in_short(error)}".splitlines()[0])
+
+    def _change(self, what: str) -> None:
+        """Tell of a row or a record that has changed, by the task that runs now."""
+        task = self.scheduler.current
+        self.note(task.name if task else "broker", f"  {what}", counts=False)
 
     def _log(self, _: Any, level: str, event: MutableMapping[str, Any]) -> str:
         task = self.scheduler.current
