@@ -8,7 +8,9 @@
 | `deployment.py` | all processes of the service on databases and topics of their own |
 | `customers.py` | customers who order at a rate, retry, cancel and remember the answers |
 | `history.py` | everything that the service wrote: tables and records |
+| `stored.py` | reads tables and records into a history |
 | `promises.py` | the judge: names each promise that a history breaks |
+| `simulation/` | the service's code in a simulated world, where a seed decides everything |
 
 `waiting.py`, `customers.py` and `promises.py` import only the standard library and each other, because
 `docker/try` runs on any Python. The package `orders_service` never imports `rig`.
