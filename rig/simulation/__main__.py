@@ -126,7 +126,9 @@ def prepare() -> None:
 
 def verdicts_of(plans: list[Plan]) -> list[Verdict]:
     """The verdict on each of the histories; an exception is a problem, too."""
-    return [judged(plan) for plan in plans]
+    verdicts = [judged(plan) for plan in plans]
+    gc.collect()
+    return verdicts
 
 
 def judged(plan: Plan) -> Verdict:

@@ -85,6 +85,8 @@ class Simulation:
             problems = [f"law: {error}"]
         except AssertionError as error:
             problems = [str(error)]
+        finally:
+            world.scheduler.close()
         return Verdict(world.plan, tuple(problems), world.steps, tuple(sorted(world.kinds)))
 
     def _stock_up(self) -> None:

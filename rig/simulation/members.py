@@ -70,7 +70,7 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
             idle = 0
         else:
             idle += 1
-            world.scheduler.sleep(min(IDLE_SECONDS[0] * 4**idle, IDLE_SECONDS[1]) * chance.uniform(0.5, 1))
+            world.scheduler.sleep(min(IDLE_SECONDS[0] * 8**idle, IDLE_SECONDS[1]) * chance.uniform(0.5, 1))
 
 
 def relay(world: World, row: processes.Relay, process: Process) -> Worker:

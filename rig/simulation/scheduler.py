@@ -5,7 +5,7 @@ next. So the seed of that generator decides every interleaving.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -112,7 +112,14 @@ class Scheduler:
 
         A task that kills its own process ends at its next pause.
         """
-        for task in [task for task in self.tasks if task.owner is owner and not task.killed]:
+        self._end([task for task in self.tasks if task.owner is owner and not task.killed])
+
+    def close(self) -> None:
+        """End all tasks: a suspended greenlet keeps everything that its frames refer to."""
+        self._end(list(self.tasks))
+
+    def _end(self, tasks: Sequence[Task]) -> None:
+        for task in tasks:
             task.killed = True
             if task is self._current:
                 continue
