@@ -121,7 +121,7 @@ def no_ghosts(history: History) -> Iterator[str]:
         elif row.user_id in users:
             yield f"{row.user_id} placed one order and has {users[row.user_id]} and {order_id}"
         users[row.user_id] = order_id
-    for order_id in history.reservations.keys() - history.orders.keys() - set(history.foreign):
+    for order_id in sorted(history.reservations.keys() - history.orders.keys() - set(history.foreign)):
         yield f"the reservation of {order_id} has no order"
     for fact in history.facts:
         if fact.order_id not in history.foreign and (contradiction := _contradiction(history, fact)):
@@ -194,7 +194,7 @@ def only_poison_is_dead(history: History) -> Iterator[str]:
                 f"{letter.topic}-{letter.partition}@{letter.offset} is a dead letter:"
                 f" {letter.reason}, {letter.detail[:200]}"
             )
-    for value in set(history.poison) - values:
+    for value in sorted(set(history.poison) - values):
         yield f"a poison record is no dead letter: {len(value)} bytes, {value[:60]!r}"
 
 

@@ -100,16 +100,20 @@ class Consumer:
             try:
                 return Outcome.of(self._commit(session, events, unreadable), skipped)
             except Exception as error:
-                # If the dead letters are full, those that fit are kept, so that an operator can discard them.
-                is_full = isinstance(error, DeadLettersFull) and len(records) > 1
-                if not is_full and not is_caused_by_a_record(error):
+                # If the dead letters are full, the records up to the first that does not fit are applied or
+                # kept: an operator can then discard the letters.
+                are_full = isinstance(error, DeadLettersFull) and len(records) > 1
+                if not are_full and not is_caused_by_a_record(error):
                     raise
                 log.warning("cannot apply a batch; applying its records one by one", error=in_short(error))
+            received = {str(event.record): event for event in events}
+            refused = {str(record): (record, error) for record, error in unreadable}
             dead: list[Refused] = []
-            for refused in unreadable:
-                dead += self._commit(session, [], [refused])
-            for event in events:
-                dead += self._apply_alone(session, event)
+            for record in map(str, records):  # In the log's order.
+                if record in received:
+                    dead += self._apply_alone(session, received[record])
+                elif record in refused:
+                    dead += self._commit(session, [], [refused[record]])
             return Outcome.of(dead, skipped)
 
     def _commit(

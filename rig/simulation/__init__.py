@@ -9,7 +9,7 @@ judges each by the promises that `make faults` judges. `docs/simulation.md` expl
 | `history.py` | one history: made, brought to rest, judged |
 | `world.py` | databases, broker, processes and the story of one history |
 | `members.py`, `people.py` | the APIs, relays and consumers; customers and an operator |
-| `weather.py`, `others.py` | what goes wrong; what other producers and administrators do |
+| `faults.py`, `database_faults.py`, `others.py` | what goes wrong; what others do to the topics |
 | `laws.py` | what must hold after every commit and every record |
 | `scheduler.py` | tasks, and the virtual time |
 | `database.py`, `session.py`, `tables.py` | a MariaDB in the memory of this process |

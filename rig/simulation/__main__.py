@@ -20,6 +20,7 @@ from rig.simulation.world import KINDS, STEPS, Plan
 SEEDS = Path(__file__).with_name("seeds.txt")  # Every seed that has ever found a fault.
 CHUNK = 20
 SHOW_SECONDS = 5.0
+ENOUGH = 20  # After so many broken histories it ends.
 SHOWN = 3  # So many broken histories are shrunk and shown.
 
 
@@ -96,7 +97,7 @@ def _simulate(seeds: Iterable[int], options: argparse.Namespace) -> list[Verdict
             if time.monotonic() > shown + SHOW_SECONDS:
                 shown = time.monotonic()
                 print(_progress(histories, shown - began, broken), flush=True)
-            if broken and options.until_broken:
+            if broken and (options.until_broken or len(broken) >= ENOUGH):
                 break
     print(
         _progress(histories, time.monotonic() - began, broken)

@@ -19,17 +19,14 @@ from orders_service.events.brokers.port import (
 )
 from rig.simulation.groups import Group, SimulatedSubscription
 from rig.simulation.log import Log, Place, Transaction
-from rig.simulation.scheduler import Scheduler
-from rig.simulation.sending import Fate as Fate
-from rig.simulation.sending import InFlight, SimulatedProducer
-
-EPOCH = 1_767_225_600.0  # The beginning of 2026: the instant of the virtual time 0.
+from rig.simulation.scheduler import EPOCH, Scheduler
+from rig.simulation.sending import Fate, InFlight, SimulatedProducer
 
 
 class SimulatedBroker:
     """A Kafka cluster. *epoch* is the time at the start of the simulation, in seconds since 1970."""
 
-    def __init__(self, scheduler: Scheduler, *, epoch: float = EPOCH) -> None:
+    def __init__(self, scheduler: Scheduler, *, epoch: float = EPOCH.timestamp()) -> None:
         self.scheduler = scheduler
         self.fate: Callable[[Outgoing], Fate] = lambda record: Fate()
         self.appended: Callable[[Record], None] = lambda record: None  # Called for each record of `archive`.

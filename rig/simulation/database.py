@@ -11,16 +11,15 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
 from orders_service.database import bounds
-from rig.simulation.scheduler import Scheduler
+from rig.simulation.scheduler import EPOCH, Scheduler
 from rig.simulation.tables import Key, Row, Table
 
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # When every simulation begins.
 FOR_UPDATE = " /* FOR UPDATE */"
 DEADLOCK, LOCK_TIMEOUT, SERVER_LOST = 1213, 1205, 2013
 
@@ -120,7 +119,8 @@ class Server:
         """End the sessions that have left a transaction open for too long."""
         for session in list(self.sessions):
             idle = self.scheduler.now - session.active_at
-            if idle > bounds.IDLE_TRANSACTION_SECONDS and session.writes and session.waits_for is None:
+            is_open = session.writes or session.locks
+            if idle > bounds.IDLE_TRANSACTION_SECONDS and is_open and session.waits_for is None:
                 self.drop(session)
 
     def run(self, session: Transaction, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:

@@ -3,29 +3,32 @@
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from orders_service import migrations, processes, resources
 from orders_service.catalog import service as catalog
 from orders_service.database.engines import open_engine
+from orders_service.events import dead_letters
 from orders_service.events.brokers.port import TopicSpec
 from orders_service.events.worker import Worker
 from orders_service.processes import CONSUMERS, DATABASES, RELAYS
 from orders_service.settings import Settings
 from rig.promises import History, violations
 from rig.simulation import members, session
-from rig.simulation.database import EPOCH, Server
+from rig.simulation.database import Server
+from rig.simulation.faults import Faults
 from rig.simulation.laws import Broken
 from rig.simulation.members import Api
 from rig.simulation.others import Others
 from rig.simulation.people import PRICE, Customers, Operator
-from rig.simulation.weather import Weather
+from rig.simulation.scheduler import EPOCH
 from rig.simulation.world import Plan, Process, World
 from rig.stored import fact_of, read_tables
 
@@ -51,7 +54,6 @@ class Simulation:
     def __init__(self, plan: Plan, tell: Callable[[str], None] | None = None) -> None:
         chance = plan.chance("size")
         self.world = World(plan, servers(), chance.choice(settings()), tell)
-        self.world.install()
         self._chance = chance
         self._products = [f"product-{number}" for number in range(chance.randint(1, 3))]
         spec = TopicSpec(partitions=chance.randint(1, 3))
@@ -62,7 +64,7 @@ class Simulation:
         self.customers = Customers(self.world, self._apis, [*self._products, "unknown-product"])
         self.operator = Operator(self.world)
         self.others = Others(self.world)
-        self.weather = Weather(self.world, self.customers, self.operator, self.others, self._products)
+        self.faults = Faults(self.world, self.customers, self.operator, self.others, self._products)
         self.world.on_stopped = self._attend
 
     def __str__(self) -> str:
@@ -74,13 +76,14 @@ class Simulation:
         """Make the history, and judge it."""
         world, problems = self.world, []
         try:
-            for process in world.processes:
-                process.start()
-            while world.steps < world.plan.steps:
-                world.scheduler.run_one()
-                self.weather.pass_slice()
-            self._come_to_rest()
-            problems = self._judge()
+            with world.installed():
+                for process in world.processes:
+                    process.start()
+                while world.steps < world.plan.steps:
+                    world.scheduler.run_one()
+                    self.faults.pass_slice()
+                self._come_to_rest()
+                problems = [*world.problems, *self._judge()]
         except Broken as error:
             problems = [f"law: {error}"]
         except AssertionError as error:
@@ -127,10 +130,12 @@ class Simulation:
         """Mend everything, and run on until nothing is left to do."""
         world = self.world
         world.note("world", "comes to rest", counts=False)
-        self.weather.calm_down()
+        self.faults.end()
         for process in world.processes:
             if not process.alive and not self.operator.attends(process):
                 process.start()
+        for api in self._apis:
+            self.customers.arrive(api)
         self._run_until(lambda: self.customers.are_served and not self.operator.busy)
         if self.others.events_are_gone:
             # With the orders' events alone, too, everything is answered: the catalog repeats its answers.
@@ -155,7 +160,7 @@ class Simulation:
             if slices % LOOK_SLICES == 0 and ready():
                 return
             if slices % REJOIN_SLICES == REJOIN_SLICES - 1:
-                self.weather.rejoin()
+                self.faults.rejoin()
             self.world.scheduler.run_one()
         raise AssertionError(f"it does not come to rest: {self._unrest()}")
 
@@ -199,12 +204,25 @@ class Simulation:
         if self.others.recreated:
             without.add("first_deliveries_are_in_order")  # It compares offsets.
         found = violations(history, without=without)
-        found += [
-            f"a good record is still a dead letter: {letter.detail[:80]}"
-            for letter in good
-            if not letter.resolution
-        ]
+        found += [*self._letters(good), *self._sink_problems()]
         return found + (self._calm_problems() if world.is_calm else [])
+
+    def _letters(self, good: Sequence[Any]) -> Iterator[str]:
+        """A good record is a dead letter only if a database has refused its order, and is then replayed."""
+        for letter in good:
+            fact = fact_of(dead_letters.record_of(letter))
+            if fact is None or fact.order_id not in self.faults.databases.refused_orders:
+                yield f"a good record became a dead letter: {letter.reason}, {letter.detail[:80]}"
+            elif not letter.resolution:
+                yield f"a good record is still a dead letter: {letter.reason}, {letter.detail[:80]}"
+
+    def _sink_problems(self) -> list[str]:
+        """Every record for a sink is sent."""
+        world = self.world
+        rows = [row for row in world.laws.recorded() if row.topic == world.topics.sink]
+        sent = {(dict(record.headers).get("ce_id") or b"").decode() for record in world.broker.archive}
+        lost = [row.aggregateid for row in rows if row.lane or row.error or row.id not in sent]
+        return [f"the sink has not got {', '.join(lost[:3])}"] * bool(lost)
 
     def _calm_problems(self) -> list[str]:
         """Where nothing goes wrong, nothing fails, and each recorded event is sent once."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,15 @@ class Broken(BaseException):
     """A law is broken. Not an `Exception`, so that no worker takes it for an error to be retried."""
 
 
+@contextmanager
+def _loud() -> Iterator[None]:
+    """Let no worker take an error of this module for one of its own, and try again."""
+    try:
+        yield
+    except Exception as error:
+        raise Broken(f"{type(error).__name__}: {error}") from error
+
+
 class Laws:
     """Watches the commits of both databases and the records of the log, and keeps what the judge needs."""
 
@@ -34,6 +44,7 @@ class Laws:
         self._tell = tell  # Is told of every change, for the story.
         self.orders: dict[str, dict[str, Any]] = {}
         self.outbox: dict[tuple[str, int], dict[str, Any]] = {}  # Every row ever committed, purged or not.
+        self.refused: set[str] = set()  # The ids of events that the broker has refused.
         self.set_aside: set[str] = set()  # Orders of which the broker has refused an event.
         self._places: dict[int, str] = {}
         self._stored: set[str] = set()  # The ids of all events that are or were in the log.
@@ -49,6 +60,10 @@ class Laws:
 
     def on_record(self, record: Record) -> None:
         """Judge a record that the broker has stored."""
+        with _loud():
+            self._on_record(record)
+
+    def _on_record(self, record: Record) -> None:
         headers = dict(record.headers)
         if (id_ := headers.get("ce_id")) is None:
             return
@@ -60,6 +75,10 @@ class Laws:
             raise Broken(f"{record} is about {order_id}, which is not in the table")
 
     def _on_commit(self, database: DatabaseName, writes: Mapping[Key, Row | None]) -> None:
+        with _loud():
+            self._judge(database, writes)
+
+    def _judge(self, database: DatabaseName, writes: Mapping[Key, Row | None]) -> None:
         tables = self._servers[database].tables
         rows: dict[str, list[tuple[Key, dict[str, Any] | None]]] = defaultdict(list)
         for key, row in writes.items():
@@ -118,6 +137,8 @@ class Laws:
             self.outbox[database, number] = row
             if row["error"] is not None:
                 self.set_aside.add(row["aggregateid"])
+                if row["id"] not in self.refused:
+                    yield f"{row['type']} of {row['aggregateid']} was set aside, but it was not refused"
             if row["published_at"] is not None and row["id"] not in self._stored:
                 yield f"{row['type']} of {row['aggregateid']} was marked before it was in the log"
 

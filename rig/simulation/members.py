@@ -48,7 +48,7 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
     world, failures, idle = process.world, 0, 0
     chance = world.plan.chance(process.incarnation)
     worker = make(process)
-    while True:
+    while not process.stopping:
         try:
             busy = worker.step()
         except Stopped as error:
@@ -68,9 +68,12 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
         if busy:
             world.note(process.name, "step")
             idle = 0
-        else:
+        elif not process.stopping:
             idle += 1
             world.scheduler.sleep(min(IDLE_SECONDS[0] * 8**idle, IDLE_SECONDS[1]) * chance.uniform(0.5, 1))
+    process.alive = False
+    worker.close()
+    world.note(process.name, "stopped by SIGTERM")
 
 
 def relay(world: World, row: processes.Relay, process: Process) -> Worker:

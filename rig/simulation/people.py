@@ -18,8 +18,8 @@ from orders_service.orders.service import Placement
 from orders_service.processes import DATABASES, DatabaseName
 from orders_service.workers import build
 from rig.customers import Customer
-from rig.simulation.database import EPOCH
 from rig.simulation.members import KEEP, Answer, Api, with_clock
+from rig.simulation.scheduler import EPOCH
 from rig.simulation.session import open_engine
 from rig.simulation.world import Process, World
 
@@ -42,37 +42,47 @@ class Customers:
         self.told: list[Customer] = []
         self.served = 0
 
-    def arrive(self) -> None:
-        """A customer comes, and orders in a task."""
+    def arrive(self, api: Api | None = None) -> None:
+        """A customer comes, and orders in a task. One who comes to a certain API has to be accepted there."""
         chance, number = self._chance, len(self.told)
         key = f"key-{number}" if chance.random() < 0.7 else None
         customer = Customer(
             name=f"customer-{number}",
             product=chance.choice(self._products),
             qty=chance.randint(1, 3),
-            key=key,
+            key=key if api is None else f"key-{number}",
             repeats=key is not None and chance.random() < 0.3,
             cancels=chance.random() < 0.35,
         )
         self.told.append(customer)
-        self._world.scheduler.spawn(customer.name, lambda: self._serve(customer))
+        apis = self._apis if api is None else [api]
+        self._world.scheduler.spawn(
+            customer.name, lambda: self._serve(customer, apis, demands=api is not None)
+        )
+
+    def next_order_id(self) -> str:
+        """The id of the next customer's order, if that customer has a key."""
+        number = len(self.told)
+        return service.new_order_id(f"customer-{number}", f"key-{number}")
 
     @property
     def are_served(self) -> bool:
         """Whether every customer has been answered, or has given up."""
         return self.served == len(self.told)
 
-    def _serve(self, customer: Customer) -> None:
+    def _serve(self, customer: Customer, apis: list[Api], *, demands: bool) -> None:
         for _ in range(2 if customer.repeats else 1):
-            self._place(customer)
+            self._place(customer, apis)
         if customer.order_ids:
-            self._look(customer)
+            self._look(customer, apis)
             if customer.cancels:
-                self._cancel(customer)
-                self._look(customer)
+                self._cancel(customer, apis)
+                self._look(customer, apis)
+        elif demands:
+            customer.odd.append("no 201, although everything is repaired")
         self.served += 1
 
-    def _place(self, customer: Customer) -> None:
+    def _place(self, customer: Customer, apis: list[Api]) -> None:
         def place(api: Api) -> Answer:
             return api.place(
                 Placement(
@@ -85,28 +95,32 @@ class Customers:
                 )
             )
 
-        answer = self._ask(customer, "order", place, retries=customer.key is not None)
+        answer = self._ask(customer, apis, "order", place, retries=customer.key is not None)
         if answer.status == 201:
             customer.order_ids.append(answer.body)
 
-    def _cancel(self, customer: Customer) -> None:
+    def _cancel(self, customer: Customer, apis: list[Api]) -> None:
         order_id = customer.order_ids[0]
-        answer = self._ask(customer, "cancel", lambda api: api.cancel(customer.name, order_id), retries=True)
+        answer = self._ask(
+            customer, apis, "cancel", lambda api: api.cancel(customer.name, order_id), retries=True
+        )
         if answer.status in (200, 409):
             customer.cancelled = answer.status == 200
 
-    def _look(self, customer: Customer) -> None:
+    def _look(self, customer: Customer, apis: list[Api]) -> None:
         order_id = customer.order_ids[-1]
         if self._chance.random() < 0.4:
-            self._ask(customer, "look", lambda api: api.show(customer.name, order_id), retries=True)
+            self._ask(customer, apis, "look", lambda api: api.show(customer.name, order_id), retries=True)
 
-    def _ask(self, customer: Customer, what: str, ask: Callable[[Api], Answer], *, retries: bool) -> Answer:
+    def _ask(
+        self, customer: Customer, apis: list[Api], what: str, ask: Callable[[Api], Answer], *, retries: bool
+    ) -> Answer:
         world, chance = self._world, self._chance
         expected = {"order": (201,), "cancel": (200, 409), "look": (200,)}[what]
         answer = Answer()
         for _ in range(TRIES):
             world.scheduler.sleep(chance.uniform(*PAUSE_SECONDS))
-            api = chance.choice(self._apis)
+            api = chance.choice(apis)
             answer = ask(api) if api.process.alive else Answer()
             world.note(customer.name, f"{what}: {answer.status} {answer.body or ''} from {api.process.name}")
             if answer.status in expected:
@@ -248,6 +262,7 @@ class Operator:
             else:
                 self._world.note("operator", f"{what}: {done}")
                 return
+        self._world.problems.append(f"the operator gave up: {what}")
 
     def _clock(self) -> datetime:
         return EPOCH + timedelta(seconds=self._world.scheduler.now)

@@ -8,10 +8,12 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 from greenlet import getcurrent, greenlet
 
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)  # When every simulation begins.
 SLICE_SECONDS = 0.0005  # The virtual time that passes each time a task runs.
 
 
@@ -32,8 +34,8 @@ class Task:
 
     @property
     def is_over(self) -> bool:
-        """Whether the task has ended."""
-        return bool(self.run.dead)
+        """Whether the task has ended, or will not run again."""
+        return self.killed or bool(self.run.dead)
 
 
 @dataclass
@@ -43,7 +45,6 @@ class Scheduler:
     chance: random.Random
     now: float = 0.0
     tasks: list[Task] = field(default_factory=list)
-    _hub: greenlet = field(default_factory=getcurrent)
     _frozen: dict[object, float] = field(default_factory=dict)  # Until when a process is frozen.
     _current: Task | None = None
 
@@ -112,6 +113,7 @@ class Scheduler:
 
         A task that kills its own process ends at its next pause.
         """
+        self._frozen.pop(owner, None)
         self._end([task for task in self.tasks if task.owner is owner and not task.killed])
 
     def close(self) -> None:

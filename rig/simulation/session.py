@@ -67,16 +67,14 @@ class Connection(Transaction):
         self._send()
         cursor = self._run(sql, values, many)
         if self.autocommit:
-            self.server.commit(self)
+            self._commit()
         return cursor
 
     def commit(self) -> None:
         self._send()
         if not self.autocommit:
             self._enter("COMMIT", ())
-            self.server.commit(self)
-            self.server.after_commit(self)
-            self.require()
+            self._commit()
 
     def rollback(self) -> None:
         self._held.clear()
@@ -96,7 +94,12 @@ class Connection(Transaction):
         for sql, values, many in held:
             self._run(sql, values, many)
         if held and self.autocommit:
-            self.server.commit(self)
+            self._commit()
+
+    def _commit(self) -> None:
+        self.server.commit(self)
+        self.server.after_commit(self)
+        self.require()
 
     def _run(self, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:
         if not sql.startswith("PRAGMA"):

@@ -1,28 +1,34 @@
 """The world of one history: both databases, the broker, the processes, and the story of what happens."""
 
+import logging
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection, Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orders_service import crash_points, resources, runtime
+from orders_service.api.committer import Overdue, Overloaded
 from orders_service.database.errors import in_short
+from orders_service.events.brokers.port import BrokerError
 from orders_service.events.outbox import Outbox
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 from rig.simulation.broker import SimulatedBroker
-from rig.simulation.database import EPOCH, Server
+from rig.simulation.database import Server
 from rig.simulation.laws import Laws
-from rig.simulation.scheduler import Scheduler
+from rig.simulation.scheduler import EPOCH, Scheduler
 
 # What may happen beside orders. Half of the histories have each; every tenth is calm, and has none.
 KINDS = (
-    *("crash", "freeze", "clock", "lease", "rebalance", "batches"),
+    *("crash", "restart", "freeze", "clock", "lease", "rebalance", "batches"),
     *(
         "lost-acknowledgement",
         "failed-send",
@@ -31,11 +37,12 @@ KINDS = (
         "broker-down",
         "foreign-transaction",
     ),
-    *("lost-connection", "conflict", "failed-commit", "curse"),
+    *("lost-connection", "conflict", "failed-commit", "refused-order", "database-down", "no-writes"),
     *("poison", "contradiction", "redelivery", "dropped-log", "recreated-topic"),
     *("resend", "requeue", "purge", "supply", "dead-letters"),
 )
 CALM = 0.1
+INFRASTRUCTURE = (DBAPIError, PoolTimeout, BrokerError, Overdue, Overloaded)
 STEPS = 50  # While things go wrong. Then a history comes to rest, in about as many more.
 
 
@@ -62,6 +69,7 @@ class Process:
     skew: float = 0.0
     lives: int = 0
     alive: bool = False
+    stopping: bool = False  # It has received SIGTERM.
 
     @property
     def incarnation(self) -> str:
@@ -72,8 +80,14 @@ class Process:
         return EPOCH + timedelta(seconds=self.world.scheduler.now + self.skew)
 
     def start(self) -> None:
-        self.lives, self.alive = self.lives + 1, True
+        self.lives, self.alive, self.stopping = self.lives + 1, True, False
         self.boot(self)
+
+    def restart(self) -> None:
+        """Start again, unless something else has started it meanwhile."""
+        if not self.alive:
+            self.world.note(self.name, "starts again")
+            self.start()
 
 
 @dataclass
@@ -85,6 +99,7 @@ class World:
     settings: Settings
     tell: Callable[[str], None] | None = None  # Prints a line of the story.
     steps: int = 0
+    problems: list[str] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)  # What happened, and how often.
     kinds: Collection[str] = ()
     processes: list[Process] = field(default_factory=list)
@@ -119,21 +134,40 @@ class World:
         return resources.outbox(self.settings, database)
 
     def note(self, actor: str, what: str, *, counts: bool = True) -> None:
-        """Tell the story on by a line, which is a step if it *counts*."""
+        """Write a line of the story, which is a step if it *counts*."""
         self.steps += counts
         self.seen[what.partition(":")[0]] += 1
         if self.tell:
             self.tell(f"{self.steps:4} {self.scheduler.now:9.4f}  {actor:18} {what}")
 
-    def install(self) -> None:
-        """Put this world in the place of the real time, chance and crash points."""
-        noise = self.plan.chance("noise")
-        runtime.monotonic = lambda: self.scheduler.now
-        runtime.sleep = self.scheduler.sleep
-        runtime.uniform = noise.uniform
-        runtime.uuid4 = lambda: uuid.UUID(int=self._ids.getrandbits(128), version=4)  # type: ignore[assignment,return-value]
-        crash_points.at = lambda point: self.on_crash_point(point)
-        structlog.configure(processors=[self._log], wrapper_class=structlog.make_filtering_bound_logger(20))
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Put this world in the place of the real time, chance and crash points, until the block ends."""
+        noise, level = self.plan.chance("noise"), logging.INFO if self.tell else logging.CRITICAL
+        logs = structlog.get_config()
+        with ExitStack() as real:
+            for module, name, simulated in (
+                (runtime, "monotonic", lambda: self.scheduler.now),
+                (runtime, "sleep", self.scheduler.sleep),
+                (runtime, "uniform", noise.uniform),
+                (runtime, "uuid4", lambda: uuid.UUID(int=self._ids.getrandbits(128), version=4)),
+                (crash_points, "at", lambda point: self.on_crash_point(point)),
+            ):
+                real.callback(setattr, module, name, getattr(module, name))
+                setattr(module, name, simulated)
+            real.callback(structlog.configure, **logs)
+            wrapper = structlog.make_filtering_bound_logger(level)
+            structlog.configure(processors=[self._log], wrapper_class=wrapper)
+            yield
+
+    def later(self, seconds: float, work: Callable[[], object]) -> None:
+        """Do *work* after so many seconds."""
+
+        def run() -> None:
+            self.scheduler.sleep(seconds)
+            work()
+
+        self.scheduler.spawn("later", run)
 
     def kill(self, process: Process, why: str) -> None:
         """Kill a process, as SIGKILL does: its sessions are rolled back, its memory is gone."""
@@ -145,7 +179,9 @@ class World:
         self.scheduler.kill(process)
 
     def failed(self, actor: str, error: Exception) -> None:
-        """Note that a step, a request or a command failed."""
+        """Note that a step, a request or a command failed. Only databases and brokers may let one fail."""
+        if not isinstance(error, INFRASTRUCTURE):
+            self.problems.append(f"unexpected error: {actor}: {type(error).__name__}: {error}")
         self.note(actor, f"failed: {type(error).__name__}: {in_short(error)}".splitlines()[0])
 
     def _change(self, what: str) -> None:
