@@ -120,7 +120,7 @@ class Server:
         """End the sessions that have left a transaction open for too long."""
         for session in list(self.sessions):
             idle = self.scheduler.now - session.active_at
-            if idle > bounds.IDLE_TRANSACTION_SECONDS and session.writes and session.waits_for is None:
+            if idle > bounds.IDLE_TRANSACTION_SECONDS and session.locks and session.waits_for is None:
                 self.drop(session)
 
     def run(self, session: Transaction, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:
@@ -208,11 +208,16 @@ class Server:
         """Lock the rows that a SELECT … FOR UPDATE returns."""
         self._admit(session)
         (name,) = re.findall(r"FROM (\w+)", sql)
+        self._require_free(session, self.tables[name].looked_up(sql, values))
         whole = re.sub(r"^SELECT .*?\sFROM", "SELECT * FROM", sql, count=1, flags=re.DOTALL)
         found = self._sqlite.execute(whole, values).fetchall()
         self._lock(session, (key for row in found for key in self.tables[name].locks(row)))
 
     def _write(self, session: Transaction, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:
+        if changed := re.match(r"(?:UPDATE|DELETE FROM) (\w+)", sql):
+            table = self.tables[changed[1]]
+            for some in values if many else [values]:
+                self._require_free(session, table.looked_up(sql, some))
         self._admit(session)
         if self._resident is None:
             self._begin(session)
@@ -264,10 +269,13 @@ class Server:
         name, *key = row_key
         return [(name, 0, *key)] if row is None else self.tables[name].locks(row)
 
-    def _lock(self, session: Transaction, keys: Iterable[Key]) -> None:
-        wanted = list(keys)
-        for key in wanted:
+    def _require_free(self, session: Transaction, keys: Iterable[Key]) -> None:
+        for key in keys:
             if self._locks.get(key, session) is not session:
                 raise _Locked(key)
+
+    def _lock(self, session: Transaction, keys: Iterable[Key]) -> None:
+        wanted = list(keys)
+        self._require_free(session, wanted)
         self._locks.update(dict.fromkeys(wanted, session))
         session.locks.update(dict.fromkeys(wanted))
