@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from orders_service.database import bounds
 from orders_service.database.errors import error_code
+from orders_service.database.transactions import execute_and_count
 from orders_service.events import leases, requeue
-from orders_service.orders.order import Status
+from orders_service.orders.order import Order, Status
 from orders_service.processes import DatabaseName
 from rig.databases import databases_in
 from rig.simulation.database import DEADLOCK, LOCK_TIMEOUT
@@ -241,10 +243,22 @@ def test_an_update_by_a_unique_key_waits_even_if_the_committed_row_does_not_matc
     assert rejecting.result() == 0
 
 
-def test_an_update_that_matches_no_row_locks_none(office: Open) -> None:
+def test_an_update_by_a_unique_key_locks_the_row_even_if_it_does_not_match(office: Open) -> None:
     first, second = office(), office()
 
     assert first.do(move(Status.REJECTED, Status.CONFIRMED)) == 0
+    confirming = second.start(move(Status.CONFIRMED, Status.PENDING))
+    assert confirming.waits
+    first.commit()
+
+    assert confirming.result() == 1
+
+
+def test_an_update_by_the_primary_key_does_not_lock_a_row_that_does_not_match(office: Open) -> None:
+    first, second = office(), office()
+    unmatched = update(Order).where(Order.id == 1, Order.status == "CONFIRMED").values(reason="none")
+
+    assert first.do(lambda opened: execute_and_count(opened, unmatched)) == 0
     assert second.do(move(Status.CONFIRMED, Status.PENDING)) == 1
 
 
