@@ -3,14 +3,16 @@
 import argparse
 import gc
 import itertools
+import math
 import multiprocessing
 import os
 import random
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from multiprocessing.pool import AsyncResult, Pool
 from pathlib import Path
 
 from rig.simulation.history import Simulation, Verdict
@@ -37,8 +39,9 @@ def main() -> None:
     fresh: Iterable[int] = itertools.count(first)
     if not options.seconds:
         fresh = range(first, first + options.seeds)
-    print(f"{len(known)} known seeds, then seeds from {first} on", flush=True)
-    sys.exit(bool(_simulate(itertools.chain(known, fresh), options)))
+    print(f"known seeds: {len(known)}; then seeds from {first} on", flush=True)
+    plans = (Plan(seed, options.steps, without) for seed in itertools.chain(known, fresh))
+    sys.exit(bool(_simulate(plans, options)))
 
 
 def _tell_story(plan: Plan) -> bool:
@@ -77,17 +80,14 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _simulate(seeds: Iterable[int], options: argparse.Namespace) -> list[Verdict]:
+def _simulate(plans: Iterable[Plan], options: argparse.Namespace) -> list[Verdict]:
     """Simulate all, and show progress and what was broken. Returns the broken histories."""
     began = shown = time.monotonic()
     broken: list[Verdict] = []
     kinds: Counter[str] = Counter()
     histories = steps = 0
-    without = frozenset(filter(None, options.without.split(",")))
-    plans = (Plan(seed, options.steps, without) for seed in seeds)
-    chunks = iter(lambda: list(itertools.islice(plans, CHUNK)), [])
     with multiprocessing.Pool(options.processes, prepare) as pool:
-        for verdicts in pool.imap_unordered(verdicts_of, _until(chunks, options.seconds)):
+        for verdicts in _results(pool, iter(plans), 2 * options.processes, options.seconds):
             histories, steps = histories + len(verdicts), steps + sum(v.steps for v in verdicts)
             kinds.update(kind for verdict in verdicts for kind in verdict.kinds)
             for verdict in verdicts:
@@ -99,22 +99,27 @@ def _simulate(seeds: Iterable[int], options: argparse.Namespace) -> list[Verdict
                 print(_progress(histories, shown - began, broken), flush=True)
             if broken and (options.until_broken or len(broken) >= ENOUGH):
                 break
-    print(
-        _progress(histories, time.monotonic() - began, broken)
-        + f", {steps / max(1, histories):.0f} steps each"
-    )
+    each = steps / max(1, histories)
+    print(f"{_progress(histories, time.monotonic() - began, broken)}, {each:.0f} steps each")
     print("with " + ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS))
     for verdict in [] if options.no_shrinking else broken[:SHOWN]:
         print(_shrunk(verdict), flush=True)
     return broken
 
 
-def _until(chunks: Iterator[list[Plan]], seconds: float | None) -> Iterator[list[Plan]]:
-    until = time.monotonic() + seconds if seconds else None
-    for chunk in chunks:
-        if until and time.monotonic() > until:
+def _results(pool: Pool, plans: Iterator[Plan], ahead: int, seconds: float | None) -> Iterator[list[Verdict]]:
+    """The verdicts on *plans*, chunk by chunk, for *seconds*. At most *ahead* chunks are in work."""
+    until = time.monotonic() + seconds if seconds else math.inf
+    in_work: deque[AsyncResult[list[Verdict]]] = deque()
+    while True:
+        while len(in_work) < ahead and time.monotonic() < until:
+            chunk = list(itertools.islice(plans, CHUNK))
+            if not chunk:
+                break
+            in_work.append(pool.apply_async(verdicts_of, [chunk]))
+        if not in_work:
             return
-        yield chunk
+        yield in_work.popleft().get()
 
 
 def prepare() -> None:
@@ -137,7 +142,7 @@ def judged(plan: Plan) -> Verdict:
     try:
         return Simulation(plan).run()
     except Exception as error:
-        return Verdict(plan, (f"{type(error).__name__}: {error}",), 0, ())
+        return Verdict(plan, (f"{type(error).__name__}: {error}",), 0, tuple(sorted(KINDS)))
 
 
 def _progress(histories: int, seconds: float, broken: list[Verdict]) -> str:

@@ -119,8 +119,7 @@ class Server:
         """End the sessions that have left a transaction open for too long."""
         for session in list(self.sessions):
             idle = self.scheduler.now - session.active_at
-            is_open = session.writes or session.locks
-            if idle > bounds.IDLE_TRANSACTION_SECONDS and is_open and session.waits_for is None:
+            if idle > bounds.IDLE_TRANSACTION_SECONDS and session.locks and session.waits_for is None:
                 self.drop(session)
 
     def run(self, session: Transaction, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:
@@ -208,11 +207,16 @@ class Server:
         """Lock the rows that a SELECT … FOR UPDATE returns."""
         self._admit(session)
         (name,) = re.findall(r"FROM (\w+)", sql)
+        self._lock_found(session, self.tables[name], sql, values)
         whole = re.sub(r"^SELECT .*?\sFROM", "SELECT * FROM", sql, count=1, flags=re.DOTALL)
         found = self._sqlite.execute(whole, values).fetchall()
         self._lock(session, (key for row in found for key in self.tables[name].locks(row)))
 
     def _write(self, session: Transaction, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:
+        if changed := re.match(r"(?:UPDATE|DELETE FROM) (\w+)", sql):
+            table = self.tables[changed[1]]
+            for some in values if many else [values]:
+                self._lock_found(session, table, sql, some)
         self._admit(session)
         if self._resident is None:
             self._begin(session)
@@ -264,10 +268,27 @@ class Server:
         name, *key = row_key
         return [(name, 0, *key)] if row is None else self.tables[name].locks(row)
 
-    def _lock(self, session: Transaction, keys: Iterable[Key]) -> None:
-        wanted = list(keys)
-        for key in wanted:
+    def _lock_found(self, session: Transaction, table: Table, sql: str, values: Sequence[Any]) -> None:
+        """Wait for the entries of unique indexes by which a statement finds its rows.
+
+        InnoDB keeps the lock of an entry that is not in the primary key, even if the row does not match.
+        """
+        keys = list(table.looked_up(sql, values))
+        self._require_free(session, keys)
+        self._admit(session)
+        for name, number, value in keys:
+            column = table.columns[table.keys[number][0]]
+            exists = f"SELECT 1 FROM {name} WHERE {column} = ?"
+            if number and self._sqlite.execute(exists, (value,)).fetchone():
+                self._lock(session, [(name, number, value)])
+
+    def _require_free(self, session: Transaction, keys: Iterable[Key]) -> None:
+        for key in keys:
             if self._locks.get(key, session) is not session:
                 raise _Locked(key)
+
+    def _lock(self, session: Transaction, keys: Iterable[Key]) -> None:
+        wanted = list(keys)
+        self._require_free(session, wanted)
         self._locks.update(dict.fromkeys(wanted, session))
         session.locks.update(dict.fromkeys(wanted))

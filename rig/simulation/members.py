@@ -53,8 +53,7 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
             busy = worker.step()
         except Stopped as error:
             world.note(process.name, f"stopped: {type(error).__name__}: {error}"[:140])
-            worker.close()
-            process.alive = False
+            _close(process, worker)
             world.on_stopped(process, isinstance(error, EventsGone))
             return
         except Exception as error:
@@ -70,10 +69,20 @@ def run_worker(process: Process, make: Callable[[Process], Worker]) -> None:
             idle = 0
         elif not process.stopping:
             idle += 1
-            world.scheduler.sleep(min(IDLE_SECONDS[0] * 8**idle, IDLE_SECONDS[1]) * chance.uniform(0.5, 1))
-    process.alive = False
-    worker.close()
+            world.scheduler.sleep(
+                min(IDLE_SECONDS[0] * 8 ** min(idle, 4), IDLE_SECONDS[1]) * chance.uniform(0.5, 1)
+            )
+    _close(process, worker)
     world.note(process.name, "stopped by SIGTERM")
+
+
+def _close(process: Process, worker: Worker) -> None:
+    """Close a worker. What it cannot release now, such as a lease, expires."""
+    process.alive = False
+    try:
+        worker.close()
+    except Exception as error:
+        process.world.failed(process.name, error)
 
 
 def relay(world: World, row: processes.Relay, process: Process) -> Worker:

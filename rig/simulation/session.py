@@ -1,7 +1,7 @@
 """The sessions of a simulated database, as SQLAlchemy sees them: dialect, DB-API connections, cursors."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, NullPool, create_engine
@@ -59,16 +59,16 @@ class Connection(Transaction):
         self._held: list[tuple[str, Sequence[Any], bool]] = []
         server.sessions.append(self)
 
-    def execute(self, sql: str, values: Sequence[Any] = (), *, many: bool = False) -> sqlite3.Cursor | None:
-        """Execute a statement. An INSERT that is held back has no cursor; see `database/one_trip.py`."""
+    def execute(self, sql: str, values: Sequence[Any] = (), *, many: bool = False) -> "Result":
+        """Execute a statement. An INSERT may be held back, as by `database/one_trip.py`."""
         if self.hold_inserts and sql.startswith("INSERT"):
             self._held.append((sql, values, many))
-            return None
+            return Result()
         self._send()
-        cursor = self._run(sql, values, many)
-        if self.autocommit:
+        result = self._run(sql, values, many)
+        if self.autocommit and self.writes:
             self._commit()
-        return cursor
+        return result
 
     def commit(self) -> None:
         self._send()
@@ -101,10 +101,11 @@ class Connection(Transaction):
         self.server.after_commit(self)
         self.require()
 
-    def _run(self, sql: str, values: Sequence[Any], many: bool) -> sqlite3.Cursor:
+    def _run(self, sql: str, values: Sequence[Any], many: bool) -> "Result":
         if not sql.startswith("PRAGMA"):
             self._enter(sql, values)
-        return self.server.run(self, sql, values, many)
+        cursor = self.server.run(self, sql, values, many)
+        return Result(cursor.description, cursor.rowcount, cursor.lastrowid, cursor.fetchall())
 
     def _enter(self, sql: str, values: Sequence[Any]) -> None:
         """Before each statement other tasks may run, and the world may let it fail."""
@@ -112,6 +113,16 @@ class Connection(Transaction):
         self.require()
         self.server.before(self, sql, values)
         self.active_at = self.server.scheduler.now
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement returned, read at once: an open cursor would keep SQLite busy."""
+
+    description: Any = None
+    rowcount: int = 0
+    lastrowid: int | None = None
+    rows: Sequence[Row] = ()
 
 
 class Cursor:
@@ -144,13 +155,10 @@ class Cursor:
     def close(self) -> None:
         self._rows = iter(())
 
-    def _take(self, cursor: sqlite3.Cursor | None) -> None:
-        if cursor is None:  # The INSERT is held back: its row count is not known yet.
-            self.description, self.rowcount, self._rows = None, 0, iter(())
-            return
+    def _take(self, result: Result) -> None:
         self.description, self.rowcount, self.lastrowid = (
-            cursor.description,
-            cursor.rowcount,
-            cursor.lastrowid,
+            result.description,
+            result.rowcount,
+            result.lastrowid,
         )
-        self._rows = iter(cursor.fetchall())
+        self._rows = iter(result.rows)

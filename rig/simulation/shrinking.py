@@ -1,18 +1,21 @@
 """Shrinks a history that breaks a promise: fewer steps, and fewer kinds of events."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from rig.simulation.history import Verdict
 from rig.simulation.world import Plan
 
+SECONDS = 60.0  # It looks for a smaller plan at most this long.
+
 
 def shrink(verdict: Verdict, judged: Callable[[Plan], Verdict]) -> Plan:
     """A smaller plan that breaks the same promise. Each kind has its own generator, so leaving one out keeps
     the others as they are, until something else happens because of it."""
     smallest, promise = verdict.plan, _promise(verdict)
-    shrinks = True
-    while shrinks:
+    shrinks, until = True, time.monotonic() + SECONDS
+    while shrinks and time.monotonic() < until:
         shrinks = False
         for plan in _smaller(smallest, verdict.kinds):
             if _promise(judged(plan)) == promise:

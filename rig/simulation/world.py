@@ -88,6 +88,8 @@ class Process:
         if not self.alive:
             self.world.note(self.name, "starts again")
             self.start()
+        elif self.stopping:
+            self.world.later(1, self.restart)
 
 
 @dataclass

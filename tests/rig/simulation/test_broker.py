@@ -5,8 +5,9 @@ from contextlib import closing
 import pytest
 
 from orders_service.events.brokers.port import BrokerError
-from rig.simulation.broker import EPOCH, Fate, SimulatedBroker
-from rig.simulation.scheduler import Scheduler
+from rig.simulation.broker import SimulatedBroker
+from rig.simulation.scheduler import EPOCH, Scheduler
+from rig.simulation.sending import Fate
 from tests.rig.simulation.kit import GROUP, ONE, numbered, numbers, run, stored, write
 
 
@@ -40,7 +41,7 @@ def test_a_late_record_arrives_when_it_is_due(broker: SimulatedBroker, scheduler
 
     assert (soon, later, scheduler.now) == (False, True, 2)
     (record,) = broker.archive
-    assert record.timestamp == (EPOCH + 2) * 1000
+    assert record.timestamp == (EPOCH.timestamp() + 2) * 1000
 
 
 def test_a_record_never_passes_an_earlier_one_of_its_producer_and_partition(broker: SimulatedBroker) -> None:
