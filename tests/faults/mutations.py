@@ -1,4 +1,4 @@
-"""Removes each mechanism from a copy of the tree, and runs the tests and the simulation that should then fail.
+"""Removes each mechanism from a copy of the tree, and runs what should fail: tests, and the simulation.
 
 A mutation that turns no test red is a hole in the tests, and ends this with exit code 1. So does one that the
 simulation (`rig/simulation`) does not notice within `SEEDS` histories, unless `not_simulated` says why it
