@@ -14,7 +14,7 @@ from rig.simulation.sending import Fate
 from rig.simulation.world import Process, World
 
 SLICES = 90  # The mean number of slices between two events of a kind, where `MEANS` has no other.
-MEANS = {"customers come": 25, "dropped-log": 150, "recreated-topic": 250}
+MEANS = {"customers come": 25, "dropped-log": 60, "recreated-topic": 200}
 IDLE_SLICES = 32  # Between two looks for sessions that idle in a transaction.
 SESSION_SECONDS = 10.0  # Until a group expels a member that is silent.
 RESOLUTIONS: tuple[Resolution, ...] = ("replayed", "discarded")
@@ -129,10 +129,17 @@ class Faults:
             self._world.later(chance.uniform(*RESTART_SECONDS), process.restart)
 
     def _freeze(self, chance: random.Random) -> None:
-        world = self._world
+        """Freeze a process or, as when a host stalls, every process of a command."""
         if not (alive := self._alive()):
             return
-        process, seconds = chance.choice(alive), chance.choice([0.5, 4.0, 15.0])
+        one, seconds = chance.choice(alive), chance.choice([0.5, 4.0, 15.0])
+        command = one.name.partition("#")[0]
+        for process in alive if chance.random() < 0.4 else [one]:
+            if process.name.startswith(command):
+                self._freeze_process(process, seconds)
+
+    def _freeze_process(self, process: Process, seconds: float) -> None:
+        world = self._world
         world.note(process.name, f"frozen: for {seconds} s")
         world.scheduler.freeze(process, seconds)
         subscription = world.subscriptions.get(process)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -138,9 +139,13 @@ class Simulation:
             self.customers.arrive(api)
         self._run_until(lambda: self.customers.are_served and not self.operator.busy)
         if self.others.events_are_gone:
-            # With the orders' events alone, too, everything is answered: the catalog repeats its answers.
+            # Where the catalog's events are not sent again, it repeats its answers to those of the orders.
+            # Where a purge has deleted those, the events of pending orders are recorded again.
             databases = self._chance.choice((DATABASES, DATABASES[:1]))
-            self.operator.do(*(self.operator.requeue(database, since=0) for database in databases))
+            again = [self.operator.requeue(database, since=0) for database in databases]
+            self.operator.do(
+                *again, self.operator.resend(EPOCH + timedelta(seconds=world.scheduler.now + 600))
+            )
         for _ in range(REPAIRS):
             self.operator.do(
                 *(self.operator.requeue(database) for database in DATABASES),

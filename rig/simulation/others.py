@@ -107,12 +107,15 @@ class Others:
         world.scheduler.spawn("somebody else", abort)
 
     def _drop_log(self, chance: random.Random) -> None:
-        world, topic = self._world, chance.choice(self.topics)
-        partition = self._partition(chance, topic)
-        log = world.broker.log((topic, partition))
-        read = self._read_by_group(topic, partition)
-        # A history with a purge keeps events in the log until they are read, for they cannot be sent again.
-        before = min(log.begins + chance.randint(1, 20), read if world.has("purge") else log.end)
+        """Delete the oldest records of a partition, mostly where a group has not read many."""
+        world = self._world
+        if world.broker.down:
+            return
+        logs = world.broker.logs_of(self.topics)
+        unread = [log.end - self._read_by_group(*log.place) for log in logs]
+        log = logs[unread.index(max(unread))] if chance.random() < 0.5 else chance.choice(logs)
+        (topic, partition), read = log.place, self._read_by_group(*log.place)
+        before = min(log.begins + chance.randint(1, 20), log.end if self._may_lose(topic) else read)
         if before > log.begins:
             gone = [record for record in log.records if read <= record.offset < before]
             self._forget(gone)
@@ -123,7 +126,7 @@ class Others:
 
     def _recreate_topic(self, chance: random.Random) -> None:
         world, topic = self._world, chance.choice(self.topics)
-        if world.has("purge"):
+        if not self._may_lose(topic):
             return
         for partition in range(world.broker.specs[topic].partitions):
             log = world.broker.log((topic, partition))
@@ -132,6 +135,10 @@ class Others:
         self.events_are_gone = self.recreated = True
         world.note("administrator", f"topic created again: {topic}")
         world.broker.recreate_topic(topic)
+
+    def _may_lose(self, topic: str) -> bool:
+        """Whether unread events can be sent again: not those of orders that a purge has deleted."""
+        return topic == self._world.topics.stock or not self._world.has("purge")
 
     def _forget(self, gone: Sequence[Record]) -> None:
         """Nobody will read these records any more."""

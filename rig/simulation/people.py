@@ -175,15 +175,20 @@ class Operator:
         last = f"start {process.name}", start
         if gone:
             relay = next(relay for relay in processes.RELAYS if row.topic.name in relay.topics)
-            self.do(self.requeue(relay.database, since=0), last)
+            # Lost answers of the catalog come again, too, when the orders that wait for them are sent again.
+            is_resent = relay.database == "catalog" and self._chance.random() < 0.5
+            again = (
+                self.resend(self._clock() + CLOCKS_DIFFER) if is_resent else self.requeue(relay.database, 0)
+            )
+            self.do(again, last)
         elif self._chance.random() < 0.5:
             self.do(self.resolve(row, "replayed"), self.resolve(row, "discarded"), last)
         else:
             self.do(self.resolve(row, "discarded"), last)
 
-    def resend(self) -> Command:
-        """The command `outbox resend`."""
-        before = EPOCH + timedelta(seconds=self._world.scheduler.now - self._chance.uniform(0, 2))
+    def resend(self, placed_before: datetime | None = None) -> Command:
+        """The command `outbox resend`, for the orders of any time or those that are older than that."""
+        before = placed_before or self._clock() - timedelta(seconds=self._chance.uniform(0, 2))
         outbox = self._world.outbox("orders")
 
         def work() -> int:
