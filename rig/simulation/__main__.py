@@ -46,7 +46,6 @@ def main() -> None:
 
 def _tell_story(plan: Plan) -> bool:
     """Print what happens in a history, step by step. True if it keeps every promise."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # So that `| head` ends it quietly.
     simulation = Simulation(plan, print)
     print(f"seed {plan.seed}: {simulation}\n\nstep   seconds  who                what")
     verdict = simulation.run()
@@ -158,4 +157,5 @@ def _shrunk(verdict: Verdict) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # So that `| head` ends it quietly.
     main()
