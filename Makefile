@@ -40,7 +40,7 @@ faults: $(VENV)/dev  ## Kill, freeze and cut every part of it under load, and ju
 
 simulate: $(VENV)/dev  ## Simulate SEEDS histories with faults, or the SEED of one with its story
 	@$(BIN)/python -m rig.simulation $(if $(SEED),--seed $(SEED),$(if $(SECONDS),--seconds $(SECONDS),--seeds $(SEEDS))) \
-	  $(if $(STEPS),--steps $(STEPS)) $(if $(WITHOUT),--without $(WITHOUT))
+	  $(if $(FIRST),--first $(FIRST)) $(if $(STEPS),--steps $(STEPS)) $(if $(WITHOUT),--without $(WITHOUT))
 
 attacks: $(VENV)/dev  ## Attack the API beside a hundred good clients, directly and through HAProxy (5 minutes)
 	$(BIN)/python -m tests.attacks

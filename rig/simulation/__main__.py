@@ -34,7 +34,7 @@ def main() -> None:
         sys.exit(f"--without does not know {', '.join(sorted(unknown))}. It knows {', '.join(KINDS)}")
     if options.seed is not None:
         sys.exit(not _tell_story(Plan(options.seed, options.steps, without)))
-    known = [] if options.first is not None else list(known_seeds())
+    known = [] if options.no_known else list(known_seeds())
     first = options.first if options.first is not None else random.SystemRandom().randrange(10**9)
     fresh: Iterable[int] = itertools.count(first)
     if not options.seconds:
@@ -67,7 +67,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rig.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
     parser.add_argument("--seconds", type=float, help="go on for this long instead")
-    parser.add_argument("--first", type=int, help="the first seed; without it, known seeds and then any")
+    parser.add_argument("--first", type=int, help="the first fresh seed; any, if it is not given")
+    parser.add_argument("--no-known", action="store_true", help="leave out the seeds in seeds.txt")
     parser.add_argument("--seed", type=int, help="only this one, with its story")
     parser.add_argument("--steps", type=int, default=STEPS, help="how long faults go on (%(default)s)")
     parser.add_argument("--without", default="", help="kinds of events that do not happen, with commas")
