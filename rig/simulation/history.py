@@ -35,6 +35,7 @@ from rig.stored import fact_of, read_tables
 
 REST_SLICES = 15_000  # A history that does not come to rest within so many slices hangs.
 REJOIN_SLICES = 1000  # Between two times that all consumers join their groups again.
+CLOCK_SECONDS = 600  # More than the clocks of two processes may differ.
 REPAIRS = 4  # So often the operator looks again whether there is something to repair.
 LOOK_SLICES = 40  # Between two looks whether it rests.
 
@@ -140,25 +141,30 @@ class Simulation:
         self._run_until(lambda: self.customers.are_served and not self.operator.busy)
         if self.others.events_are_gone:
             # Where the catalog's events are not sent again, it repeats its answers to those of the orders.
-            # Where a purge has deleted those, the events of pending orders are recorded again.
             databases = self._chance.choice((DATABASES, DATABASES[:1]))
-            again = [self.operator.requeue(database, since=0) for database in databases]
-            self.operator.do(
-                *again, self.operator.resend(EPOCH + timedelta(seconds=world.scheduler.now + 600))
-            )
+            self.operator.do(*(self.operator.requeue(database, since=0) for database in databases))
         for _ in range(REPAIRS):
             self.operator.do(
                 *(self.operator.requeue(database) for database in DATABASES),
                 *(self.operator.resolve(row, "replayed") for row in CONSUMERS),
             )
+            if self._lost_answers():
+                latest = EPOCH + timedelta(seconds=world.scheduler.now + CLOCK_SECONDS)
+                self.operator.do(self.operator.resend(latest))
             self._run_until(lambda: not self._unrest())
-            if not self._set_aside():
+            if not self._count("outbox", "error IS NOT NULL") and not self._lost_answers():
                 return
 
-    def _set_aside(self) -> int:
-        """How many events have been set aside: a relay may note that long after the broker refused one."""
-        count = "SELECT count(*) FROM outbox WHERE error IS NOT NULL"
-        return sum(server.rows(count)[0][0] for server in self.world.servers.values())
+    def _lost_answers(self) -> bool:
+        """Whether orders wait for answers that a purge has deleted, or that were discarded as dead letters."""
+        may_be = self.others.events_are_gone or self.faults.databases.refused_orders
+        return bool(may_be and self._count("orders", "status = 'PENDING'"))
+
+    def _count(self, table: str, condition: str) -> int:
+        """How many rows of the databases meet *condition*."""
+        query = f"SELECT count(*) FROM {table} WHERE {condition}"
+        servers = [server for server in self.world.servers.values() if table in server.tables]
+        return sum(server.rows(query)[0][0] for server in servers)
 
     def _run_until(self, ready: Callable[[], bool]) -> None:
         for slices in range(REST_SLICES):
