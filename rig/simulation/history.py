@@ -156,7 +156,7 @@ class Simulation:
                 return
 
     def _lost_answers(self) -> bool:
-        """Whether orders wait for answers that a purge has deleted, or that were discarded as dead letters."""
+        """Whether orders wait for answers that a purge or an operator has deleted."""
         may_be = self.others.events_are_gone or self.faults.databases.refused_orders
         return bool(may_be and self._count("orders", "status = 'PENDING'"))
 
