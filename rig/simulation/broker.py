@@ -35,7 +35,7 @@ class SimulatedBroker:
         self.changes = 0  # Counts what may be news to a member of a group.
         self.in_flight: list[InFlight] = []  # In the order of sending.
         self.specs: dict[str, TopicSpec] = {}
-        self.ids = itertools.count(1)  # Of topics, producers and members.
+        self.ids = itertools.count(1)  # Topics, producers and members take their ids from it.
         self._epoch = epoch
         self._down = False
         self._logs: dict[Place, Log] = {}

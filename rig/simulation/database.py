@@ -33,7 +33,7 @@ class ServerError(sqlite3.OperationalError):
 
 @dataclass(eq=False)
 class Transaction:
-    """What the server knows about a session: its process *owner*, and its open transaction."""
+    """The server's view of a session: its process *owner*, and its open transaction."""
 
     owner: object
     active_at: float

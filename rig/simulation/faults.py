@@ -152,7 +152,7 @@ class Faults:
         self._world.note(process.name, f"clock moved: it is {process.skew:.0f} s off")
 
     def _fate(self, record: Outgoing) -> Fate:
-        """What happens to a record that a producer sends."""
+        """The fate of a record that a producer sends."""
         delay = 0.0005
         late = self._chances.get("late-send")
         if late and late.random() < 0.1:

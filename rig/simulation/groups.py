@@ -46,7 +46,7 @@ class SimulatedSubscription:
         self._topics = topics
         self._skip_gap = skip_gap
         self._generation: tuple[str, int] | None = None
-        self._positions: dict[Place, int] = {}  # Of the partitions that it owns.
+        self._positions: dict[Place, int] = {}  # It has one for each partition that it owns.
         self._topic_ids: dict[Place, int] = {}  # The topic that each position belongs to.
         self._no_news_since = -1  # The broker's count of changes when there was none.
         self._open: dict[Place, int] = {}  # The offset behind records not acknowledged yet.

@@ -176,7 +176,7 @@ class Simulation:
         raise AssertionError(f"it does not come to rest: {self._unrest()}")
 
     def _unrest(self) -> list[str]:
-        """What is still to be done."""
+        """The work that is left: pending events, unread records, open transactions."""
         world, found = self.world, []
         if self.operator.busy:
             found.append("the operator is at work")

@@ -119,7 +119,7 @@ def with_clock(handler: Any, clock: Clock) -> Handler:
 
 @dataclass
 class Answer:
-    """What a customer is told. Status 0: the connection broke."""
+    """An answer to a customer. The status is 0 if the connection broke."""
 
     status: int = 0
     body: Any = None

@@ -11,11 +11,11 @@ POISON = (b"{", b"not JSON", b"[]", b'{"orderId": 5}', '{"orderId": "주문"}'.e
 
 
 class Others:
-    """What others do to the topics. It keeps what the judge must know of it."""
+    """Other producers and administrators change the topics. The judge reads here what they did."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.poison: set[bytes] = set()  # What may become a dead letter.
+        self.poison: set[bytes] = set()  # These values may become dead letters.
         self.dropped: set[bytes] = set()  # The poison that nobody may have read, for the log has dropped it.
         self.events_are_gone = False  # Whether the log deleted records that a group had not read.
         self.recreated = False  # Whether a topic was created again, with offsets from 0.
