@@ -40,7 +40,7 @@ def ready() -> ResponseReturnValue:
     checks = _readiness().checks()
     if checks["ordersDatabase"] != "ok":
         detail = "The orders database does not answer, or was not migrated."
-        response = problem(503, "not-ready", "The service cannot accept orders now", detail, checks=checks)
+        response = problem("not-ready", detail, checks=checks)
         response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
     degraded = any(check != "ok" for check in checks.values())

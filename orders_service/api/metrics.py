@@ -35,8 +35,7 @@ def show() -> ResponseReturnValue:
     counted: SharedAnswer[bytes] = current_app.extensions["metrics"]
     text = counted.answer()
     if not text:
-        detail = f"The databases did not answer within {PATIENCE_SECONDS:.0f} s."
-        return problem(503, "metrics-late", "The metrics are not available now", detail)
+        return problem("metrics-late", f"The databases did not answer within {PATIENCE_SECONDS:.0f} s.")
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 

@@ -19,6 +19,7 @@ from werkzeug.exceptions import (
 
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.catalog.errors import ProductNotFound
+from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
@@ -26,7 +27,15 @@ RETRY_SECONDS = 1
 READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
 ERRORS_MAX = 20  # The most fields that one answer names.
 NAME_MAX = 100  # The most characters of a field's name that an answer repeats.
-PROBLEM_TYPE = "application/problem+json"
+# The problem types of Werkzeug's exceptions, by status.
+OF_HTTP_STATUS = {
+    400: "bad-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "request-timeout",
+    413: "request-entity-too-large",
+    415: "unsupported-media-type",
+}
 
 log = structlog.get_logger()
 
@@ -51,20 +60,19 @@ class InvalidFields(Exception):
         self.more = max(0, len(errors) - ERRORS_MAX)
 
 
-def problem(status: int, slug: str, title: str, detail: str | None = None, **members: Any) -> Response:
-    """A response with problem details; *members* are extension members."""
-    response = current_app.response_class(problem_body(status, slug, title, detail, **members), status)
-    response.content_type = PROBLEM_TYPE
+def problem(slug: str, detail: str, **members: Any) -> Response:
+    """A response with problem details: a type of `contract/problems.py`; *members* are extension members."""
+    response = current_app.response_class(problem_body(slug, detail, **members), PROBLEMS[slug].status)
+    response.content_type = MEDIA_TYPE
     return response
 
 
-def problem_body(status: int, slug: str, title: str, detail: str | None = None, **members: Any) -> bytes:
+def problem_body(slug: str, detail: str, **members: Any) -> bytes:
     """Problem details as bytes of JSON."""
-    body = {"type": f"/problems/{slug}", "title": title, "status": int(status)}
-    if detail:
-        body["detail"] = detail
+    kind = PROBLEMS[slug]
+    body = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail} | members
     # Escaped to ASCII: the client's text may contain an unpaired surrogate, which UTF-8 cannot encode.
-    return json.dumps(body | members, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
 
 def init_app(app: Flask) -> None:
@@ -90,50 +98,41 @@ def init_app(app: Flask) -> None:
 
 def _overloaded(_: Overloaded) -> Response:
     detail = "Too many orders are waiting to be committed. This order was not placed. Try again."
-    response = problem(503, "overloaded", "The service is overloaded", detail)
+    response = problem("overloaded", detail)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 
 def _invalid_body(error: InvalidBody) -> Response:
-    return problem(400, "invalid-body", "The body is not a JSON object", str(error))
+    return problem("invalid-body", str(error))
 
 
 def _invalid_key(error: InvalidKey) -> Response:
-    return problem(400, "invalid-idempotency-key", "The idempotency key cannot be used", str(error))
+    return problem("invalid-idempotency-key", str(error))
 
 
 def _invalid_fields(error: InvalidFields) -> Response:
     detail = "; ".join(f"{e['field']} {e['detail']}" for e in error.errors)
     if error.more:
         detail += f"; and {error.more} more"
-    return problem(422, "invalid-fields", "The request has invalid fields", detail, errors=error.errors)
+    return problem("invalid-fields", detail, errors=error.errors)
 
 
 def _key_reused(error: KeyReused) -> Response:
     detail = "This Idempotency-Key was used for another order. Send a new order with a new key."
-    return problem(
-        422,
-        "idempotency-key-reused",
-        "The idempotency key belongs to another order",
-        detail,
-        orderId=error.order_id,
-    )
+    return problem("idempotency-key-reused", detail, orderId=error.order_id)
 
 
 def _order_not_found(error: OrderNotFound) -> Response:
-    detail = f"This user has no order {error.order_id}."
-    return problem(404, "order-not-found", "The order does not exist", detail)
+    return problem("order-not-found", f"This user has no order {error.order_id}.")
 
 
 def _order_rejected(error: OrderRejected) -> Response:
-    detail = f"Order {error.order_id} was rejected and cannot be cancelled."
-    return problem(409, "order-rejected", "The order was rejected", detail)
+    return problem("order-rejected", f"Order {error.order_id} was rejected and cannot be cancelled.")
 
 
 def _product_not_found(error: ProductNotFound) -> Response:
-    detail = f"The catalog has no product {error.product_id}."
-    return problem(404, "product-not-found", "The product does not exist", detail)
+    return problem("product-not-found", f"The catalog has no product {error.product_id}.")
 
 
 def _http(error: HTTPException) -> Response:
@@ -146,7 +145,7 @@ def _http(error: HTTPException) -> Response:
         detail = f"This address allows {', '.join(sorted(error.valid_methods or ()))}."
     if isinstance(error, RequestEntityTooLarge):
         detail = f"The body must not be larger than {current_app.config['MAX_CONTENT_LENGTH']} bytes."
-    response = problem(error.code or 500, error.name.lower().replace(" ", "-"), error.name, detail)
+    response = problem(OF_HTTP_STATUS[error.code or 500], detail or error.name)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers[name] = value
@@ -155,9 +154,7 @@ def _http(error: HTTPException) -> Response:
 
 def _internal(_: InternalServerError) -> Response:
     """Answer 500. Flask has logged the error with its traceback."""
-    return problem(
-        500, "internal-server-error", "Internal Server Error", "The service failed. The error was logged."
-    )
+    return problem("internal-server-error", "The service failed. The error was logged.")
 
 
 def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
@@ -174,7 +171,7 @@ def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
             detail += "Send it again with the same Idempotency-Key."
         else:
             detail += "Check whether this orderId exists before you send it again."
-    response = problem(503, "database-unavailable", "The database is not available", detail, **members)
+    response = problem("database-unavailable", detail, **members)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 

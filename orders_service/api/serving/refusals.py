@@ -12,8 +12,9 @@ from gunicorn.http.errors import (
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from orders_service.api.body import SLOW_BODY
-from orders_service.api.problems import PROBLEM_TYPE, problem_body
+from orders_service.api.problems import problem_body
 from orders_service.api.serving.connection import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
+from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 
 # An answer states the server's HTTP version, even if the client's request states a later one (RFC 9110, 6.2).
 HTTP_1_1 = (1, 1)
@@ -25,38 +26,37 @@ TOO_LONG = (
     f"The request head may have at most {FIELDS_MAX} fields of {FIELD_BYTES} bytes,"
     f" and {HEAD_BYTES} bytes in total."
 )
-KNOWN: list[tuple[type[Exception], HTTPStatus, str]] = [
-    (HeadTooSlow, HTTPStatus.REQUEST_TIMEOUT, f"Send the request head within {HEAD_SECONDS} s."),
-    (HeadTooLong, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
-    (LimitRequestHeaders, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LONG),
+KNOWN: list[tuple[type[Exception], str, str]] = [
+    (HeadTooSlow, "request-timeout", f"Send the request head within {HEAD_SECONDS} s."),
+    (HeadTooLong, "request-header-fields-too-large", TOO_LONG),
+    (LimitRequestHeaders, "request-header-fields-too-large", TOO_LONG),
     (
         LimitRequestLine,
-        HTTPStatus.REQUEST_URI_TOO_LONG,
+        "request-uri-too-long",
         f"The request line must not be longer than {LINE_BYTES} bytes.",
     ),
-    (ExpectationFailed, HTTPStatus.EXPECTATION_FAILED, "Only `Expect: 100-continue` is supported."),
+    (ExpectationFailed, "expectation-failed", "Only `Expect: 100-continue` is supported."),
     # RFC 9112 suggests 501. But the client must correct this, and a 5xx would count as the service's fault.
-    (UnsupportedTransferCoding, HTTPStatus.BAD_REQUEST, "Only `Transfer-Encoding: chunked` is supported."),
-    (RequestTimeout, HTTPStatus.REQUEST_TIMEOUT, SLOW_BODY),
-    (RequestEntityTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
-    (ParseException, HTTPStatus.BAD_REQUEST, "This is not a valid HTTP/1.1 request."),
+    (UnsupportedTransferCoding, "bad-request", "Only `Transfer-Encoding: chunked` is supported."),
+    (RequestTimeout, "request-timeout", SLOW_BODY),
+    (RequestEntityTooLarge, "request-entity-too-large", "The body is too large."),
+    (ParseException, "bad-request", "This is not a valid HTTP/1.1 request."),
 ]
 
 
 def refusal_of(error: BaseException) -> bytes | None:
     """The complete answer to a client that caused *error*; None if the fault is not the client's."""
-    for kind, status, detail in KNOWN:
+    for kind, slug, detail in KNOWN:
         if isinstance(error, kind):
-            return answer(status, detail)
+            return answer(slug, detail)
     return None
 
 
-def answer(status: HTTPStatus, detail: str) -> bytes:
+def answer(slug: str, detail: str) -> bytes:
     """A complete HTTP/1.1 answer with problem details and `Connection: close`."""
-    slug = status.phrase.lower().replace(" ", "-")
-    body = problem_body(status, slug, status.phrase, detail)
+    body, status = problem_body(slug, detail), HTTPStatus(PROBLEMS[slug].status)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: {PROBLEM_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

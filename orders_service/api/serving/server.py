@@ -89,7 +89,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 def _on_broken_chunks(error: Exception) -> Response:
     """Answer a request whose chunked body is invalid: gunicorn finds this while the view reads the body."""
-    return problem(400, "invalid-body", "The body is not a JSON object", f"The body cannot be read: {error}.")
+    return problem("invalid-body", f"The body cannot be read: {error}.")
 
 
 def _thaw(_: object, __: object) -> None:

@@ -3,7 +3,6 @@
 import signal
 import time
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 from gevent import GreenletExit
@@ -116,7 +115,7 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         refusal = refusal_of(error)
         if refusal is None:
             self.log.error("Cannot answer a request.", exc_info=error)
-            refusal = answer(HTTPStatus.INTERNAL_SERVER_ERROR, "The service failed. The error was logged.")
+            refusal = answer("internal-server-error", "The service failed. The error was logged.")
         with suppress(OSError, HangUp, HTTPException):  # The client has closed or does not read.
             connection.expect_rest()
             connection.send(refusal)
