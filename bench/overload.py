@@ -31,7 +31,7 @@ REQUEST = (
 
 @dataclass
 class Answers:
-    """What the customers were answered: the time, the status and kind, the seconds it took, the order's id."""
+    """What the customers were answered."""
 
     placed: list[str] = field(default_factory=list)
     placed_at: list[float] = field(default_factory=list)
@@ -93,6 +93,7 @@ def overload(on: Stage) -> None:
     refused = sorted(took for at, took in answers.refused if frozen < at - took < thawed) or [0.0]
     kept = on.number("SELECT COUNT(*) FROM orders.orders")
     known = {str(row[0]) for row in on.sql("SELECT order_id FROM orders.orders")}
+    missing = len(set(answers.placed) - known)
     print(f"before:  {in_second(answers.placed_at, frozen - 2):,} orders/s on {CONNECTIONS} connections")
     print(
         f"frozen:  {len(refused):,} refused, p50 {percentile(refused, 50) * 1000:.1f} ms,"
@@ -101,7 +102,7 @@ def overload(on: Stage) -> None:
     print(f"         other answers: {dict(answers.others) or 'none'}")
     print(f"thawed:  orders in each second: {', '.join(f'{rate:,}' for rate in rates)}")
     print(
-        f"placed:  {len(answers.placed):,}, of which {len(set(answers.placed) - known)} are missing of {kept:,}"
+        f"placed:  {len(answers.placed):,}; {missing} of them are missing in the database, which has {kept:,}"
     )
 
 
