@@ -111,8 +111,8 @@ def test_an_unknown_product_is_refused(clerk: CliRunner) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_mistake_of_usage_is_explained(clerk: CliRunner, words: tuple[str, ...], said: str) -> None:
-    assert_refused(correct(clerk, *words), 2, said)
+def test_a_mistake_of_usage_is_explained(words: tuple[str, ...], said: str) -> None:
+    assert_refused(correct(CliRunner(), *words), 2, said)
 
 
 def test_a_value_may_begin_with_a_hyphen(clerk: CliRunner, databases: Databases) -> None:
