@@ -14,8 +14,10 @@ from orders_service.setting_kinds import MARIADB_PORT
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
 
 
-def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Collection[str]) -> list[str]:
-    """One line for each pair of settings that contradict each other, if the first is among the *used* ones.
+def contradictions(
+    values: Mapping[str, Any], wrong: Collection[str], used: Collection[str]
+) -> list[tuple[str, str]]:
+    """The first setting of each pair that contradict each other, if it is among the *used* ones; with a line.
 
     Settings in *wrong*, which are invalid by themselves, are left out.
     """
@@ -38,7 +40,7 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
         *_of_kafka(values),
     ]
     return [
-        f"{one} {fault} {other}{so}"
+        (one, f"{one} {fault} {other}{so}")
         for broken, one, fault, other, so in rules
         if broken and one in used and not {one, other} & set(wrong)
     ]
