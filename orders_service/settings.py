@@ -14,6 +14,7 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy.engine import URL
 
 from orders_service import environment
+from orders_service.identity_settings import IdentitySettings
 from orders_service.printable import safe, without_user
 from orders_service.processes import DATABASES
 from orders_service.setting_kinds import (
@@ -51,7 +52,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(IdentitySettings):
     """The settings of a process. The environment variable of a field is its name in capitals."""
 
     orders_database_url: str = setting(
@@ -201,7 +202,7 @@ class Settings:
         settings = cls(**values)
         used = environment.used(process, names(), kafka=settings.broker == "kafka")
         lines = [problems[name] for name in sorted(problems) if name in used]
-        lines += contradictions(vars(settings), problems.keys(), used)
+        lines += contradictions(vars(settings), problems.keys(), used, given.keys())
         if lines:
             raise SettingsError(lines)
         return settings
@@ -211,7 +212,12 @@ class Settings:
         return {name.upper(): shown(getattr(self, name), field) for name, field in FIELDS.items()}
 
 
-FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+IDENTITY = {field.name for field in dataclasses.fields(IdentitySettings)}
+# Those of the base class come last, not first.
+FIELDS = {
+    field.name: field
+    for field in sorted(dataclasses.fields(Settings), key=lambda field: field.name in IDENTITY)
+}
 
 
 def of_process(name: str) -> Settings:

@@ -14,6 +14,7 @@ from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import Readiness, health
+from orders_service.api.identity import access, cors, setup
 from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
@@ -42,10 +43,12 @@ def create_app(
     gather: Callable[[], object] | None = None,
     turn: Turn = lambda *, first: nullcontext(),
     waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
+    key_files: setup.KeyFiles | None = None,
 ) -> Flask:
     """Create the application with its own engines. Call it after a fork, not before.
 
-    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time.
+    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time. *key_files*
+    are read here if they are not given.
     """
     app = Application("orders_service", static_folder=None)
     app.url_map.strict_slashes = False
@@ -70,19 +73,24 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-    _open_probes(app, settings)
     problems.init_app(app)
+    # The order of these checks is the order of the statuses: 401, 403, 400.
+    cors.init_app(app, settings)
+    setup.init_app(app, settings, key_files)
     app.before_request(refuse_ambiguous_request)
+    _open_probes(app, settings)
     for blueprint in (orders, catalog, health, metrics):
         app.register_blueprint(blueprint)
+    access.require_complete(app)
     return app
 
 
 def _open_probes(app: Flask, settings: Settings) -> None:
     # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
     engines = {name: open_engine(url, pool_size=2) for name, url in resources.urls(settings).items()}
-    app.extensions["readiness"] = Readiness(settings, engines)
-    app.extensions["metrics"] = shared_metrics(settings, engines)
+    issuer_keys = setup.issuer_keys(app)
+    app.extensions["readiness"] = Readiness(settings, engines, issuer_keys)
+    app.extensions["metrics"] = shared_metrics(settings, engines, issuer_keys)
 
 
 def refuse_ambiguous_request() -> None:

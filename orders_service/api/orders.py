@@ -28,10 +28,10 @@ KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})'
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
 
 
-@orders.url_value_preprocessor
-def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
+@orders.before_request
+def check_user_id() -> None:
     """Refuse a user id that no order can have, on every route."""
-    if values:
+    if values := request.view_args:
         requests.require_user_id(values["user_id"])
 
 
