@@ -23,6 +23,7 @@ COMMANDS = {
         "List, show, replay or discard records that failed.",
     ),
     "catalog": ("orders_service.commands.catalog:main", "Add products and stock to the catalog."),
+    "token": ("orders_service.commands.token:main", "Make an access token with AUTH_SECRET."),
     "connectors": (
         "orders_service.commands.connectors.command:main",
         "Create, change and check Kafka Connect's connectors.",

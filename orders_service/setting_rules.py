@@ -99,7 +99,7 @@ def _of_identity(values: Mapping[str, Any], given: Collection[str]) -> Iterator[
         yield unchecked, name, "must be set with", url, ""
     fault = fault_of(values["auth_secret"], values["auth_secret_form"]) if secret in having else ""
     form = f"AUTH_SECRET_FORM={values['auth_secret_form']}"
-    yield with_tokens and bool(fault), secret, "cannot be used with", form, f": it {fault}"
+    yield bool(fault), secret, "cannot be used with", form, f": it {fault}"
 
 
 def is_loopback(host: str) -> bool:

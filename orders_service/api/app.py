@@ -8,7 +8,7 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from orders_service import resources
-from orders_service.api import problems
+from orders_service.api import problems, rate_limit
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
@@ -74,9 +74,11 @@ def create_app(
             queue_max=settings.api_queue_max,
         )
     problems.init_app(app)
-    # The order of these checks is the order of the statuses: 401, 403, 400.
+    # The order of these checks is the order of the statuses: 401, 429, 403, 400.
     cors.init_app(app, settings)
     setup.init_app(app, settings, key_files)
+    rate_limit.init_app(app, settings)
+    access.init_app(app, settings)
     app.before_request(refuse_ambiguous_request)
     _open_probes(app, settings)
     for blueprint in (orders, catalog, health, metrics):

@@ -5,6 +5,7 @@ from flask import Flask, request
 from orders_service.api.identity import principal
 from orders_service.api.identity.errors import InsufficientScope, NotYourOrders
 from orders_service.contract.scopes import OPERATE, READ, WRITE
+from orders_service.settings import Settings
 
 OPEN = None  # Anybody may call it. With AUTH_MODE=none that is so for every endpoint.
 
@@ -21,6 +22,12 @@ ACCESS: dict[str, str | None] = {
     "health.order_service": OPEN,
     "health.catalog_service": OPEN,
 }
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Check what the client of each request may do. With AUTH_MODE=none nothing is added."""
+    if settings.auth_mode == "jwt":
+        app.before_request(authorize)
 
 
 def require_complete(app: Flask) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from orders_service.api.identity import access, answers, issuer
+from orders_service.api.identity import answers, issuer
 from orders_service.api.identity.api_keys import ApiKeys, KeyFileError
 from orders_service.api.identity.authentication import Authentication
 from orders_service.api.identity.claims import ClaimRules
@@ -46,7 +46,7 @@ class KeyFiles:
 
 
 def init_app(app: Flask, settings: Settings, files: KeyFiles | None = None) -> None:
-    """Check every request of *app* before anything else. With AUTH_MODE=none nothing is added.
+    """Find out who sends each request of *app*. With AUTH_MODE=none nothing is added.
 
     With AUTH_JWKS_URL this waits for the first keys, for some seconds at most.
     """
@@ -60,8 +60,6 @@ def init_app(app: Flask, settings: Settings, files: KeyFiles | None = None) -> N
         app.extensions[EXTENSION] = keys
         keys.start()
     app.before_request(authentication.authenticate)
-    # A rate limit belongs here: it needs the client, and comes before the answer 403.
-    app.before_request(access.authorize)
     answers.init_app(app)
 
 

@@ -1,11 +1,25 @@
-"""The settings that say who may use the API."""
+"""The settings of the API: where it listens, what it bears, and who may use it."""
 
 from dataclasses import dataclass
 
 from marshmallow import ValidationError, validate
 
 from orders_service.contract.scopes import READ, SCOPES, WRITE
-from orders_service.setting_kinds import FILE, HTTP_URL, file, http_url, nothing, one_of, setting, text, whole
+from orders_service.setting_kinds import (
+    FILE,
+    HOST,
+    HTTP_URL,
+    RATE,
+    file,
+    host,
+    http_url,
+    nothing,
+    one_of,
+    rate,
+    setting,
+    text,
+    whole,
+)
 from orders_service.token_secret import SECRET_FORMS
 
 SCOPE_NAMES = "scopes, separated by spaces"
@@ -28,9 +42,32 @@ def origins(value: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdentitySettings:
-    """Who may use the API, and how clients prove who they are."""
+class ApiSettings:
+    """The settings of the API."""
 
+    api_host: str = setting("127.0.0.1", text(HOST, host), "The address that the API listens on.")
+    api_port: int = setting(8000, whole(1, 65535), "The port that the API listens on.")
+    api_workers: int = setting(2, whole(1, 64), "The number of API processes.")
+    api_threads: int = setting(
+        8,
+        whole(1, 256),
+        "The number of connections of each API process to each database, and of threads with `run`.",
+    )
+    api_connections_max: int = setting(
+        1000,
+        whole(16, 65536),
+        "The largest number of client connections of each API process. Beyond it, the slowest are closed.",
+    )
+    api_queue_max: int = setting(
+        512,
+        whole(1, 65536),
+        "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
+    )
+    rate_limit: str = setting(
+        "",
+        text(RATE, rate),
+        "How many requests each user may send; the API's processes share the number. Unset: no limit.",
+    )
     auth_mode: str = setting(
         "none",
         one_of("none", "jwt"),
