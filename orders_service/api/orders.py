@@ -8,17 +8,17 @@ from urllib.parse import quote
 from flask import Blueprint, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from orders_service.api import requests, responses
+from orders_service.api import lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
-from orders_service.api.pages import Listing
 from orders_service.api.problems import InvalidKey
+from orders_service.api.scan import Scan
 from orders_service.contract.wire import traceparent_or_none
 from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
-from orders_service.orders import service
+from orders_service.orders import queries, service
 from orders_service.orders.order import Order
 from orders_service.orders.service import Placement
 
@@ -51,16 +51,15 @@ def place(user_id: str) -> ResponseReturnValue:
 
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
-    """The user's orders, oldest first: a page of `limit` after the order `after`."""
-    limit = requests.load_limit(request.args.get("limit"))
-    after = request.args.get("after")
-    start = 0
-    if after is not None:
-        start = service.get(read_only_session(Order), user_id, after).id
-        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
-    path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
-    listing = Listing(db.engine, service.orders_query(user_id), responses.order)
-    return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)
+    """The user's orders, filtered, oldest or newest first: a page of `limit` after the order `after`."""
+    conditions = lists.load_order_filter().conditions
+    return lists.page_of(
+        Scan(db.engine, queries.orders_query(user_id), conditions),
+        responses.order,
+        path=f"{orders.url_prefix}/{quote(user_id)}/orders",
+        key="order_id",
+        find=lambda order_id: service.get(read_only_session(Order), user_id, order_id),
+    )
 
 
 @orders.get("/<user_id>/orders/<order_id>")

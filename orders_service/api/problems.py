@@ -1,7 +1,7 @@
 """Error responses: every error as problem details (RFC 9457)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -60,6 +60,18 @@ class InvalidFields(Exception):
         self.more = max(0, len(errors) - ERRORS_MAX)
 
 
+class UnknownParameter(Exception):
+    """The query parameter *name* does not exist at this address, which has the parameters *known*."""
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, known
+
+
+class UnknownAfter(Exception):
+    """The parameter `after` of a list is no id of its rows. The text is its value."""
+
+
 def problem(slug: str, detail: str, **members: Any) -> Response:
     """A response with problem details: a type of `contract/problems.py`; *members* are extension members."""
     response = current_app.response_class(problem_body(slug, detail, **members), PROBLEMS[slug].status)
@@ -87,6 +99,8 @@ def init_app(app: Flask) -> None:
         InvalidBody: _invalid_body,
         InvalidKey: _invalid_key,
         InvalidFields: _invalid_fields,
+        UnknownParameter: _unknown_parameter,
+        UnknownAfter: _unknown_after,
         KeyReused: _key_reused,
         OrderNotFound: _order_not_found,
         OrderRejected: _order_rejected,
@@ -116,6 +130,17 @@ def _invalid_fields(error: InvalidFields) -> Response:
     if error.more:
         detail += f"; and {error.more} more"
     return problem("invalid-fields", detail, errors=error.errors)
+
+
+def _unknown_parameter(error: UnknownParameter) -> Response:
+    accepted = f"It accepts {', '.join(error.known)}." if error.known else "It accepts no parameters."
+    detail = f"This address does not accept the parameter {shortened(error.name)!r}. {accepted}"
+    return problem("unknown-parameter", detail, parameters=list(error.known))
+
+
+def _unknown_after(error: UnknownAfter) -> Response:
+    detail = f"This list has no {shortened(str(error))!r}, after which the page would begin."
+    return problem("unknown-after", detail)
 
 
 def _key_reused(error: KeyReused) -> Response:

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid5
 
@@ -178,11 +178,6 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
     if order is None:
         raise OrderNotFound(order_id)
     return order
-
-
-def orders_query(user_id: str) -> Select[Any]:
-    """A query for the customer's orders. A higher `id` was inserted later."""
-    return select(Order.__table__).where(Order.user_id == user_id)
 
 
 def oldest_pending(session: Session) -> Order | None:
