@@ -18,10 +18,11 @@ from werkzeug.exceptions import (
 )
 
 from orders_service.api.committer import Overdue, Overloaded
+from orders_service.api.etags import etag
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
-from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
+from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected, VersionMoved
 
 RETRY_SECONDS = 1
 READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
@@ -104,6 +105,7 @@ def init_app(app: Flask) -> None:
         KeyReused: _key_reused,
         OrderNotFound: _order_not_found,
         OrderRejected: _order_rejected,
+        VersionMoved: _version_moved,
         ProductNotFound: _product_not_found,
     }
     for kind, handler in handlers.items():
@@ -154,6 +156,13 @@ def _order_not_found(error: OrderNotFound) -> Response:
 
 def _order_rejected(error: OrderRejected) -> Response:
     return problem("order-rejected", f"Order {error.order_id} was rejected and cannot be cancelled.")
+
+
+def _version_moved(error: VersionMoved) -> Response:
+    detail = f"Order {error.order_id} has changed since you read it. Nothing was written."
+    response = problem("precondition-failed", detail)
+    response.headers["ETag"] = etag(error.version)
+    return response
 
 
 def _product_not_found(error: ProductNotFound) -> Response:

@@ -107,6 +107,13 @@ TYPES = (
         remedy="None is needed: no stock is reserved for the order.",
     ),
     ProblemType(
+        slug="precondition-failed",
+        status=412,
+        title="The order has changed",
+        meaning="The order has none of the versions in the header If-Match. Nothing was written.",
+        remedy="Read the order again, decide again, and send its new ETag in If-Match.",
+    ),
+    ProblemType(
         slug="request-entity-too-large",
         status=413,
         title="Request Entity Too Large",
