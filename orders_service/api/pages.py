@@ -15,6 +15,7 @@ from flask import Response, current_app, jsonify
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from orders_service.api import request_ids
 from orders_service.api.scan import Scan
 from orders_service.database.errors import in_short
 
@@ -86,7 +87,7 @@ class Listing:
             last = self._scan.last(after, limit, up_to=self._scan.end(after, SCAN_MAX))
             page = RestOfPage(after, limit, last and last.id)
             chunk = self._chunk(page)
-        chunks = _cut_short(self._chunks(page, chunk, turn))
+        chunks = _cut_short(self._chunks(page, chunk, turn), request_ids.current())
         response = current_app.response_class(chunks, mimetype="application/json")
         return _linked(response, None if last is None else link(last))
 
@@ -109,12 +110,14 @@ class Listing:
         return Chunk(orjson.dumps([self._to_json(row) for row in rows])[1:-1], len(rows), rows[-1].id)
 
 
-def _cut_short(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _cut_short(chunks: Iterator[bytes], request_id: str) -> Iterator[bytes]:
     """Pass *chunks* on. If the database fails, close the connection: the client sees that the list is cut."""
     try:
         yield from chunks
     except SQLAlchemyError as error:
-        log.error("Cannot read the rest of a list. The answer was cut short.", error=in_short(error))
+        # Flask's request has ended: the id has to be given.
+        text = "Cannot read the rest of a list. The answer was cut short."
+        log.error(text, error=in_short(error), request_id=request_id)
         raise ConnectionAbortedError from error
 
 

@@ -17,6 +17,7 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
+from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
 from orders_service.catalog.errors import ProductNotFound
@@ -75,15 +76,17 @@ class UnknownAfter(Exception):
 
 def problem(slug: str, detail: str, **members: Any) -> Response:
     """A response with problem details: a type of `contract/problems.py`; *members* are extension members."""
-    response = current_app.response_class(problem_body(slug, detail, **members), PROBLEMS[slug].status)
+    body = problem_body(slug, detail, request_ids.current(), **members)
+    response = current_app.response_class(body, PROBLEMS[slug].status)
     response.content_type = MEDIA_TYPE
     return response
 
 
-def problem_body(slug: str, detail: str, **members: Any) -> bytes:
+def problem_body(slug: str, detail: str, request_id: str, **members: Any) -> bytes:
     """Problem details as bytes of JSON."""
     kind = PROBLEMS[slug]
-    body = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail} | members
+    body = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+    body |= {"instance": request_ids.instance(request_id)} | members
     # Escaped to ASCII: the client's text may contain an unpaired surrogate, which UTF-8 cannot encode.
     return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 

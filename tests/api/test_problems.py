@@ -173,7 +173,7 @@ def test_a_fault_of_ours_is_logged_once_and_told_without_details(
 def test_problem_details_have_their_members_and_no_more(api: Api) -> None:
     response = api.get("/nowhere")
 
-    assert list(response.json or {}) == ["type", "title", "status", "detail"]
+    assert list(response.json or {}) == ["type", "title", "status", "detail", "instance"]
     assert member(response, "title") == "Not Found"
 
 
