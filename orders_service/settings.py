@@ -22,6 +22,7 @@ from orders_service.setting_kinds import (
     FILE,
     HOST,
     HTTP_URL,
+    RATE,
     SERVERS,
     TOPIC,
     certificates,
@@ -31,6 +32,7 @@ from orders_service.setting_kinds import (
     http_url,
     nothing,
     one_of,
+    rate,
     servers,
     setting,
     shown,
@@ -82,9 +84,7 @@ class Settings:
         "Kafka's security protocol: TLS (…SSL), and authentication by user and password (SASL_…).",
     )
     kafka_sasl_mechanism: str = setting(
-        "SCRAM-SHA-512",
-        one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-        "The SASL mechanism.",
+        "SCRAM-SHA-512", one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "The SASL mechanism."
     )
     kafka_username: str = setting("", text(), "The SASL user.")
     kafka_password: str = setting("", text(), "The password of KAFKA_USERNAME.", secret=nothing)
@@ -94,9 +94,7 @@ class Settings:
         "The CA certificate of Kafka's brokers. Unset: the system's CA certificates.",
     )
     kafka_certificate_file: str = setting(
-        "",
-        text(CERTIFICATES, certificates),
-        "The client certificate, if Kafka requires one.",
+        "", text(CERTIFICATES, certificates), "The client certificate, if Kafka requires one."
     )
     kafka_key_file: str = setting(
         "", text(FILE, file), "The private key of KAFKA_CERTIFICATE_FILE, as unencrypted PEM."
@@ -120,6 +118,11 @@ class Settings:
         "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
     )
     api_list_max: int = setting(1000, whole(1, 10_000), "The largest `limit` of a list, and its default.")
+    rate_limit: str = setting(
+        "",
+        text(RATE, rate),
+        "How many requests each user may send; the API's processes share the number. Unset: no limit.",
+    )
     state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
     log_level: str = setting(
         "info", one_of("debug", "info", "warning", "error"), "The lowest level that is logged."
@@ -161,9 +164,7 @@ class Settings:
     )
     stock_group: str = setting("catalog-stock", text(), "The consumer group that reserves stock.")
     status_group: str = setting(
-        "orders-status",
-        text(),
-        "The consumer group that confirms orders. Each orders database needs its own.",
+        "orders-status", text(), "The consumer group that confirms orders, one for each orders database."
     )
     consumer_instance: str = setting(
         "",

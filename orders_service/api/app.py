@@ -8,7 +8,7 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from orders_service import resources
-from orders_service.api import problems
+from orders_service.api import problems, rate_limit
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
@@ -52,8 +52,7 @@ def create_app(
     *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time.
     """
     app = Application("orders_service", static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
@@ -76,6 +75,7 @@ def create_app(
         )
     _open_probes(app, settings)
     problems.init_app(app)
+    rate_limit.init_app(app, settings)
     app.before_request(refuse_ambiguous_request)
     for blueprint in (orders, catalog, health, metrics):
         app.register_blueprint(blueprint)
