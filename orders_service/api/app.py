@@ -15,17 +15,21 @@ from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, db
 from orders_service.api.health import Readiness, health
 from orders_service.api.identity import access, cors, setup
+from orders_service.api.lists import ORDER_FILTERS, PAGE
 from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
-from orders_service.api.problems import shortened
+from orders_service.api.problems import UnknownParameter
 from orders_service.api.serving.application import Application
 from orders_service.database.engines import open_engine
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
 
 # The query parameters of each endpoint. Probes and scrapers may send any: their endpoints read none.
-PARAMETERS = {"orders.index": ("limit", "after"), "catalog.index": ("limit", "after")}
+PARAMETERS: dict[str, Collection[str]] = {
+    "orders.index": (*PAGE, *ORDER_FILTERS),
+    "catalog.index": tuple(PAGE),
+}
 UNCHECKED = {
     None,  # An address that does not exist: it gets 404.
     "health.live",
@@ -51,8 +55,7 @@ def create_app(
     are read here if they are not given.
     """
     app = Application("orders_service", static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
@@ -132,9 +135,8 @@ def _hides_a_slash(target: str) -> bool:
 
 
 def _check_parameters(known: Collection[str]) -> None:
-    accepted = f"It accepts {', '.join(known)}." if known else "It accepts no parameters."
     for name, values in request.args.lists():
         if name not in known:
-            raise BadRequest(f"This address does not accept the parameter {shortened(name)!r}. {accepted}")
+            raise UnknownParameter(name, known)
         if len(values) > 1:
             raise BadRequest(f"The parameter {name!r} is given {len(values)} times.")

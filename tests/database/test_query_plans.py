@@ -1,12 +1,11 @@
 """Every query of the road has an index to go by, in tables that have grown."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from lab import Lab
@@ -18,6 +17,7 @@ from orders_service.orders.order import Order
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 from rig.databases import Databases, databases_in
+from tests.database.plans import assert_indexed, explained, is_in_the_index
 from tests.flow_kit import BERLIN, Flow
 
 pytestmark = pytest.mark.real
@@ -25,9 +25,6 @@ pytestmark = pytest.mark.real
 GROWN = 20_000
 OLD = GROWN // 10  # So many of its events are due to be purged.
 LONG_AGO = utc_now() - timedelta(days=30)
-FEW = 100  # Rows that may be looked at without an index.
-
-Plan = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -115,41 +112,6 @@ def outbox_row(number: int, source: str) -> dict[str, Any]:
         "published_at": LONG_AGO if number < OLD else utc_now(),
         "lane": None,
     }
-
-
-@contextmanager
-def explained() -> Iterator[list[tuple[str, Plan]]]:
-    """The plan of each statement that reads, made in its own connection just before it runs."""
-    found: list[tuple[str, Plan]] = []
-
-    def explain(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-    ) -> None:
-        if connection.dialect.name == "sqlite" or not statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            return
-        with connection.connection.cursor() as own:
-            own.execute(f"EXPLAIN {statement}", parameters[0] if executemany else parameters)
-            names = [column[0] for column in own.description]
-            found.extend((statement, dict(zip(names, row, strict=True))) for row in own.fetchall())
-
-    event.listen(Engine, "before_cursor_execute", explain)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", explain)
-
-
-def assert_indexed(plans: list[tuple[str, Plan]]) -> None:
-    """No table is read from end to end, and none is sorted, but for a few rows."""
-    assert plans, "no query was seen"
-    for statement, plan in plans:
-        badly = plan["type"] in ("ALL", "index") or "filesort" in (plan["Extra"] or "")
-        assert not badly or int(plan["rows"] or 0) <= FEW, f"{statement}\n{plan}"
-
-
-def is_in_the_index(plan: Plan) -> bool:
-    """Whether no row is fetched."""
-    return "Using index" in plan["Extra"].split("; ")
 
 
 def test_the_whole_road_goes_by_indexes(flow: Flow) -> None:

@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from orders_service import logs, resources
+from orders_service.api import request_ids
 from orders_service.api.app import create_app
 from orders_service.api.identity.setup import KeyFiles
 from orders_service.api.problems import problem
@@ -141,7 +142,7 @@ def main() -> None:
     settings = of_process("api")
     for url in resources.urls(settings).values():
         require_file(url)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, request_ids.add_to_line)
     require_free_port(settings.api_host, settings.api_port)
     if settings.auth_mode == "none" and not is_loopback(settings.api_host):
         log.warning(OPEN_TO_ALL)
