@@ -119,6 +119,7 @@ class Settings:
         whole(1, 65536),
         "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
     )
+    api_waiters_max: int = setting(1000, whole(1, 1000), "The most requests that wait, in each API process.")
     state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
     log_level: str = setting(
         "info", one_of("debug", "info", "warning", "error"), "The lowest level that is logged."

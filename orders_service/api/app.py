@@ -12,13 +12,15 @@ from orders_service.api import problems
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
-from orders_service.api.database import COMMITTER, db
+from orders_service.api.database import COMMITTER, WATCHER, db
 from orders_service.api.health import Readiness, health
 from orders_service.api.metrics import metrics, shared_metrics
+from orders_service.api.order_events import order_events
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
 from orders_service.api.problems import shortened
 from orders_service.api.serving.application import Application
+from orders_service.api.watch import Watcher
 from orders_service.database.engines import open_engine
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
@@ -33,6 +35,7 @@ UNCHECKED = {
     "health.catalog_service",
     "metrics.show",
 }
+BUSY_THREADS = 3  # With threads, so many are never taken by requests that wait for orders.
 BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -42,10 +45,12 @@ def create_app(
     gather: Callable[[], object] | None = None,
     turn: Turn = lambda *, first: nullcontext(),
     waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
+    waiters_max: int | None = None,
 ) -> Flask:
     """Create the application with its own engines. Call it after a fork, not before.
 
-    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time.
+    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time. At most
+    *waiters_max* requests wait for orders; None leaves BUSY_THREADS threads for others.
     """
     app = Application("orders_service", static_folder=None)
     app.url_map.strict_slashes = False
@@ -55,11 +60,8 @@ def create_app(
         SETTINGS=settings,
         TURN=turn,  # A long request does each piece of its work in a turn.
         OUTBOX=resources.outbox(settings, "orders"),
-        SQLALCHEMY_BINDS={
-            None: settings.orders_database_url,
-            COMMITTER: settings.orders_database_url,
-            "catalog": settings.catalog_database_url,
-        },
+        SQLALCHEMY_BINDS=dict.fromkeys((None, COMMITTER, WATCHER), settings.orders_database_url)
+        | {"catalog": settings.catalog_database_url},
     )
     db.init_app(app)
     with app.app_context():
@@ -70,12 +72,18 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
+        most = _free_threads(settings) if waiters_max is None else waiters_max
+        app.extensions["watcher"] = Watcher(db.engines[WATCHER], most=most)
     _open_probes(app, settings)
     problems.init_app(app)
     app.before_request(refuse_ambiguous_request)
-    for blueprint in (orders, catalog, health, metrics):
+    for blueprint in (orders, order_events, catalog, health, metrics):
         app.register_blueprint(blueprint)
     return app
+
+
+def _free_threads(settings: Settings) -> int:
+    return max(0, settings.api_threads - BUSY_THREADS)
 
 
 def _open_probes(app: Flask, settings: Settings) -> None:

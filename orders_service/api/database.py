@@ -11,6 +11,7 @@ from orders_service.database.engines import open_engine
 
 CHECKED = "3.1.1"  # The version of Flask-SQLAlchemy whose private `_make_engine` is overridden below.
 COMMITTER = "committer"
+WATCHER = "watcher"
 
 
 class Database(SQLAlchemy):
@@ -20,6 +21,8 @@ class Database(SQLAlchemy):
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
         if bind_key == COMMITTER:
             return open_engine(url, pool_size=1, one_trip=True)
+        if bind_key == WATCHER:
+            return open_engine(url, pool_size=1, one_trip=True, autocommit=True)
         return open_engine(url, pool_size=app.config["SETTINGS"].api_threads)
 
 

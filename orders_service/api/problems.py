@@ -18,6 +18,7 @@ from werkzeug.exceptions import (
 )
 
 from orders_service.api.committer import Overdue, Overloaded
+from orders_service.api.watch import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -84,6 +85,7 @@ def init_app(app: Flask) -> None:
         PoolTimeout: _unavailable,
         Overdue: _unavailable,
         Overloaded: _overloaded,
+        TooManyWaiters: _too_many_waiters,
         InvalidBody: _invalid_body,
         InvalidKey: _invalid_key,
         InvalidFields: _invalid_fields,
@@ -99,6 +101,13 @@ def init_app(app: Flask) -> None:
 def _overloaded(_: Overloaded) -> Response:
     detail = "Too many orders are waiting to be committed. This order was not placed. Try again."
     response = problem("overloaded", detail)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
+def _too_many_waiters(_: TooManyWaiters) -> Response:
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    response = problem("too-many-waiters", detail)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 

@@ -22,11 +22,12 @@ from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 from orders_service.orders.order import Order, Status
 
 RESEND_CHUNK = 1000
+FIRST_VERSION = 1  # Of a new order. Each change of its status adds 1.
 INSERT_ORDERS: RowWriter["Placement"] = RowWriter(
     Order.__table__,
     {name: attrgetter(name) for name in facts.FACTS},
     per_call=("created_at", "updated_at"),
-    constants={"status": "PENDING", "version": 1},
+    constants={"status": "PENDING", "version": FIRST_VERSION},
 )
 ORDER_ID_NAMESPACE = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 

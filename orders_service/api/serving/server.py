@@ -76,7 +76,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         if self._greenlets:
-            app = create_app(self._settings, gather=gather, turn=turn, waiting=WaitingGreenlet)
+            app = create_app(
+                self._settings,
+                gather=gather,
+                turn=turn,
+                waiting=WaitingGreenlet,
+                waiters_max=waiters_max(self._settings),
+            )
         else:
             app = create_app(self._settings)
         app.register_error_handler(ParseException, _on_broken_chunks)
@@ -85,6 +91,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         gc.collect()
         gc.freeze()  # The loaded objects stay, so the garbage collector need not scan them again.
         return app
+
+
+def waiters_max(settings: Settings) -> int:
+    """How many requests may wait for orders: other clients keep half of the connections."""
+    return min(settings.api_waiters_max, settings.api_connections_max // 2)
 
 
 def _on_broken_chunks(error: Exception) -> Response:
