@@ -49,8 +49,8 @@ def create_app(
 ) -> Flask:
     """Create the application with its own engines. Call it after a fork, not before.
 
-    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time. At most
-    *waiters_max* requests wait for orders; None leaves BUSY_THREADS threads for others.
+    *gather* and *waiting* are for the `Committer`, *waiters_max* for the `Watcher` (None: all threads but
+    BUSY_THREADS); *turn* lets long requests work one at a time.
     """
     app = Application("orders_service", static_folder=None)
     app.url_map.strict_slashes = False
@@ -60,8 +60,7 @@ def create_app(
         SETTINGS=settings,
         TURN=turn,  # A long request does each piece of its work in a turn.
         OUTBOX=resources.outbox(settings, "orders"),
-        SQLALCHEMY_BINDS=dict.fromkeys((None, COMMITTER, WATCHER), settings.orders_database_url)
-        | {"catalog": settings.catalog_database_url},
+        SQLALCHEMY_BINDS=_databases(settings),
     )
     db.init_app(app)
     with app.app_context():
@@ -72,7 +71,7 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-        most = _free_threads(settings) if waiters_max is None else waiters_max
+        most = max(0, settings.api_threads - BUSY_THREADS) if waiters_max is None else waiters_max
         app.extensions["watcher"] = Watcher(db.engines[WATCHER], most=most)
     _open_probes(app, settings)
     problems.init_app(app)
@@ -82,8 +81,9 @@ def create_app(
     return app
 
 
-def _free_threads(settings: Settings) -> int:
-    return max(0, settings.api_threads - BUSY_THREADS)
+def _databases(settings: Settings) -> dict[str | None, str]:
+    orders_binds = dict.fromkeys((None, COMMITTER, WATCHER), settings.orders_database_url)
+    return orders_binds | {"catalog": settings.catalog_database_url}
 
 
 def _open_probes(app: Flask, settings: Settings) -> None:
