@@ -76,15 +76,19 @@ def create_app(
     _open_probes(app, settings)
     problems.init_app(app)
     rate_limit.init_app(app, settings)
-    app.before_request(refuse_ambiguous_request)
-    for blueprint in (orders, order_events, catalog, health, metrics):
-        app.register_blueprint(blueprint)
+    _add_routes(app)
     return app
 
 
 def _databases(settings: Settings) -> dict[str | None, str]:
     orders_binds = dict.fromkeys((None, COMMITTER, WATCHER), settings.orders_database_url)
     return orders_binds | {"catalog": settings.catalog_database_url}
+
+
+def _add_routes(app: Flask) -> None:
+    app.before_request(refuse_ambiguous_request)
+    for blueprint in (orders, order_events, catalog, health, metrics):
+        app.register_blueprint(blueprint)
 
 
 def _open_probes(app: Flask, settings: Settings) -> None:

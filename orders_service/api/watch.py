@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -37,15 +38,21 @@ class TooManyWaiters(Exception):
     """As many requests wait as may wait. This one has done nothing yet."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Newest:
-    """The newest orders of a user, oldest first. *signature* differs when an order is new or has changed."""
+    """The newest orders of a user, oldest first. All streams of the user share it."""
 
     rows: Sequence[Row[Any]]
 
-    @property
+    @cached_property
+    def versions(self) -> dict[int, int]:
+        """The version of each order by its row number."""
+        return {row.id: row.version for row in self.rows}
+
+    @cached_property
     def signature(self) -> Signature:
-        return sum(row.id for row in self.rows), sum(row.version for row in self.rows)
+        """What differs when an order is new or has changed."""
+        return sum(self.versions), sum(self.versions.values())
 
 
 class Waiter:
