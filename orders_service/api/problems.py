@@ -21,6 +21,7 @@ from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
 from orders_service.api.rate_limit import QuotaExceeded
+from orders_service.api.watch import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -101,6 +102,7 @@ def init_app(app: Flask) -> None:
         PoolTimeout: _overloaded,
         Overdue: _unavailable,
         Overloaded: _overloaded,
+        TooManyWaiters: _too_many_waiters,
         QuotaExceeded: _quota_exceeded,
         InvalidBody: _invalid_body,
         InvalidKey: _invalid_key,
@@ -131,6 +133,13 @@ def _quota_exceeded(error: QuotaExceeded) -> Response:
 
 def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
     response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _too_many_waiters(_: TooManyWaiters) -> Response:
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    response = problem("too-many-waiters", detail)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 
 

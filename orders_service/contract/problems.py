@@ -225,6 +225,14 @@ TYPES = (
         remedy=WAIT_AND_REPEAT,
     ),
     ProblemType(
+        slug="too-many-waiters",
+        status=503,
+        title="Too many requests wait for orders",
+        meaning="The request asks to wait for an order (`Prefer: wait`) or for a stream of events, and"
+        " too many requests wait already. Nothing was written.",
+        remedy=f"{WAIT_AND_REPEAT} Or send it without `Prefer: wait`, and GET the order later.",
+    ),
+    ProblemType(
         slug="not-ready",
         status=503,
         title="The service cannot accept orders now",

@@ -13,6 +13,7 @@ from orders_service.catalog.product import Product, Reservation, State
 from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.database.columns import utc_now
 from orders_service.events.tables import OutboxRow
+from orders_service.orders import changes
 from orders_service.orders.order import Order
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
@@ -154,6 +155,36 @@ def test_what_is_asked_over_http_goes_by_indexes(flow: Flow, path: str) -> None:
         assert flow.api.get(path).status_code == 200
 
     assert_indexed(plans)
+
+
+@pytest.mark.parametrize("count", [1, 250, 1000])
+def test_changes_of_a_thousand_orders_are_found_by_the_index_of_their_ids(
+    databases: Databases, count: int
+) -> None:
+    ids = [f"order-{n * 20}" for n in range(count)]
+    known = {1: ids[: count // 2], 2: ids[count // 2 :]}
+
+    with explained() as plans, databases.orders.connect() as connection:
+        changed = connection.execute(changes.changed_query(known)).all()
+
+    assert {plan["key"] for _, plan in plans} == {"uq_orders_order_id"}
+    assert len(changed) == min(count - count // 2, changes.CHANGED_MAX)
+    assert_indexed(plans)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_changes_of_users_are_found_by_the_index_of_their_orders(databases: Databases, count: int) -> None:
+    users = [f"user-{n}" for n in range(count)]
+
+    with explained() as plans, databases.orders.connect() as connection:
+        query, parameters = changes.activity_query(users)
+        found = connection.execute(query, parameters).all()
+        connection.execute(changes.newest_query(users[0])).all()
+
+    assert [row.place for row in found] == list(range(count))
+    of_orders = [plan for _, plan in plans if plan["table"] == "orders"]
+    assert {plan["key"] for plan in of_orders} == {"ix_orders_user_id_id"}
+    assert len(of_orders) == count + 1
 
 
 def test_what_waits_is_counted_in_the_index(flow: Flow) -> None:

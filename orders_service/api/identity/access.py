@@ -14,6 +14,8 @@ ACCESS: dict[str, str | None] = {
     "orders.index": READ,
     "orders.show": READ,
     "orders.cancel": WRITE,
+    "order_events.of_order": READ,
+    "order_events.of_user": READ,
     "catalog.index": READ,
     "catalog.show": READ,
     "metrics.show": OPERATE,

@@ -84,7 +84,12 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         if self._greenlets:
             app = create_app(
-                self._settings, gather=gather, turn=turn, waiting=WaitingGreenlet, key_files=self._key_files
+                self._settings,
+                gather=gather,
+                turn=turn,
+                waiting=WaitingGreenlet,
+                waiters_max=waiters_max(self._settings),
+                key_files=self._key_files,
             )
         else:
             app = create_app(self._settings, key_files=self._key_files)
@@ -104,6 +109,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             self._key_files = KeyFiles.read(self._settings)
         except SettingsError as error:
             log.error("cannot read the keys again; the last ones stay valid", error=str(error))
+
+
+def waiters_max(settings: Settings) -> int:
+    """How many requests may wait for orders: other clients keep half of the connections."""
+    return min(settings.api_waiters_max, settings.api_connections_max // 2)
 
 
 def _on_broken_chunks(error: Exception) -> Response:
