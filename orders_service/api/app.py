@@ -13,6 +13,7 @@ from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, db
+from orders_service.api.documents import documents
 from orders_service.api.health import Readiness, health
 from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.orders import orders
@@ -73,7 +74,7 @@ def create_app(
     _open_probes(app, settings)
     problems.init_app(app)
     app.before_request(refuse_ambiguous_request)
-    for blueprint in (orders, catalog, health, metrics):
+    for blueprint in (orders, catalog, health, metrics, documents):
         app.register_blueprint(blueprint)
     return app
 
