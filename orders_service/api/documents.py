@@ -4,10 +4,12 @@ The documents are files, which `make contract` writes. They are read at the firs
 """
 
 import json
+import re
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
 from orders_service.api import assets
@@ -15,6 +17,7 @@ from orders_service.api.assets import document
 from orders_service.contract.problems import PROBLEMS, ProblemType
 from orders_service.settings import Settings
 
+CODE = re.compile("`([^`]+)`")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -36,6 +39,12 @@ ADDRESSES = {
 }
 
 documents = Blueprint("documents", __name__, template_folder="templates")
+
+
+@documents.app_template_filter("code")
+def with_code(text: str) -> Markup:
+    """*text* as HTML, where `…` becomes an element `code`."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 @documents.after_request

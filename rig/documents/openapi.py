@@ -45,7 +45,6 @@ def openapi(recording: Recording) -> Object:
             "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
         "tags": [{"name": tag, "description": TAGS[tag]} for tag in dict.fromkeys(order)],
         "paths": paths,
         "components": {

@@ -5,16 +5,17 @@ import shlex
 from rig.documents.recording import IDS, PORT, Answer, Recording, curl
 from rig.documents.samples import SAMPLES, Sample
 
-ABOUT = (
-    "Every request on this page was sent to a running service (`make run`), and every answer is real. Times are"
-    " replaced, and headers that are the same for every answer are left out. `make contract` writes this page,"
-    " and a test fails when the service answers otherwise. Your answers differ if you have placed other orders"
-    " before, and in their times.",
-    "A running service shows [every address with its parameters and limits](http://localhost:8000/docs), where"
-    " you can also try requests, and [every problem](http://localhost:8000/problems)."
-    " [`requests.http`](../requests.http) has the same requests for editors that can send them."
-    " [Versioning](versioning.md) says what may change.",
-)
+ABOUT = """\
+Every request on this page was sent to a running service (`make run`), and every answer is real. Times are
+replaced, and headers that are the same for every answer are left out. `make contract` writes this page, and a
+test fails when the service answers otherwise. Your answers differ if you have placed other orders before, and
+in their times.
+
+A running service shows [every address with its parameters and limits](http://localhost:8000/docs), where you
+can also try requests, and [every problem](http://localhost:8000/problems).
+[`requests.http`](../requests.http) has the same requests for editors that can send them.
+[Versioning](versioning.md) says what may change.
+"""
 REQUESTS = """\
 # The requests of docs/http.md, for an editor that can send them. `make contract` writes this file.
 @host = http://localhost:8000
@@ -25,7 +26,7 @@ WIDTH = 100
 def page(recording: Recording) -> str:
     """`docs/http.md`."""
     shown = [(sample, answer) for sample, answer in recording.answered if sample.title]
-    head = "\n".join(["# HTTP by example\n", *(f"{_wrapped(each)}\n" for each in ABOUT)])
+    head = "\n".join(["# HTTP by example\n", *(f"{_wrapped(each)}\n" for each in ABOUT.split("\n\n"))])
     return head + "".join(_section(sample, answer) for sample, answer in shown)
 
 
