@@ -68,8 +68,8 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
     },
     "traceparent": {
-        "description": "W3C Trace Context. The events of the order have the same header. A value of another form"
-        " is ignored.",
+        "description": "W3C Trace Context. The events of the order have the same header. A value of another"
+        " form is ignored.",
         "schema": {"type": "string"},
     },
 }
