@@ -71,7 +71,7 @@ def require_a_parameter(document: Document) -> None:
 
 
 def remove_a_problem(document: Document) -> None:
-    document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"].pop()
+    del document["components"]["responses"]["order-rejected"]
 
 
 LOSSES = [
