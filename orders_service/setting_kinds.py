@@ -27,6 +27,8 @@ HOST = "a host name or an IP address"
 FILE = "a file that can be read"
 CERTIFICATES = "a file of certificates in PEM"
 HTTP_URL = "an http:// or https:// URL, without user and password"
+RATE_UNITS = {"s": 1, "min": 60}  # Seconds.
+RATE = "requests per second or minute, from 1 to 1000000, such as 100/s or 600/min"
 
 
 def database_url(value: str) -> None:
@@ -86,6 +88,12 @@ def http_url(value: str) -> None:
         raise ValidationError(f"must be {HTTP_URL}") from error
     host(parsed.hostname or "")
     port(1 if number is None else number)
+
+
+def rate(value: str) -> None:
+    validate.Regexp(rf"([1-9][0-9]{{0,5}}|1000000)/({'|'.join(RATE_UNITS)})\Z", error=f"must be {RATE}")(
+        value
+    )
 
 
 def file(value: str) -> None:

@@ -22,6 +22,7 @@ from orders_service.setting_kinds import (
     FILE,
     HOST,
     HTTP_URL,
+    RATE,
     SERVERS,
     TOPIC,
     certificates,
@@ -31,6 +32,7 @@ from orders_service.setting_kinds import (
     http_url,
     nothing,
     one_of,
+    rate,
     servers,
     setting,
     shown,
@@ -118,6 +120,11 @@ class Settings:
         512,
         whole(1, 65536),
         "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
+    )
+    rate_limit: str = setting(
+        "",
+        text(RATE, rate),
+        "How many requests each user may send; the API's processes share the number. Unset: no limit.",
     )
     state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
     log_level: str = setting(

@@ -8,7 +8,7 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest, NotFound
 
 from orders_service import resources
-from orders_service.api import problems
+from orders_service.api import problems, rate_limit
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
@@ -73,6 +73,7 @@ def create_app(
         )
     _open_probes(app, settings)
     problems.init_app(app)
+    rate_limit.init_app(app, settings)
     app.before_request(refuse_ambiguous_request)
     for blueprint in (orders, catalog, health, metrics, documents):
         app.register_blueprint(blueprint)

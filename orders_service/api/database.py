@@ -7,7 +7,9 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from orders_service.database import bounds
 from orders_service.database.engines import open_engine
+from orders_service.settings import Settings
 
 CHECKED = "3.1.1"  # The version of Flask-SQLAlchemy whose private `_make_engine` is overridden below.
 COMMITTER = "committer"
@@ -20,7 +22,8 @@ class Database(SQLAlchemy):
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
         if bind_key == COMMITTER:
             return open_engine(url, pool_size=1, one_trip=True)
-        return open_engine(url, pool_size=app.config["SETTINGS"].api_threads)
+        settings: Settings = app.config["SETTINGS"]
+        return open_engine(url, pool_size=settings.api_threads, pool_seconds=bounds.API_POOL_SECONDS)
 
 
 db = Database(session_options={"expire_on_commit": False})

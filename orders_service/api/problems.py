@@ -18,6 +18,7 @@ from werkzeug.exceptions import (
 )
 
 from orders_service.api.committer import Overdue, Overloaded
+from orders_service.api.rate_limit import QuotaExceeded
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -81,9 +82,10 @@ def init_app(app: Flask) -> None:
         HTTPException: _http,
         InternalServerError: _internal,
         DBAPIError: _unavailable,
-        PoolTimeout: _unavailable,
+        PoolTimeout: _overloaded,
         Overdue: _unavailable,
         Overloaded: _overloaded,
+        QuotaExceeded: _quota_exceeded,
         InvalidBody: _invalid_body,
         InvalidKey: _invalid_key,
         InvalidFields: _invalid_fields,
@@ -96,10 +98,20 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(kind, handler)
 
 
-def _overloaded(_: Overloaded) -> Response:
-    detail = "Too many orders are waiting to be committed. This order was not placed. Try again."
-    response = problem("overloaded", detail)
-    response.headers["Retry-After"] = str(RETRY_SECONDS)
+def _overloaded(error: Overloaded | PoolTimeout) -> Response:
+    detail = "Too many requests wait for the database. Nothing was written. Try again."
+    if isinstance(error, Overloaded):
+        detail = "Too many orders are waiting to be committed. This order was not placed. Try again."
+    return _later(problem("overloaded", detail))
+
+
+def _quota_exceeded(error: QuotaExceeded) -> Response:
+    detail = f"You have sent too many requests. Send the next one in {error.seconds} s."
+    return _later(problem("quota-exceeded", detail, **{"violated-policies": ["user"]}), error.seconds)
+
+
+def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
+    response.headers["Retry-After"] = str(seconds)
     return response
 
 
@@ -157,7 +169,7 @@ def _internal(_: InternalServerError) -> Response:
     return problem("internal-server-error", "The service failed. The error was logged.")
 
 
-def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
+def _unavailable(error: DBAPIError | Overdue) -> Response:
     """Answer 503: the database is down. The order may have been recorded, so the answer has its id."""
     log.error("database unavailable", error=str(error.args[0] if error.args else error))
     detail = "The database is not available. Try again."
@@ -171,9 +183,7 @@ def _unavailable(error: DBAPIError | PoolTimeout | Overdue) -> Response:
             detail += "Send it again with the same Idempotency-Key."
         else:
             detail += "Check whether this orderId exists before you send it again."
-    response = problem("database-unavailable", detail, **members)
-    response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response
+    return _later(problem("database-unavailable", detail, **members))
 
 
 def shortened(name: str) -> str:

@@ -19,11 +19,10 @@ class ProblemType:
     title: str
     meaning: str
     remedy: str
+    uri: str = ""  # The `type` of the problem: a registered one, or `/problems/` and the slug.
 
-    @property
-    def uri(self) -> str:
-        """The `type` of the problem, relative to the API's address."""
-        return f"/problems/{self.slug}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uri", self.uri or f"/problems/{self.slug}")
 
 
 TYPES = (
@@ -137,6 +136,14 @@ TYPES = (
         meaning="This user has sent the same Idempotency-Key with another product, quantity or price."
         " `orderId` is the id of that order.",
         remedy="Send a new order with a new key. To repeat a request, send exactly the same order.",
+    ),
+    ProblemType(
+        slug="quota-exceeded",
+        status=429,
+        title="Too many requests",
+        meaning="The client has sent more requests than RATE_LIMIT allows. Nothing was written.",
+        remedy=WAIT_AND_REPEAT + " The header RateLimit says how many requests are left.",
+        uri="https://iana.org/assignments/http-problem-types#quota-exceeded",
     ),
     ProblemType(
         slug="request-header-fields-too-large",

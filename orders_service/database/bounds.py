@@ -4,6 +4,7 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 10  # For a socket write, too: the longest time that the network may stall.
 LOCK_SECONDS = 5
 POOL_SECONDS = 5
+API_POOL_SECONDS = 1  # A request of the API is answered 503 then, so that its client can back off.
 # How long a request waits for its order's commit. Shorter than the API's graceful shutdown.
 COMMIT_SECONDS = 7
 IDLE_TRANSACTION_SECONDS = 10  # A paused process would otherwise keep its row locks for hours.

@@ -21,6 +21,7 @@ def open_engine(
     url: str,
     *,
     pool_size: int = 5,
+    pool_seconds: int = bounds.POOL_SECONDS,
     read_seconds: int | None = bounds.READ_SECONDS,
     one_trip: bool = False,
     autocommit: bool = False,
@@ -28,21 +29,20 @@ def open_engine(
 ) -> Engine:
     """An engine with a time-out on every wait and a pool of at most *pool_size* connections.
 
-    With *read_seconds* None a statement has no time-out, as DDL on a large table needs. With *one_trip* a
-    transaction's INSERTs are sent together with its COMMIT, and the pool does not ping a connection before
-    use, so the caller must be able to repeat a transaction whose connection was lost. With *autocommit* each
-    statement is a transaction (not on SQLite). With *create*, a missing SQLite file and its folder are
-    created; otherwise `FileNotFoundError` is raised.
+    A caller waits at most *pool_seconds* for a free connection. With *read_seconds* None a statement has no
+    time-out, as DDL on a large table needs. With *one_trip* a transaction's INSERTs are sent together with
+    its COMMIT, and the pool does not ping a connection before use, so the caller must be able to repeat a
+    transaction whose connection was lost. With *autocommit* each statement is a transaction (not on SQLite).
+    With *create*, a missing SQLite file and its folder are created; otherwise `FileNotFoundError` is raised.
     """
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_seconds}
     if make_url(url).get_backend_name() != "sqlite":
-        return _open_mariadb(
-            url, pool_size=pool_size, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit
-        )
+        return _open_mariadb(url, pool, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit)
     if not create:
         require_file(url)
     elif path := _sqlite_file(url):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return _open_sqlite(url, pool_size)
+    return _open_sqlite(url, pool)
 
 
 def require_file(url: str) -> None:
@@ -74,19 +74,17 @@ def open_relay_engine(url: str) -> Engine:
 
 
 def _open_mariadb(
-    url: str, *, pool_size: int, read_seconds: int | None, one_trip: bool, autocommit: bool
+    url: str, pool: dict[str, int], *, read_seconds: int | None, one_trip: bool, autocommit: bool
 ) -> Engine:
     engine = create_engine(
         url,
         isolation_level="READ COMMITTED",
         paramstyle="format",  # PyMySQL formats positional parameters faster than named ones.
         hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=bounds.POOL_SECONDS,
         pool_pre_ping=not one_trip,
         pool_reset_on_return=None,  # `use_guarded_connections` rolls back, and only an open transaction.
         pool_recycle=600,
+        **pool,
         connect_args={
             "connect_timeout": bounds.CONNECT_SECONDS,
             "read_timeout": read_seconds,
@@ -105,14 +103,12 @@ def _open_mariadb(
     return engine
 
 
-def _open_sqlite(url: str, pool_size: int) -> Engine:
+def _open_sqlite(url: str, pool: dict[str, int]) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=bounds.POOL_SECONDS,
         connect_args={"timeout": bounds.LOCK_SECONDS},
+        **pool,
     )
     sessions.hide_values_in_errors(engine)
 

@@ -118,6 +118,7 @@ def _problems() -> dict[str, Schema]:
             "detail": text | {"description": "What is wrong, for a person. The texts may change."},
         },
         errors={"type": "array", "items": error, "maxItems": ERRORS_MAX},
+        **{"violated-policies": {"type": "array", "items": text}},
         orderId=text | {"maxLength": TEXT_MAX},
         checks={"type": "object", "additionalProperties": {"type": "string"}},
     )

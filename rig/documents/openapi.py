@@ -21,7 +21,7 @@ Orders over HTTP. A placed order is PENDING; the catalog confirms or rejects it 
 
 Errors are problem details (RFC 9457). The `type` of a problem is an address that [explains it](/problems).
 An unknown field or query parameter is an error, and nothing is written. `Accept` is never a reason to refuse.
-HEAD works wherever GET does.
+HEAD works wherever GET does. If the deployment limits requests, answers have the header `RateLimit`.
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -145,7 +145,8 @@ def _responses() -> Object:
 
 def _other_problem() -> Object:
     lines = "".join(
-        f"\n* {kind.status}: [{kind.title}]({kind.uri})" for kind in map(PROBLEMS.__getitem__, ALWAYS)
+        f"\n* {kind.status}: [{kind.title}](/problems/{kind.slug})"
+        for kind in map(PROBLEMS.__getitem__, ALWAYS)
     )
     return _problem_response([]) | {
         "description": f"Problems that every operation may answer:\n{lines}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 # Every operation may answer these problems. They are the `default` response of each operation.
 ALWAYS = (
     *("bad-request", "not-found", "method-not-allowed", "request-timeout", "request-entity-too-large"),
-    *("request-uri-too-long", "expectation-failed", "request-header-fields-too-large"),
+    *("request-uri-too-long", "expectation-failed", "request-header-fields-too-large", "quota-exceeded"),
     *("internal-server-error", "overloaded"),
 )
 TAGS = {

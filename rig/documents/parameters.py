@@ -87,6 +87,14 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "description": "The seconds to wait before the request is sent again.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "RateLimit": {
+        "description": "The remaining requests (`r`), and the seconds until all are free again (`t`).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "The allowed requests (`q`) in so many seconds (`w`).",
+        "schema": {"type": "string"},
+    },
     "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
     "ETag": {"description": "The version of the document.", "schema": {"type": "string"}},
 }
@@ -96,4 +104,5 @@ OF_PROBLEMS = {
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
+    "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }

@@ -179,6 +179,7 @@ SAMPLES = (
 )
 # The `detail` of problems that no sample provokes, as the code writes it. Without a row it is the meaning.
 DETAILS = {
+    "quota-exceeded": "You have sent too many requests. Send the next one in 3 s.",
     "request-timeout": "Send the body within 10 s.",
     "internal-server-error": "The service failed. The error was logged.",
     "database-unavailable": "The database is not available. Try again.",

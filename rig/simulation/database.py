@@ -4,7 +4,7 @@ SQLite lets one transaction write at a time, and has no row locks. MariaDB lets 
 sees what is committed and its own changes, and a change of a row that another session has locked waits. So
 does the simulation. It has one SQLite connection and, for each session, the rows that it has written and not
 committed. When another session acts, the SQLite transaction is rolled back; when this one acts again, its
-rows are written again. `tests/rig/simulation/test_database.py` asks the real MariaDB the same questions.
+rows are written again. `tests/rig/simulation/database/` asks the real MariaDB the same questions.
 """
 
 import re

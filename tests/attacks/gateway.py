@@ -15,14 +15,17 @@ CONFIG = Path(__file__).resolve().parents[2] / "docker" / "haproxy.cfg"
 
 
 @contextmanager
-def gateway(folder: Path, api: int) -> Iterator[int]:
-    """Run a gateway in front of the port *api*; its own port, once it answers."""
+def gateway(folder: Path, api: int, text: str | None = None) -> Iterator[int]:
+    """Run a gateway in front of the port *api*; its own port, once it answers.
+
+    *text* is its configuration, if it is not that of the file.
+    """
     program = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/bin:/usr/local/bin")
     if program is None:
         raise SystemExit("HAProxy is needed. On Debian: apt-get install haproxy")
     port = Ports.free().connect
     config = folder / "haproxy.cfg"
-    config.write_text(configured(port, api))
+    config.write_text(configured(text or CONFIG.read_text(), port, api))
     process = Process("haproxy", [program, "-W", "-db", "-f", str(config)], {}, folder / "haproxy.log")
     try:
         process.start(lambda: not is_free(port))
@@ -32,9 +35,9 @@ def gateway(folder: Path, api: int) -> Iterator[int]:
         process.end()
 
 
-def configured(port: int, api: int) -> str:
-    """docker/haproxy.cfg with one API of this machine instead of those that Docker's DNS lists."""
-    text = re.sub(r"^resolvers docker\n(?: .*\n)+", "", CONFIG.read_text(), flags=re.MULTILINE)
+def configured(text: str, port: int, api: int) -> str:
+    """*text* with one API of this machine instead of those that Docker's DNS lists."""
+    text = re.sub(r"^resolvers docker\n(?: .*\n)+", "", text, flags=re.MULTILINE)
     text = re.sub(r"server-template .*", f"server api1 127.0.0.1:{api}", text)
     text, binds = re.subn(r"bind :8000", f"bind 127.0.0.1:{port}", text)
     assert binds == 1, "docker/haproxy.cfg no longer listens on :8000"

@@ -1,14 +1,19 @@
 """What the deployment's gateway does not answer: HAProxy with docker/haproxy.cfg, in front of a server."""
 
+import re
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from tests.attacks.gateway import gateway
+from orders_service.contract.problems import PROBLEMS
+from tests.attacks.gateway import CONFIG, gateway
 
 pytestmark = pytest.mark.skipif(
     not shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"),
@@ -39,11 +44,18 @@ def asked() -> list[str]:
 @pytest.fixture(scope="module")
 def port(asked: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of the gateway."""
+    with stand_in(asked) as api, gateway(tmp_path_factory.mktemp("gateway"), api) as port:
+        yield port
+
+
+@contextmanager
+def stand_in(asked: list[str]) -> Iterator[int]:
+    """The port of a server that answers everything, in place of an API."""
     handler = type("Noting", (Api,), {"asked": asked})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as api:
+    server = type("Server", (ThreadingHTTPServer,), {"request_queue_size": 512})
+    with server(("127.0.0.1", 0), handler) as api:
         threading.Thread(target=api.serve_forever, daemon=True).start()
-        with gateway(tmp_path_factory.mktemp("gateway"), api.server_port) as port:
-            yield port
+        yield api.server_port
         api.shutdown()
 
 
@@ -104,3 +116,15 @@ def test_a_body_that_is_too_large_is_answered_with_problem_details(port: int) ->
 
     assert answer.startswith("HTTP/1.1 413 ")
     assert "application/problem+json" in answer
+
+
+def test_the_rate_limit_that_the_configuration_describes_can_be_switched_on(tmp_path: Path) -> None:
+    text, switched_on = re.subn(r"#(http-request return status 429 )", r"\1", CONFIG.read_text())
+    with stand_in([]) as api, gateway(tmp_path, api, text) as port, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: get(port, "/livez"), range(500)))
+
+    assert switched_on == 1
+    assert {status for status, _ in answers} == {200, 429}
+    refused = next(answer for status, answer in answers if status == 429)
+    assert "retry-after: 1" in refused.lower()
+    assert f'"type":"{PROBLEMS["quota-exceeded"].uri}"' in refused

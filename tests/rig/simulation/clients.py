@@ -138,6 +138,9 @@ class Player:
         self.do(lambda opened: opened.rollback())
 
 
+Open = Callable[..., Player]
+
+
 class SimulatedClient:
     """A task of the scheduler."""
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from orders_service.catalog import service as catalog
@@ -11,6 +13,7 @@ from orders_service.catalog.ledger import lock_products
 from orders_service.catalog.product import Product
 from orders_service.contract.events import OrderPlaced
 from orders_service.contract.topics import Topics
+from orders_service.database.errors import error_code
 from orders_service.database.transactions import execute_and_count
 from orders_service.events.outbox import Outbox
 from orders_service.events.tables import OutboxRow
@@ -77,3 +80,8 @@ def orders(opened: Session) -> int:
 
 def status(opened: Session) -> str:
     return opened.scalars(select(Order.status).where(Order.order_id == "first")).one()
+
+
+def code_of(raised: pytest.ExceptionInfo[OperationalError]) -> object:
+    """The error code of the database's error."""
+    return error_code(raised.value)
