@@ -199,9 +199,18 @@ def _channels(found: dict[str, Any]) -> list[dict[str, Any]]:
             "receive": processes[name, "receive"],
             "events": [
                 parts["messages"][event]
-                | {"schema": parts["schemas"][event], "example": parts["messages"][event]["examples"][0]}
+                | {
+                    "schema": parts["schemas"][event],
+                    "example": example,
+                    "value": _compact(example["payload"]),
+                }
                 for event in channel["messages"]
+                for example in parts["messages"][event]["examples"][:1]
             ],
         }
         for name, channel in found["channels"].items()
     ]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
