@@ -13,6 +13,7 @@ from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, WATCHER, db
+from orders_service.api.documents import documents
 from orders_service.api.health import Readiness, health
 from orders_service.api.identity import access, cors, setup
 from orders_service.api.lists import ORDER_FILTERS, PAGE
@@ -97,7 +98,7 @@ def _databases(settings: Settings) -> dict[str | None, str]:
 
 def _add_routes(app: Flask) -> None:
     app.before_request(refuse_ambiguous_request)
-    for blueprint in (orders, order_events, catalog, health, metrics):
+    for blueprint in (orders, order_events, catalog, health, metrics, documents):
         app.register_blueprint(blueprint)
     access.require_complete(app)
 

@@ -198,7 +198,7 @@ def _http(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     detail = error.description
     if type(error) is NotFound and detail == NotFound.description:
-        detail = "This address does not exist. README.md lists the addresses."
+        detail = "This address does not exist. GET /docs lists the addresses."
     if isinstance(error, MethodNotAllowed):
         detail = f"This address allows {', '.join(sorted(error.valid_methods or ()))}."
     if isinstance(error, RequestEntityTooLarge):

@@ -23,6 +23,15 @@ ACCESS: dict[str, str | None] = {
     "health.ready": OPEN,
     "health.order_service": OPEN,
     "health.catalog_service": OPEN,
+    "documents.home": OPEN,
+    "documents.docs": OPEN,
+    "documents.asset": OPEN,
+    "documents.openapi": OPEN,
+    "documents.asyncapi": OPEN,
+    "documents.schema": OPEN,
+    "documents.events": OPEN,
+    "documents.problems": OPEN,
+    "documents.problem": OPEN,
 }
 
 
