@@ -24,6 +24,7 @@ COMMANDS = {
     ),
     "orders": ("orders_service.commands.orders:main", "List and show orders."),
     "catalog": ("orders_service.commands.catalog:main", "List products; add deliveries; correct the stock."),
+    "token": ("orders_service.commands.token:main", "Make an access token with AUTH_SECRET."),
     "connectors": (
         "orders_service.commands.connectors.command:main",
         "Create, change and check Kafka Connect's connectors.",

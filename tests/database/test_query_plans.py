@@ -1,12 +1,11 @@
 """Every query of the road has an index to go by, in tables that have grown."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from lab import Lab
@@ -17,11 +16,12 @@ from orders_service.catalog.product import Product, Reservation, State
 from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.database.columns import utc_now
 from orders_service.events.tables import OutboxRow
-from orders_service.orders import search
+from orders_service.orders import changes, search
 from orders_service.orders.order import Order, Status
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 from rig.databases import Databases, databases_in
+from tests.database.plans import assert_indexed, explained, is_in_the_index
 from tests.flow_kit import BERLIN, Flow
 
 pytestmark = pytest.mark.real
@@ -29,9 +29,6 @@ pytestmark = pytest.mark.real
 GROWN = 20_000
 OLD = GROWN // 10  # So many of its events are due to be purged.
 LONG_AGO = utc_now() - timedelta(days=30)
-FEW = 100  # Rows that may be looked at without an index.
-
-Plan = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -121,41 +118,6 @@ def outbox_row(number: int, source: str) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def explained() -> Iterator[list[tuple[str, Plan]]]:
-    """The plan of each statement that reads, made in its own connection just before it runs."""
-    found: list[tuple[str, Plan]] = []
-
-    def explain(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-    ) -> None:
-        if connection.dialect.name == "sqlite" or not statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            return
-        with connection.connection.cursor() as own:
-            own.execute(f"EXPLAIN {statement}", parameters[0] if executemany else parameters)
-            names = [column[0] for column in own.description]
-            found.extend((statement, dict(zip(names, row, strict=True))) for row in own.fetchall())
-
-    event.listen(Engine, "before_cursor_execute", explain)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", explain)
-
-
-def assert_indexed(plans: list[tuple[str, Plan]]) -> None:
-    """No table is read from end to end, and none is sorted, but for a few rows."""
-    assert plans, "no query was seen"
-    for statement, plan in plans:
-        badly = plan["type"] in ("ALL", "index") or "filesort" in (plan["Extra"] or "")
-        assert not badly or int(plan["rows"] or 0) <= FEW, f"{statement}\n{plan}"
-
-
-def is_in_the_index(plan: Plan) -> bool:
-    """Whether no row is fetched."""
-    return "Using index" in plan["Extra"].split("; ")
-
-
 def test_the_whole_road_goes_by_indexes(flow: Flow) -> None:
     with explained() as plans:
         for n in range(20):
@@ -196,6 +158,36 @@ def test_what_is_asked_over_http_goes_by_indexes(flow: Flow, path: str) -> None:
         assert flow.api.get(path).status_code == 200
 
     assert_indexed(plans)
+
+
+@pytest.mark.parametrize("count", [1, 250, 1000])
+def test_changes_of_a_thousand_orders_are_found_by_the_index_of_their_ids(
+    databases: Databases, count: int
+) -> None:
+    ids = [f"order-{n * 20}" for n in range(count)]
+    known = {1: ids[: count // 2], 2: ids[count // 2 :]}
+
+    with explained() as plans, databases.orders.connect() as connection:
+        changed = connection.execute(changes.changed_query(known)).all()
+
+    assert {plan["key"] for _, plan in plans} == {"uq_orders_order_id"}
+    assert len(changed) == min(count - count // 2, changes.CHANGED_MAX)
+    assert_indexed(plans)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_changes_of_users_are_found_by_the_index_of_their_orders(databases: Databases, count: int) -> None:
+    users = [f"user-{n}" for n in range(count)]
+
+    with explained() as plans, databases.orders.connect() as connection:
+        query, parameters = changes.activity_query(users)
+        found = connection.execute(query, parameters).all()
+        connection.execute(changes.newest_query(users[0])).all()
+
+    assert [row.place for row in found] == list(range(count))
+    of_orders = [plan for _, plan in plans if plan["table"] == "orders"]
+    assert {plan["key"] for plan in of_orders} == {"ix_orders_user_id_id"}
+    assert len(of_orders) == count + 1
 
 
 @pytest.mark.parametrize("user", [None, "user-7"])
