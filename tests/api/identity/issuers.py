@@ -26,6 +26,10 @@ class Issuer:
         """Sign with a new key from now on. The old ones stay published."""
         self.keys[f"key-{len(self.keys)}"] = ec.generate_private_key(ec.SECP256R1())
 
+    def stop(self) -> None:
+        """Answer 503 from now on."""
+        self.down = True
+
     def token(self, **changed: Any) -> str:
         """A token that is signed with the newest key."""
         name, key = list(self.keys.items())[-1]

@@ -89,7 +89,7 @@ def test_a_verified_header_is_known_until_its_token_expires(monkeypatch: pytest.
     known.put("long", SHOP, 9999.0)
 
     found = []
-    for clock[0] in (1009.9, 1010.0, 1059.9, 1060.0):  # noqa: B020
+    for clock[0] in (1009.9, 1010.0, 1059.9, 1060.0):
         found.append([name for name in ("short", "long") if known.get(name)])
 
     assert found == [["short", "long"], ["long"], ["long"], []]
