@@ -24,6 +24,7 @@ USES: dict[str, Collection[str]] = {
         *(*DATABASES, *TOPICS, "EVENTS_VIA"),
         *(name for consumer in CONSUMERS for name in consumer.handler_uses),
     ),
+    "orders": ("ORDERS_DATABASE_URL", "STATE_DIR"),
     "catalog": ("CATALOG_DATABASE_URL", "STATE_DIR"),
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),
 }

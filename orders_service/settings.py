@@ -81,9 +81,7 @@ class Settings(ApiSettings):
         "Kafka's security protocol: TLS (…SSL), and authentication by user and password (SASL_…).",
     )
     kafka_sasl_mechanism: str = setting(
-        "SCRAM-SHA-512",
-        one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-        "The SASL mechanism.",
+        "SCRAM-SHA-512", one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "The SASL mechanism."
     )
     kafka_username: str = setting("", text(), "The SASL user.")
     kafka_password: str = setting("", text(), "The password of KAFKA_USERNAME.", secret=nothing)
@@ -93,9 +91,7 @@ class Settings(ApiSettings):
         "The CA certificate of Kafka's brokers. Unset: the system's CA certificates.",
     )
     kafka_certificate_file: str = setting(
-        "",
-        text(CERTIFICATES, certificates),
-        "The client certificate, if Kafka requires one.",
+        "", text(CERTIFICATES, certificates), "The client certificate, if Kafka requires one."
     )
     kafka_key_file: str = setting(
         "", text(FILE, file), "The private key of KAFKA_CERTIFICATE_FILE, as unencrypted PEM."
@@ -141,9 +137,7 @@ class Settings(ApiSettings):
     )
     stock_group: str = setting("catalog-stock", text(), "The consumer group that reserves stock.")
     status_group: str = setting(
-        "orders-status",
-        text(),
-        "The consumer group that confirms orders. Each orders database needs its own.",
+        "orders-status", text(), "The consumer group that confirms orders, one for each orders database."
     )
     consumer_instance: str = setting(
         "",

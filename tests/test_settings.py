@@ -271,7 +271,9 @@ def test_any_environment_is_read_or_refused(environment: dict[str, str]) -> None
 
 
 @given(
-    st.text(min_size=1).filter(lambda text: "/" not in text and text not in (".", "..") and "\0" not in text)
+    st.text(min_size=1).filter(
+        lambda text: "/" not in text and text.strip() not in (".", "..") and "\0" not in text
+    )
 )
 def test_any_state_folder_is_where_the_databases_lie(name: str) -> None:
     try:

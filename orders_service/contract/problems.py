@@ -30,9 +30,22 @@ TYPES = (
         slug="bad-request",
         status=400,
         title="Bad Request",
-        meaning="The request is not valid HTTP/1.1, its address is ambiguous, or a parameter is unknown"
-        " or repeated.",
+        meaning="The request is not valid HTTP/1.1, its address is ambiguous, or a parameter is repeated.",
         remedy="Change the request as `detail` says.",
+    ),
+    ProblemType(
+        slug="unknown-parameter",
+        status=400,
+        title="The query parameter does not exist",
+        meaning="This address has no query parameter of that name. `parameters` are the names that it has.",
+        remedy="Correct the name or leave the parameter out.",
+    ),
+    ProblemType(
+        slug="unknown-after",
+        status=400,
+        title="The list does not have the row after which the page begins",
+        meaning="`after` is not the id of an order of this user, or of a product.",
+        remedy="Follow the URL in the header Link, or read the list from its beginning, without `after`.",
     ),
     ProblemType(
         slug="invalid-body",
@@ -113,6 +126,13 @@ TYPES = (
         title="The order was rejected",
         meaning="The catalog has rejected the order, so there is nothing to cancel.",
         remedy="None is needed: no stock is reserved for the order.",
+    ),
+    ProblemType(
+        slug="precondition-failed",
+        status=412,
+        title="The order has changed",
+        meaning="The order has none of the versions in the header If-Match. Nothing was written.",
+        remedy="Read the order again, decide again, and send its new ETag in If-Match.",
     ),
     ProblemType(
         slug="request-entity-too-large",
@@ -203,6 +223,14 @@ TYPES = (
         meaning="The service has just started, and has not been able to fetch the public keys of the token"
         " issuer. The token may be valid.",
         remedy=WAIT_AND_REPEAT,
+    ),
+    ProblemType(
+        slug="too-many-waiters",
+        status=503,
+        title="Too many requests wait for orders",
+        meaning="The request asks to wait for an order (`Prefer: wait`) or for a stream of events, and"
+        " too many requests wait already. Nothing was written.",
+        remedy=f"{WAIT_AND_REPEAT} Or send it without `Prefer: wait`, and GET the order later.",
     ),
     ProblemType(
         slug="not-ready",

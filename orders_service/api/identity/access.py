@@ -14,6 +14,8 @@ ACCESS: dict[str, str | None] = {
     "orders.index": READ,
     "orders.show": READ,
     "orders.cancel": WRITE,
+    "order_events.of_order": READ,
+    "order_events.of_user": READ,
     "catalog.index": READ,
     "catalog.show": READ,
     "metrics.show": OPERATE,
@@ -21,6 +23,15 @@ ACCESS: dict[str, str | None] = {
     "health.ready": OPEN,
     "health.order_service": OPEN,
     "health.catalog_service": OPEN,
+    "documents.home": OPEN,
+    "documents.docs": OPEN,
+    "documents.asset": OPEN,
+    "documents.openapi": OPEN,
+    "documents.asyncapi": OPEN,
+    "documents.schema": OPEN,
+    "documents.events": OPEN,
+    "documents.problems": OPEN,
+    "documents.problem": OPEN,
 }
 
 

@@ -11,6 +11,7 @@ from gunicorn.http.errors import (
 )
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
+from orders_service.api import request_ids
 from orders_service.api.body import SLOW_BODY
 from orders_service.api.identity.authentication import HEADER_BYTES_MAX
 from orders_service.api.problems import problem_body
@@ -56,11 +57,13 @@ def refusal_of(error: BaseException) -> bytes | None:
     return None
 
 
-def answer(slug: str, detail: str) -> bytes:
+def answer(slug: str, detail: str, request_id: str | None = None) -> bytes:
     """A complete HTTP/1.1 answer with problem details and `Connection: close`."""
-    body, status = problem_body(slug, detail), HTTPStatus(PROBLEMS[slug].status)
+    request_id = request_id or request_ids.new()
+    body, status = problem_body(slug, detail, request_id), HTTPStatus(PROBLEMS[slug].status)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
+        f"{request_ids.HEADER}: {request_id}\r\n"
         f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n{HEADERS}\r\n"
     )
     return head.encode() + body

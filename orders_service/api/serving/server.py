@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from orders_service import logs, resources
+from orders_service.api import request_ids
 from orders_service.api.app import create_app
 from orders_service.api.identity.setup import KeyFiles
 from orders_service.api.problems import problem
@@ -83,7 +84,12 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         if self._greenlets:
             app = create_app(
-                self._settings, gather=gather, turn=turn, waiting=WaitingGreenlet, key_files=self._key_files
+                self._settings,
+                gather=gather,
+                turn=turn,
+                waiting=WaitingGreenlet,
+                waiters_max=waiters_max(self._settings),
+                key_files=self._key_files,
             )
         else:
             app = create_app(self._settings, key_files=self._key_files)
@@ -103,6 +109,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             self._key_files = KeyFiles.read(self._settings)
         except SettingsError as error:
             log.error("cannot read the keys again; the last ones stay valid", error=str(error))
+
+
+def waiters_max(settings: Settings) -> int:
+    """How many requests may wait for orders: other clients keep half of the connections."""
+    return min(settings.api_waiters_max, settings.api_connections_max // 2)
 
 
 def _on_broken_chunks(error: Exception) -> Response:
@@ -141,7 +152,7 @@ def main() -> None:
     settings = of_process("api")
     for url in resources.urls(settings).values():
         require_file(url)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, request_ids.add_to_line)
     require_free_port(settings.api_host, settings.api_port)
     if settings.auth_mode == "none" and not is_loopback(settings.api_host):
         log.warning(OPEN_TO_ALL)

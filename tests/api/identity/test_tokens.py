@@ -80,22 +80,22 @@ def test_a_token_may_be_signed_with_a_private_key(kind: str, kid: bool) -> None:
 @pytest.mark.parametrize(
     ("claim", "scopes"),
     [
-        ({}, {"orders:read", "orders:write"}),
-        ({"scope": "orders:admin"}, {"orders:admin"}),
-        ({"scope": ["orders:read", "other"]}, {"orders:read"}),
-        ({"scope": ""}, set()),
-        ({"scope": []}, set()),
-        ({"scope": {"orders:admin": True}}, set()),
-        ({"scope": 7}, set()),
-        ({"scope": "ORDERS:ADMIN orders:readorders:write"}, set()),
-        ({"scp": "orders:admin"}, {"orders:read", "orders:write"}),
+        ({}, "orders:read orders:write"),
+        ({"scope": "orders:admin"}, "orders:admin"),
+        ({"scope": ["orders:read", "other"]}, "orders:read"),
+        ({"scope": ""}, ""),
+        ({"scope": []}, ""),
+        ({"scope": {"orders:admin": True}}, ""),
+        ({"scope": 7}, ""),
+        ({"scope": "ORDERS:ADMIN orders:readorders:write"}, ""),
+        ({"scp": "orders:admin"}, "orders:read orders:write"),
     ],
     ids=str,
 )
-def test_the_scopes_are_in_a_claim(claim: dict[str, Any], scopes: set[str]) -> None:
+def test_the_scopes_are_in_a_claim(claim: dict[str, Any], scopes: str) -> None:
     client, _ = with_secret().verify(token(**claim))
 
-    assert client.scopes == scopes
+    assert client.scopes == set(scopes.split())
 
 
 def test_another_claim_may_hold_the_scopes_and_a_token_without_it_may_have_none() -> None:
