@@ -18,10 +18,11 @@ sys.exit(str(tools + modules + writable) if os.getuid() == 0 or tools or modules
 
 # This runs in the container of an API, which answers paths that the gateway hides.
 ASK = """
-import sys, urllib.request
+import sys
+from urllib.request import Request, urlopen
 def ask(path):
     token = {"Authorization": f"Bearer {sys.argv[1]}"}
-    return urllib.request.urlopen(urllib.request.Request(f"http://localhost:8000{path}", headers=token)).status
+    return urlopen(Request(f"http://localhost:8000{path}", headers=token)).status
 print([ask(path) for path in ("/metrics", "/readyz")])
 """
 

@@ -62,7 +62,7 @@ class IdentityChecks:
         except OSError as error:
             return away(
                 f"{url}: {error}; the API keeps the keys that it has",
-                "check the address and the network; orders_auth_keys_age_seconds is the age of the API's keys",
+                "check the address and the network; /metrics has their age (orders_auth_keys_age_seconds)",
             )
         except KeySetError as error:
             return wrong(f"{url}: {error}", "check AUTH_JWKS_URL")
