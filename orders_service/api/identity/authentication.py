@@ -36,7 +36,7 @@ class Authentication:
             return
         header = asked.environ.get("HTTP_AUTHORIZATION")
         if header is None:
-            raise Unauthorized("Send a token: `Authorization: Bearer …`.")
+            raise Unauthorized("Send a token in the header Authorization: `Bearer`, a space, and the token.")
         client = self._known.get(header)
         principal.set_of_request(self.verify(header) if client is None else client)
 
@@ -44,7 +44,7 @@ class Authentication:
         """The client that sent this Authorization header; raises `IdentityError`."""
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
-            raise Unauthorized("Send a token: `Authorization: Bearer …`. No other scheme is accepted.")
+            raise Unauthorized("The header Authorization must be `Bearer`, a space, and a token.")
         if len(header) > HEADER_BYTES_MAX:
             raise InvalidToken(f"The token is longer than {HEADER_BYTES_MAX} bytes.")
         try:

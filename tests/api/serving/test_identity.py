@@ -15,6 +15,7 @@ from rig.waiting import await_true
 from tests.api.identity.issuers import running_issuer
 from tests.api.identity.kit import WITH_SECRET, token
 from tests.api.serving.test_server import Address, serving
+from tests.certificates import Authority
 
 CLIENTS = 8
 
@@ -131,7 +132,12 @@ def test_an_api_does_not_start_with_a_wrong_file_of_keys(tmp_path: Path) -> None
 
 
 def test_no_valid_request_fails_while_keys_change_and_the_issuer_goes_down(tmp_path: Path) -> None:
-    with running_issuer() as issuer, serving(tmp_path, **issuer.environment) as (address, _):
+    authority = Authority(tmp_path)
+    trust = {"SSL_CERT_FILE": str(authority.certificate)}
+    with (
+        running_issuer(authority.vouch_for("issuer")) as issuer,
+        serving(tmp_path, **issuer.environment, **trust) as (address, process),
+    ):
         statuses: list[int] = []
         done = threading.Event()
 
@@ -151,3 +157,4 @@ def test_no_valid_request_fails_while_keys_change_and_the_issuer_goes_down(tmp_p
 
         assert set(statuses) == {200}
         assert issuer.asked == 2
+        assert "Warning" not in process.log.read_text()
