@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from orders_service.api import etags, lists, requests, responses
+from orders_service.api import batch, etags, lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
@@ -41,14 +41,29 @@ def place(user_id: str) -> ResponseReturnValue:
     """Place an order. The answer says PENDING; the catalog confirms or rejects the order later."""
     committer = _committer()
     committer.require_room()
-    placed = committer.place(_placement(user_id, requests.load_order(read_object(request))))
+    placement = _placement(user_id, requests.load_order(read_object(request)), _idempotency_key())
+    g.order_id = placement.order_id
+    placed = committer.place(placement)
     response = jsonify(responses.placed(placed.order))
     response.status_code = 201
-    response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{placed.order.order_id}"
+    response.headers["Location"] = f"{_path_of(user_id)}/{placed.order.order_id}"
     response.headers.add("ETag", FIRST_ETAG)
     if placed.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
+
+
+@orders.post("/<user_id>/orders/batch")
+def place_batch(user_id: str) -> ResponseReturnValue:
+    """Place up to 100 orders in one transaction. Each has an answer of its own, in the order sent."""
+    committer = _committer()
+    committer.require_room()
+    if "Idempotency-Key" in request.headers:
+        raise InvalidKey("Send no header Idempotency-Key with a batch: each order has its `idempotencyKey`.")
+    sent = requests.load_batch(read_object(request))
+    if "rate_limit" in g:
+        g.rate_limit.take(g.client, len(sent) - 1)  # The request itself is counted already.
+    return batch.place(sent, partial(_placement_of_batch, user_id), committer, _path_of(user_id))
 
 
 @orders.get("/<user_id>/orders")
@@ -58,7 +73,7 @@ def index(user_id: str) -> ResponseReturnValue:
     return lists.page_of(
         Scan(db.engine, queries.orders_query(user_id), conditions),
         responses.order,
-        path=f"{orders.url_prefix}/{quote(user_id)}/orders",
+        path=_path_of(user_id),
         key="order_id",
         find=lambda order_id: service.get(read_only_session(Order), user_id, order_id),
     )
@@ -94,11 +109,17 @@ def _with_etag(response: Response, order: Order) -> Response:
     return response
 
 
-def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
-    key = _idempotency_key()
-    g.order_id = service.new_order_id(user_id, key)
+def _path_of(user_id: str) -> str:
+    return f"{orders.url_prefix}/{quote(user_id)}/orders"
+
+
+def _placement_of_batch(user_id: str, fields: dict[str, Any]) -> Placement:
+    return _placement(user_id, fields, fields.pop("idempotency_key", None))
+
+
+def _placement(user_id: str, fields: dict[str, Any], key: str | None) -> Placement:
     return Placement(
-        order_id=g.order_id,
+        order_id=service.new_order_id(user_id, key),
         user_id=user_id,
         **fields,
         keyed=key is not None,
