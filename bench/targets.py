@@ -6,6 +6,7 @@ from dataclasses import dataclass
 Found = Mapping[str, Mapping[str, Mapping[str, float]]]
 MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
 PAGES, RELAY, RELAY_IDLE = "GET a page of 20", "relay, a backlog", "relay, idle"
+WAITERS, BESIDE = "1,000 waiters", "POST beside 1,000 waiters"
 CONSUMER, IDLE, MINUTE = "consumer, a backlog", "POST to stock visible, idle", "500 orders/s for 60 s"
 
 
@@ -65,6 +66,14 @@ TARGETS = (
         least=0.85,
     ),
     Target("GET of 500,000, the rate of 1,000", _ratio(PAGES, "rate", "of 500,000", "of 1,000"), least=0.9),
+    Target(
+        "1,000 waiters, the longest from commit to answer in ms",
+        _plain(WAITERS, "ours", "longest_ms"),
+        most=200,
+    ),
+    Target("1,000 waiters, statements a second", _plain(WAITERS, "ours", "statements_a_second"), most=21),
+    Target("1,000 waiters, connections to the database", _plain(WAITERS, "ours", "connections"), most=1),
+    Target("POST beside 1,000 waiters, p99 without", _ratio(BESIDE, "p99_ms", "beside", "without"), most=1.5),
     Target("relay, events a second", _plain(RELAY, "orders-relay", "rate"), least=15_000),
     Target("relay, commit to acknowledged, p50 in ms", _plain(RELAY_IDLE, "orders-relay", "p50_ms"), most=8),
     Target("relay, percent of a core when idle", _plain(RELAY_IDLE, "orders-relay", "rest_percent"), most=3),

@@ -10,7 +10,7 @@ from flask import Response, current_app, g
 
 from orders_service.api import requests, responses
 from orders_service.api.committer import Committer
-from orders_service.api.problems import InvalidFields, refusal
+from orders_service.api.problems import InvalidFields
 from orders_service.orders.errors import KeyReused
 from orders_service.orders.service import Placed, Placement
 
@@ -47,7 +47,7 @@ def _answer(outcome: Outcome, path: str) -> bytes:
         order = outcome.order
         element = {"status": 201, "location": f"{path}/{order.order_id}", "order": responses.placed(order)}
         return orjson.dumps(element | {"replayed": True} if outcome.replayed else element)
-    response = refusal(outcome)
+    response = current_app.make_response(current_app.handle_user_exception(outcome))
     # The problem is escaped to ASCII: it may quote an unpaired surrogate, which orjson refuses.
     return json.dumps({"status": response.status_code, "problem": response.get_json()}).encode()
 

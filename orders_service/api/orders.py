@@ -7,20 +7,23 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Row
 
 from orders_service.api import batch, etags, lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
+from orders_service.api.preferences import say_applied, wait_seconds
 from orders_service.api.problems import InvalidKey
 from orders_service.api.scan import Scan
+from orders_service.api.watch import Watcher
 from orders_service.contract.wire import traceparent_or_none
 from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.orders import queries, service
-from orders_service.orders.order import FIRST_VERSION, Order
-from orders_service.orders.service import Placement
+from orders_service.orders.order import FIRST_VERSION, Order, Status
+from orders_service.orders.service import Placed, Placement
 
 # A key with or without quotes. Only a quoted key may contain a comma, which also joins repeated headers.
 KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
@@ -29,10 +32,10 @@ FIRST_ETAG = etags.etag(FIRST_VERSION)  # A replay has it, too: it shows the ord
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
 
 
-@orders.url_value_preprocessor
-def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
+@orders.before_request
+def check_user_id() -> None:
     """Refuse a user id that no order can have, on every route."""
-    if values:
+    if values := request.view_args:
         requests.require_user_id(values["user_id"])
 
 
@@ -41,16 +44,10 @@ def place(user_id: str) -> ResponseReturnValue:
     """Place an order. The answer says PENDING; the catalog confirms or rejects the order later."""
     committer = _committer()
     committer.require_room()
-    placement = _placement(user_id, requests.load_order(read_object(request)), _idempotency_key())
-    g.order_id = placement.order_id
-    placed = committer.place(placement)
-    response = jsonify(responses.placed(placed.order))
-    response.status_code = 201
-    response.headers["Location"] = f"{_path_of(user_id)}/{placed.order.order_id}"
-    response.headers.add("ETag", FIRST_ETAG)
-    if placed.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    if (prefer := request.environ.get("HTTP_PREFER")) and (seconds := wait_seconds(prefer)):
+        return _place_and_wait(user_id, seconds)
+    placed = committer.place(_placement(user_id))
+    return _created(placed)
 
 
 @orders.post("/<user_id>/orders/batch")
@@ -81,11 +78,11 @@ def index(user_id: str) -> ResponseReturnValue:
 
 @orders.get("/<user_id>/orders/<order_id>")
 def show(user_id: str, order_id: str) -> ResponseReturnValue:
-    """One order as it is now; 304 if the client knows this version."""
-    order = service.get(read_only_session(Order), user_id, order_id)
-    if not etags.is_known_to_client(order.version):
-        return _with_etag(jsonify(responses.order(order)), order)
-    return _with_etag(current_app.response_class(status=304), order)
+    """One order as it is now or, with `Prefer: wait`, when it is no longer PENDING."""
+    order: Order | Row[Any] = service.get(read_only_session(Order), user_id, order_id)
+    if (prefer := request.environ.get("HTTP_PREFER")) and (seconds := wait_seconds(prefer)):
+        return say_applied(_shown(_settled(order, seconds)), seconds)
+    return _shown(order)
 
 
 @orders.post("/<user_id>/orders/<order_id>/cancel")
@@ -104,8 +101,43 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
     return _with_etag(jsonify(responses.order(order)), order)
 
 
-def _with_etag(response: Response, order: Order) -> Response:
+def _shown(order: Order | Row[Any]) -> Response:
+    """The order; 304 if the client knows this version."""
+    if etags.is_known_to_client(order.version):
+        return _with_etag(current_app.response_class(status=304), order)
+    return _with_etag(jsonify(responses.order(order)), order)
+
+
+def _with_etag(response: Response, order: Order | Row[Any]) -> Response:
     response.headers.add("ETag", etags.etag(order.version))
+    return response
+
+
+def _place_and_wait(user_id: str, seconds: int) -> Response:
+    """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
+    with _watcher().seat():
+        placed = _committer().place(_placement(user_id))
+        outcome = _watcher().await_order(placed.order.order_id, FIRST_VERSION, seconds)
+    return say_applied(_created(placed, outcome), seconds)
+
+
+def _settled(order: Order | Row[Any], seconds: int) -> Order | Row[Any]:
+    """The order when it is no longer PENDING or, after *seconds*, as it was."""
+    if order.status != Status.PENDING:
+        return order
+    db.session.close()  # A request that waits holds no connection.
+    with _watcher().seat():
+        return _watcher().await_order(order.order_id, order.version, seconds) or order
+
+
+def _created(placed: Placed, outcome: Row[Any] | None = None) -> Response:
+    path, order_id = _path_of(placed.order.user_id), placed.order.order_id
+    response = jsonify(responses.placed(placed.order, outcome))
+    response.status_code = 201
+    response.headers["Location"] = f"{path}/{order_id}"
+    response.headers.add("ETag", FIRST_ETAG if outcome is None else etags.etag(outcome.version))
+    if placed.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
@@ -113,11 +145,17 @@ def _path_of(user_id: str) -> str:
     return f"{orders.url_prefix}/{quote(user_id)}/orders"
 
 
+def _placement(user_id: str) -> Placement:
+    placement = _new_placement(user_id, requests.load_order(read_object(request)), _idempotency_key())
+    g.order_id = placement.order_id
+    return placement
+
+
 def _placement_of_batch(user_id: str, fields: dict[str, Any]) -> Placement:
-    return _placement(user_id, fields, fields.pop("idempotency_key", None))
+    return _new_placement(user_id, fields, fields.pop("idempotency_key", None))
 
 
-def _placement(user_id: str, fields: dict[str, Any], key: str | None) -> Placement:
+def _new_placement(user_id: str, fields: dict[str, Any], key: str | None) -> Placement:
     return Placement(
         order_id=service.new_order_id(user_id, key),
         user_id=user_id,
@@ -145,6 +183,11 @@ def _traceparent() -> str | None:
 def _committer() -> Committer:
     committer: Committer = current_app.extensions["committer"]
     return committer
+
+
+def _watcher() -> Watcher:
+    watcher: Watcher = current_app.extensions["watcher"]
+    return watcher
 
 
 def _outbox() -> Outbox:

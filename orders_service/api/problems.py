@@ -21,6 +21,7 @@ from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
 from orders_service.api.rate_limit import QuotaExceeded
+from orders_service.api.watch import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -104,6 +105,7 @@ def init_app(app: Flask) -> None:
         PoolTimeout: _overloaded,
         Overdue: _unavailable,
         Overloaded: _overloaded,
+        TooManyWaiters: _too_many_waiters,
         QuotaExceeded: _quota_exceeded,
         InvalidBody: _invalid_body,
         InvalidKey: _invalid_key,
@@ -137,17 +139,19 @@ def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
     return response
 
 
+def _too_many_waiters(_: TooManyWaiters) -> Response:
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    response = problem("too-many-waiters", detail)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
 def _invalid_body(error: InvalidBody) -> Response:
     return problem("invalid-body", str(error))
 
 
 def _invalid_key(error: InvalidKey) -> Response:
     return problem("invalid-idempotency-key", str(error))
-
-
-def refusal(error: InvalidFields | KeyReused) -> Response:
-    """The answer to an order that is refused."""
-    return _key_reused(error) if isinstance(error, KeyReused) else _invalid_fields(error)
 
 
 def _invalid_fields(error: InvalidFields) -> Response:
@@ -197,7 +201,7 @@ def _http(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     detail = error.description
     if type(error) is NotFound and detail == NotFound.description:
-        detail = "This address does not exist. README.md lists the addresses."
+        detail = "This address does not exist. GET /docs lists the addresses."
     if isinstance(error, MethodNotAllowed):
         detail = f"This address allows {', '.join(sorted(error.valid_methods or ()))}."
     if isinstance(error, RequestEntityTooLarge):
@@ -230,8 +234,7 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
             detail += "Check whether this orderId exists before you send it again."
     elif order_ids := g.get("order_ids"):
         members["orderIds"] = order_ids
-        detail = "The database is not available; it is unknown whether the orders were placed. Send again"
-        detail += " those with an idempotencyKey; check whether the others exist."
+        detail = "It is unknown which orders were placed. Repeat those with a key; look for the others."
     return _later(problem("database-unavailable", detail, **members))
 
 

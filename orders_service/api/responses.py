@@ -11,10 +11,12 @@ from orders_service.orders.order import Order, Status
 from orders_service.orders.service import Placement
 
 
-def placed(order: Placement) -> dict[str, Any]:
-    """The order as it was placed: PENDING, even if its status has changed since."""
+def placed(order: Placement, outcome: Row[Any] | None = None) -> dict[str, Any]:
+    """The order as it was placed: PENDING, even if its status has changed since; or with its *outcome*."""
     shown = facts.as_json_dict(order) | {"status": Status.PENDING}
     del shown["userId"]  # The path has it.
+    if outcome is not None:
+        shown |= {"status": outcome.status} | ({"reason": outcome.reason} if outcome.reason else {})
     return shown
 
 

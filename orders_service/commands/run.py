@@ -35,6 +35,10 @@ LOCK = "run.lock"
 # Two services cannot share a state folder, so the suggested command sets STATE_DIR as well.
 START = "API_PORT={port} STATE_DIR=var/run-{port} make run"
 READY_SECONDS = 30
+ACCESS = {
+    "none": "without authentication: everybody may read and change every order (AUTH_MODE=none)",
+    "jwt": "with a token: orders-service token --user me",
+}
 STOP_SECONDS = 8
 POLL_SECONDS = 0.2
 
@@ -148,6 +152,7 @@ def _announce(settings: Settings, started: float) -> None:
         f"  Catalog  {base}/catalog-service/catalogs",
         f"  Ready?   {base}/readyz",
         f"  State    {_kept_in(settings)}",
+        f"  Access   {ACCESS[settings.auth_mode]}",
         "",
         f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:",
         "",

@@ -63,6 +63,28 @@ TYPES = (
         remedy="Send the header once, with 1 to 255 visible ASCII characters, for example a UUID.",
     ),
     ProblemType(
+        slug="unauthorized",
+        status=401,
+        title="A valid token is needed",
+        meaning="The request has no token and no API key, or one that cannot be accepted: `detail` says why.",
+        remedy="Send `Authorization: Bearer` and a valid token. If yours has expired, get a new one.",
+    ),
+    ProblemType(
+        slug="insufficient-scope",
+        status=403,
+        title="The token does not allow this",
+        meaning="The token or API key is valid, but does not have the scope that `scope` names.",
+        remedy="Get a token with this scope.",
+    ),
+    ProblemType(
+        slug="not-your-orders",
+        status=403,
+        title="These are not your orders",
+        meaning="The user in the path is not the user of the token. Whether that user exists is not said.",
+        remedy="Use the path with your own user id: the `sub` of the token, or the name of the API key. Only"
+        " the scope orders:admin gives access to every user.",
+    ),
+    ProblemType(
         slug="not-found",
         status=404,
         title="Not Found",
@@ -193,6 +215,22 @@ TYPES = (
         title="The service is overloaded",
         meaning="More requests wait than the service can answer soon. Nothing was written.",
         remedy=WAIT_AND_REPEAT,
+    ),
+    ProblemType(
+        slug="keys-unavailable",
+        status=503,
+        title="Tokens cannot be checked now",
+        meaning="The service has just started, and has not been able to fetch the public keys of the token"
+        " issuer. The token may be valid.",
+        remedy=WAIT_AND_REPEAT,
+    ),
+    ProblemType(
+        slug="too-many-waiters",
+        status=503,
+        title="Too many requests wait for orders",
+        meaning="The request asks to wait for an order (`Prefer: wait`) or for a stream of events, and"
+        " too many requests wait already. Nothing was written.",
+        remedy=f"{WAIT_AND_REPEAT} Or send it without `Prefer: wait`, and GET the order later.",
     ),
     ProblemType(
         slug="not-ready",

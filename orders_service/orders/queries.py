@@ -37,6 +37,11 @@ class OrderFilter:
         return conditions
 
 
+def order_query(user_id: str, order_id: str) -> Select[Any]:
+    """A query for one order of the customer."""
+    return select(Order.__table__).where(Order.order_id == order_id, Order.user_id == user_id)
+
+
 def orders_query(user_id: str) -> Select[Any]:
     """A query for the customer's orders. A higher `id` was inserted later."""
     table = Order.__table__

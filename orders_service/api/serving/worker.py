@@ -69,6 +69,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         """End every wait whose deadline has passed. gunicorn calls this once a second."""
         super().notify()
         CoarseTimeout.end_overdue()
+        if not self.alive:
+            self.wsgi.extensions["watcher"].stop()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
 
     @property

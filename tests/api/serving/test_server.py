@@ -310,7 +310,9 @@ def _unread(port: int) -> bool:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"])
 def test_it_listens_where_it_is_told(host: str) -> None:
-    server = Server(Settings.read({"API_HOST": host, "API_PORT": "8123"}), {}, greenlets=True)
+    server = Server(
+        Settings.read({"API_HOST": host, "API_PORT": "8123", "AUTH_MODE": "none"}), {}, greenlets=True
+    )
 
     assert server.cfg.address == [(host, 8123)]
 
