@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from orders_service import resources
 from orders_service.api import problems, rate_limit
+from orders_service.api.admin import admin
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
@@ -16,7 +17,7 @@ from orders_service.api.database import COMMITTER, WATCHER, db
 from orders_service.api.documents import documents
 from orders_service.api.health import Readiness, health
 from orders_service.api.identity import access, cors, setup
-from orders_service.api.lists import ORDER_FILTERS, PAGE
+from orders_service.api.lists import OPERATOR_FILTERS, ORDER_FILTERS, PAGE
 from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.order_events import order_events
 from orders_service.api.orders import orders
@@ -31,6 +32,7 @@ from orders_service.settings import Settings
 # The query parameters of each endpoint. Probes and scrapers may send any: their endpoints read none.
 PARAMETERS: dict[str, Collection[str]] = {
     "orders.index": (*PAGE, *ORDER_FILTERS),
+    "admin.index": (*PAGE, *OPERATOR_FILTERS),
     "catalog.index": tuple(PAGE),
 }
 UNCHECKED = {
@@ -98,7 +100,7 @@ def _databases(settings: Settings) -> dict[str | None, str]:
 
 def _add_routes(app: Flask) -> None:
     app.before_request(refuse_ambiguous_request)
-    for blueprint in (orders, order_events, catalog, health, metrics, documents):
+    for blueprint in (orders, order_events, catalog, admin, health, metrics, documents):
         app.register_blueprint(blueprint)
     access.require_complete(app)
 

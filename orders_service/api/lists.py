@@ -1,14 +1,15 @@
 """The query parameters of lists, and the answer of every list: a page, and the URL of the next one."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from flask import Response, current_app, request
 from marshmallow import ValidationError
+from sqlalchemy import ColumnElement
 
 from orders_service.api.database import db
 from orders_service.api.pages import Listing, ToJson
@@ -17,8 +18,9 @@ from orders_service.api.requests import KeyText
 from orders_service.api.scan import Scan
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.limits import PRODUCT_ID_MAX
+from orders_service.database.columns import utc_now
 from orders_service.orders.errors import OrderNotFound
-from orders_service.orders.order import Status
+from orders_service.orders.order import Order, Status
 from orders_service.orders.queries import OrderFilter
 
 # RFC 3339, whose section 5.6 allows any number of decimals. We store six.
@@ -49,6 +51,18 @@ def _statuses(text: str) -> frozenset[Status]:
     return frozenset(map(Status, names))
 
 
+def _status(text: str) -> Status:
+    if text not in set(Status):
+        raise ValidationError(f"must be one of {', '.join(Status)}")
+    return Status(text)
+
+
+def _age(text: str) -> timedelta:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValidationError("must be a whole number of seconds, from 0 to 999999999")
+    return timedelta(seconds=int(text))
+
+
 def _instant(text: str) -> datetime:
     if INSTANT.fullmatch(text):
         try:
@@ -73,6 +87,7 @@ ORDER_FILTERS: Readers = {
     "createdAfter": _instant,
     "createdBefore": _instant,
 }
+OPERATOR_FILTERS: Readers = {"status": _status, "olderThan": _age}
 
 
 def load_order_filter() -> OrderFilter:
@@ -87,6 +102,14 @@ def load_order_filter() -> OrderFilter:
         created_after=created_after,
         created_before=created_before,
     )
+
+
+def load_operator_filter() -> tuple[Status, Sequence[ColumnElement[bool]]]:
+    """The status in the request's query (PENDING if there is none), and the other filters as SQL."""
+    values = _load(PAGE | OPERATOR_FILTERS)
+    older_than = values.get("olderThan")
+    conditions = [] if older_than is None else [Order.created_at <= utc_now() - older_than]
+    return values.get("status", Status.PENDING), conditions
 
 
 def page_of(scan: Scan, to_json: ToJson, *, path: str, key: str, find: Callable[[str], Any]) -> Response:

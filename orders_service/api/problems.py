@@ -67,6 +67,10 @@ class InvalidFields(Exception):
         self.more = max(0, len(errors) - ERRORS_MAX)
 
 
+class HostNotAllowed(Exception):
+    """Without authentication, this address answers only to the names of this machine."""
+
+
 class UnknownParameter(Exception):
     """The query parameter *name* does not exist at this address, which has the parameters *known*."""
 
@@ -112,6 +116,7 @@ def init_app(app: Flask) -> None:
         InvalidFields: _invalid_fields,
         UnknownParameter: _unknown_parameter,
         UnknownAfter: _unknown_after,
+        HostNotAllowed: _host_not_allowed,
         KeyReused: _key_reused,
         OrderNotFound: _order_not_found,
         OrderRejected: _order_rejected,
@@ -159,6 +164,11 @@ def _invalid_fields(error: InvalidFields) -> Response:
     if error.more:
         detail += f"; and {error.more} more"
     return problem("invalid-fields", detail, errors=error.errors)
+
+
+def _host_not_allowed(_: HostNotAllowed) -> Response:
+    detail = "With AUTH_MODE=none this address answers only on localhost, 127.0.0.1 and [::1]."
+    return problem("host-not-allowed", detail)
 
 
 def _unknown_parameter(error: UnknownParameter) -> Response:

@@ -85,6 +85,14 @@ TYPES = (
         " the scope orders:admin gives access to every user.",
     ),
     ProblemType(
+        slug="host-not-allowed",
+        status=403,
+        title="This host name is not allowed",
+        meaning="The address is for operators. Without authentication it answers only to the names of the"
+        " machine itself, so that no other site can read it through a browser.",
+        remedy="Use the address on the machine itself, or set AUTH_MODE=jwt and send a token.",
+    ),
+    ProblemType(
         slug="not-found",
         status=404,
         title="Not Found",

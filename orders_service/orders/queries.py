@@ -42,6 +42,11 @@ def order_query(user_id: str, order_id: str) -> Select[Any]:
     return select(Order.__table__).where(Order.order_id == order_id, Order.user_id == user_id)
 
 
+def with_status_query(status: Status) -> Select[Any]:
+    """A query for the orders of all customers with one status."""
+    return select(Order.__table__).where(Order.status == status)
+
+
 def orders_query(user_id: str) -> Select[Any]:
     """A query for the customer's orders. A higher `id` was inserted later."""
     table = Order.__table__

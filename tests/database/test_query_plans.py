@@ -150,6 +150,7 @@ def test_a_relay_marks_a_large_batch_by_an_index(flow: Flow) -> None:
         "/order-service/user-7/orders",
         "/order-service/user-7/orders?limit=20&after=order-7",
         "/order-service/user-7/orders/order-7",
+        "/admin/orders?status=PENDING&olderThan=60",
         f"/catalog-service/catalogs/{BERLIN}",
     ],
 )

@@ -19,6 +19,7 @@ ACCESS: dict[str, str | None] = {
     "order_events.of_user": READ,
     "catalog.index": READ,
     "catalog.show": READ,
+    "admin.index": OPERATE,
     "metrics.show": OPERATE,
     "health.live": OPEN,
     "health.ready": OPEN,
