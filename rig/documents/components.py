@@ -101,7 +101,8 @@ def schemas() -> dict[str, Schema]:
         "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
         "OrderOfBatch": request_schema(OrderOfBatch),
         "Batch": _batch(),
-        "BatchAnswers": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _batch_answer()},
+        "BatchAnswers": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _ref("BatchAnswer")},
+        "BatchAnswer": _batch_answer(),
         "Order": _object(order, reason=reason),
         "Orders": {"type": "array", "items": _ref("Order")},
         "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
@@ -128,7 +129,7 @@ def _batch_answer() -> Schema:
         {"status": {"type": "integer", "enum": [201, 422]}},
         location={"type": "string", "description": "The address of the order."},
         order=_ref("PlacedOrder"),
-        replayed={"const": True, "description": "An earlier order with this key is repeated."},
+        replayed={"type": "boolean", "description": "`true` if the key was used before for this order."},
         problem=_ref("Problem"),
     )
 

@@ -91,8 +91,8 @@ OPERATIONS: dict[str, Operation] = {
         id="listOrders",
         tag="orders",
         summary="List the orders of a user",
-        description="In pages: follow the header `Link` until an answer has none. With a filter, a page can be"
-        " short or empty although more pages follow, because one request looks at 10,000 orders at most.",
+        description="In pages: follow the header `Link` until an answer has none. With a filter, a page can"
+        " be short or empty although more pages follow, because one request looks at 10,000 orders at most.",
         answer="A page of orders.",
         schema="Orders",
         headers=("Link",),

@@ -93,6 +93,10 @@ QUERY: dict[str, dict[str, Any]] = {
         " `createdAfter`.",
         "schema": FROM_1970,
     },
+    "olderThan": {
+        "description": "Only orders that were placed at least this many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
 }
 HEADERS: dict[str, dict[str, Any]] = {
     "If-None-Match": {
