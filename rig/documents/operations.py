@@ -10,7 +10,8 @@ from dataclasses import dataclass
 ALWAYS = (
     *("bad-request", "not-found", "method-not-allowed", "request-timeout", "request-entity-too-large"),
     *("request-uri-too-long", "expectation-failed", "request-header-fields-too-large", "quota-exceeded"),
-    *("internal-server-error", "overloaded"),
+    *("internal-server-error", "overloaded", "unauthorized", "insufficient-scope", "not-your-orders"),
+    "keys-unavailable",
 )
 TAGS = {
     "orders": "Place, read and cancel orders.",
@@ -40,6 +41,7 @@ class Operation:
     body: str | None = None
     parameters: tuple[str, ...] = ()  # Headers of the request.
     problems: tuple[str, ...] = ()
+    unchanged: bool = False  # The answer can be 304.
 
 
 DATABASE = ("database-unavailable",)
@@ -55,10 +57,33 @@ OPERATIONS: dict[str, Operation] = {
         status=201,
         answer="The order as it was placed.",
         schema="PlacedOrder",
-        headers=("Location", "Idempotent-Replayed"),
+        headers=("Location", "ETag", "Idempotent-Replayed"),
         problems=(
-            *("bad-request", "invalid-body", "invalid-idempotency-key", "request-entity-too-large"),
+            *(
+                "bad-request",
+                "unknown-parameter",
+                "invalid-body",
+                "invalid-idempotency-key",
+                "request-entity-too-large",
+            ),
             *("unsupported-media-type", "invalid-fields", "idempotency-key-reused"),
+            *("database-unavailable", "overloaded"),
+        ),
+    ),
+    "orders.place_batch": Operation(
+        id="placeOrders",
+        tag="orders",
+        summary="Place several orders",
+        description="All good orders are stored in one transaction, and a bad order stops no other. Each has"
+        " an answer of its own, in the order sent. To repeat the request safely, give each order an"
+        " `idempotencyKey`. Each order counts as a request.",
+        body="Batch",
+        parameters=("traceparent",),
+        answer="The answers to the orders.",
+        schema="BatchAnswers",
+        problems=(
+            *("bad-request", "unknown-parameter", "invalid-body", "invalid-idempotency-key"),
+            *("request-entity-too-large", "unsupported-media-type", "invalid-fields"),
             *("database-unavailable", "overloaded"),
         ),
     ),
@@ -66,11 +91,12 @@ OPERATIONS: dict[str, Operation] = {
         id="listOrders",
         tag="orders",
         summary="List the orders of a user",
-        description="Oldest first, in pages. A user without orders has an empty list.",
+        description="In pages: follow the header `Link` until an answer has none. With a filter, a page can"
+        " be short or empty although more pages follow, because one request looks at 10,000 orders at most.",
         answer="A page of orders.",
         schema="Orders",
         headers=("Link",),
-        problems=("bad-request", "order-not-found", "invalid-fields", *DATABASE),
+        problems=("bad-request", "unknown-parameter", "unknown-after", "invalid-fields", *DATABASE),
     ),
     "orders.show": Operation(
         id="showOrder",
@@ -78,7 +104,10 @@ OPERATIONS: dict[str, Operation] = {
         summary="Show an order",
         answer="The order as it is now.",
         schema="Order",
-        problems=("order-not-found", "invalid-fields", *DATABASE),
+        headers=("ETag",),
+        parameters=("If-None-Match",),
+        unchanged=True,
+        problems=("bad-request", "unknown-parameter", "order-not-found", "invalid-fields", *DATABASE),
     ),
     "orders.cancel": Operation(
         id="cancelOrder",
@@ -88,8 +117,12 @@ OPERATIONS: dict[str, Operation] = {
         " request can be repeated safely.",
         answer="The cancelled order.",
         schema="Order",
-        parameters=("traceparent",),
-        problems=("order-not-found", "order-rejected", "invalid-fields", *DATABASE),
+        headers=("ETag",),
+        parameters=("If-Match", "traceparent"),
+        problems=(
+            *("bad-request", "unknown-parameter", "order-not-found", "order-rejected", "precondition-failed"),
+            *("invalid-fields", *DATABASE),
+        ),
     ),
     "admin.index": Operation(
         id="listOrdersOfAllUsers",
@@ -103,6 +136,24 @@ OPERATIONS: dict[str, Operation] = {
         headers=("Link",),
         problems=("unknown-parameter", "unknown-after", "host-not-allowed", "invalid-fields", *DATABASE),
     ),
+    "order_events.of_order": Operation(
+        id="followOrder",
+        tag="orders",
+        summary="Follow an order",
+        description="Server-sent events: the order, and the order again after each change.",
+        answer="The events `order`. Each has the order as JSON, and the id `orderId:version`.",
+        types=("text/event-stream",),
+        problems=("order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
+    ),
+    "order_events.of_user": Operation(
+        id="followOrders",
+        tag="orders",
+        summary="Follow the orders of a user",
+        description="Server-sent events: new orders, and changes of the newest orders, from now on.",
+        answer="The events `order`. Each has an order as JSON, and the id `orderId:version`.",
+        types=("text/event-stream",),
+        problems=("invalid-fields", "too-many-waiters", *DATABASE),
+    ),
     "catalog.index": Operation(
         id="listProducts",
         tag="catalog",
@@ -111,7 +162,7 @@ OPERATIONS: dict[str, Operation] = {
         answer="A page of products.",
         schema="Products",
         headers=("Link",),
-        problems=("bad-request", "product-not-found", "invalid-fields", *DATABASE),
+        problems=("bad-request", "unknown-parameter", "unknown-after", "invalid-fields", *DATABASE),
     ),
     "catalog.show": Operation(
         id="showProduct",
