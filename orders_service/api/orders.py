@@ -88,7 +88,7 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
 
 def _place_and_wait(user_id: str, seconds: int) -> Response:
     """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
-    with _watcher().seat():
+    with _watcher().seats.one():
         placed = _committer().place(_placement(user_id, requests.load_order(read_object(request))))
         outcome = _watcher().await_order(placed.order.order_id, service.FIRST_VERSION, seconds)
     return say_applied(_created(placed, responses.placed(placed.order, outcome)), seconds)
@@ -99,7 +99,7 @@ def _settled(order: Order, seconds: int) -> Order | Row[Any]:
     if order.status != Status.PENDING:
         return order
     db.session.close()  # A request that waits holds no connection.
-    with _watcher().seat():
+    with _watcher().seats.one():
         return _watcher().await_order(order.order_id, order.version, seconds) or order
 
 

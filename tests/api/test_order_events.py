@@ -77,7 +77,7 @@ of_user = partial(stream, path=f"{ORDERS}/events")
 
 def seats(api: Api) -> int:
     watcher: Watcher = api.app.extensions["watcher"]
-    return watcher._seats
+    return watcher.seats.taken
 
 
 def test_a_stream_says_that_nothing_may_keep_it_back(api: Api) -> None:
