@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format test faults simulate attacks soak mutations bench audit up down logs lock clean
+.PHONY: help run first-order check format contract test faults simulate attacks soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
 SEEDS ?= 1000
@@ -31,6 +31,9 @@ check: $(VENV)/dev  ## Format, lint, types, layers, fast tests: what every commi
 format: $(VENV)/dev  ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+contract: $(VENV)/dev  ## Write the documented contract: OpenAPI, AsyncAPI, JSON Schemas, docs/http.md
+	@$(BIN)/python -m rig.documents
 
 test: $(VENV)/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
 	$(BIN)/pytest -m "not faults" $(AT_ONCE)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bench.posting import WITH_TOKENS
+
 Found = Mapping[str, Mapping[str, Mapping[str, float]]]
 MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
 PAGES, RELAY, RELAY_IDLE = "GET a page of 20", "relay, a backlog", "relay, idle"
@@ -56,6 +58,7 @@ def _stuck(found: Found) -> float:
 TARGETS = (
     Target("POST at 64, FastAPI's rate", _ratio(MANY, "rate", "ours", "fastapi+asyncmy"), least=1.5),
     Target("POST at 64, the tutorial's rate", _ratio(MANY, "rate", "ours", "flask-orm"), least=10),
+    Target("POST at 64 with tokens, the rate without", _ratio(MANY, "rate", WITH_TOKENS, "ours"), least=0.97),
     Target("POST at 64, our rate without a database", _ratio(MANY, "rate", "ours", "ceiling"), least=0.7),
     Target("POST at 64, p99 in ms", _plain(MANY, "ours", "p99_ms"), most=40),
     Target("POST at 64, FastAPI's CPU", _ratio(MANY, "cpu_ms", "ours", "fastapi+asyncmy"), most=0.9),

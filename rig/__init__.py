@@ -10,6 +10,7 @@
 | `history.py` | everything that the service wrote: tables and records |
 | `stored.py` | reads tables and records into a history |
 | `promises.py` | the judge: names each promise that a history breaks |
+| `documents/` | writes the documented contract: `make contract` |
 | `simulation/` | the service's code in a simulated world, where a seed decides everything |
 
 `waiting.py`, `customers.py` and `promises.py` import only the standard library and each other, because

@@ -69,6 +69,19 @@ def test_the_licence_and_the_types_are_in_it(installed: Path) -> None:
     assert any(name.endswith("dist-info/licenses/LICENSE") for name in names)
 
 
+def test_the_documents_and_the_pages_are_in_it(installed: Path) -> None:
+    folders = ("contract/documents", "api/assets", "api/templates")
+
+    def files(package: Path) -> set[str]:
+        found = (path for folder in folders for path in (package / folder).rglob("*") if path.is_file())
+        return {str(path.relative_to(package)) for path in found}
+
+    kept = files(installed / "orders_service")
+    assert kept == files(ROOT / "orders_service")
+    assert {"contract/documents/openapi.json", "api/templates/page.html"} <= kept
+    assert any(name.endswith("swagger-ui-bundle.js.gz") for name in kept)
+
+
 def test_nothing_else_is_in_it(installed: Path) -> None:
     names = {path.name.partition("-")[0] for path in installed.iterdir()}
 

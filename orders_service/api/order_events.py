@@ -20,9 +20,9 @@ from orders_service.api.database import db
 from orders_service.api.orders import check_user_id
 from orders_service.api.serving.connection import Connection
 from orders_service.api.watch import Newest, Watcher
-from orders_service.orders import changes, service
+from orders_service.orders import changes, queries
 from orders_service.orders.errors import OrderNotFound
-from orders_service.orders.order import Order, Status
+from orders_service.orders.order import Status
 
 STREAM_SECONDS = 300  # Then the stream ends, and the client connects again.
 COMMENT_SECONDS = 15  # Without an event for this long, a comment shows gateway and client that all is well.
@@ -31,7 +31,7 @@ RETRY = b"retry: 1000\n\n"  # Milliseconds after which a browser connects again.
 FINAL = (Status.REJECTED, Status.CANCELLED)  # An order with this status does not change any more.
 
 order_events = Blueprint("order_events", __name__, url_prefix="/order-service")
-order_events.url_value_preprocessor(check_user_id)
+order_events.before_request(check_user_id)
 
 
 @order_events.get("/<user_id>/orders/<order_id>/events")
@@ -42,7 +42,7 @@ def of_order(user_id: str, order_id: str) -> ResponseReturnValue:
     ends; after a final event, the answer 204 tells them to stop.
     """
     _watcher().seats.require_one()
-    rows = _read(service.orders_query(user_id).where(Order.order_id == order_id))
+    rows = _read(queries.order_query(user_id, order_id))
     if not rows:
         raise OrderNotFound(order_id)
     last = request.headers.get("Last-Event-ID")
@@ -178,7 +178,7 @@ def _stream(followed: Followed) -> Response:
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, Connection):  # With threads it is a socket, which has a time-out of its own.
         connection.begin_stream()
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # The second is for nginx.
+    headers = {"X-Accel-Buffering": "no"}  # For nginx.
     return current_app.response_class(
         stream, headers=headers, content_type="text/event-stream", direct_passthrough=True
     )

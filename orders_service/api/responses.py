@@ -29,6 +29,11 @@ def order(order: Order | Row[Any]) -> dict[str, Any]:
     return shown if order.reason is None else shown | {"reason": order.reason}
 
 
+def order_of_any_user(row: Row[Any]) -> dict[str, Any]:
+    """The order as it is now, with its user: for operators, whose path has no user."""
+    return {"userId": row.user_id} | order(row)
+
+
 def product(product: Product | Row[Any]) -> dict[str, Any]:
     """The product with its stock."""
     return {

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, TextClause, or_, select, text
 
-from orders_service.orders import service
+from orders_service.orders import queries
 from orders_service.orders.order import Order
 
 CHANGED_MAX = 250  # Rows that one look for changed orders returns. The next look returns others.
@@ -28,7 +28,7 @@ def changed_query(known: Mapping[int, Sequence[str]]) -> Select[Any]:
 
 def newest_query(user_id: str) -> Select[Any]:
     """A query for the customer's newest orders, newest first."""
-    return service.orders_query(user_id).order_by(Order.id.desc()).limit(NEWEST_MAX)
+    return queries.orders_query(user_id).order_by(Order.id.desc()).limit(NEWEST_MAX)
 
 
 def activity_query(user_ids: Sequence[str]) -> tuple[TextClause, dict[str, str]]:

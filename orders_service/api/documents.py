@@ -1,0 +1,216 @@
+"""The documentation that the service shows about itself. Nobody needs a token for it.
+
+The documents are files, which `make contract` writes. They are read at the first request and kept.
+"""
+
+import json
+import re
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
+from werkzeug.exceptions import NotFound
+
+from orders_service.api import assets
+from orders_service.api.assets import document
+from orders_service.contract.problems import PROBLEMS, ProblemType
+from orders_service.settings import Settings
+
+CODE = re.compile("`([^`]+)`")
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+LINKS = (
+    *(("/", "Orders service"), ("/docs", "HTTP API"), ("/events", "Events"), ("/problems", "Problems")),
+    ("/readyz", "Health"),
+)
+ADDRESSES = {
+    "docs": "/docs",
+    "events": "/events",
+    "problems": "/problems",
+    "openapi": "/openapi.json",
+    "asyncapi": "/asyncapi.json",
+    "health": "/readyz",
+    "metrics": "/metrics",
+    "orders": "/order-service/{userId}/orders",
+    "products": "/catalog-service/catalogs",
+}
+
+documents = Blueprint("documents", __name__, template_folder="templates")
+
+
+@documents.app_template_filter("code")
+def with_code(text: str) -> Markup:
+    """*text* as HTML, where `…` becomes an element `code`."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+@documents.after_request
+def add_headers(response: Response) -> Response:
+    """Forbid a page everything but this service's own files, and scripts inside the page."""
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Cache-Control", "no-cache")
+    return response
+
+
+@documents.get("/")
+def home() -> ResponseReturnValue:
+    """The addresses of this API."""
+    return _page("home.html", root=request.url_root) if _is_for_person() else _json(ADDRESSES)
+
+
+@documents.get("/docs")
+def docs() -> ResponseReturnValue:
+    """The OpenAPI document in Swagger UI."""
+    return _page("docs.html")
+
+
+@documents.get("/openapi.json")
+def openapi() -> ResponseReturnValue:
+    """The OpenAPI document."""
+    return _unless_known(*document("openapi.json"))
+
+
+@documents.get("/asyncapi.json")
+def asyncapi() -> ResponseReturnValue:
+    """The AsyncAPI document, with the topics and partitions of the settings."""
+    return _unless_known(*assets.with_etag(json.dumps(_asyncapi(), indent=1).encode()))
+
+
+@documents.get("/events")
+def events() -> ResponseReturnValue:
+    """The AsyncAPI document as a page."""
+    found = _asyncapi()
+    return _page("events.html", document=found, channels=_channels(found))
+
+
+@documents.get("/schemas/<event>.json")
+def schema(event: str) -> ResponseReturnValue:
+    """The JSON Schema of an event."""
+    if event not in json.loads(document("asyncapi.json")[0])["components"]["schemas"]:
+        raise NotFound("There is no such event. GET /events shows all events.")
+    return _unless_known(*document(f"schemas/{event}.json"), kind="application/schema+json")
+
+
+@documents.get("/problems")
+def problems() -> ResponseReturnValue:
+    """All problem types."""
+    if _is_for_person():
+        return _page("problems.html", problems=PROBLEMS.values())
+    return _json([_described(kind) for kind in PROBLEMS.values()])
+
+
+@documents.get("/problems/<slug>")
+def problem(slug: str) -> ResponseReturnValue:
+    """The meaning of a problem type, its remedy, and an example."""
+    kind = PROBLEMS.get(slug)
+    if kind is None:
+        raise NotFound("There is no such problem type. GET /problems lists all.")
+    example = json.loads(document("openapi.json")[0])["components"]["examples"][slug]["value"]
+    if _is_for_person():
+        return _page("problem.html", kind=kind, example=json.dumps(example, indent=2, ensure_ascii=False))
+    return _json(_described(kind) | {"example": example})
+
+
+@documents.get("/docs/assets/<name>")
+def asset(name: str) -> ResponseReturnValue:
+    """A file of the pages. Its name contains its hash, so a browser may keep it for ever."""
+    found = assets.by_url().get(name)
+    if found is None:
+        raise NotFound
+    is_packed = request.accept_encodings.quality("gzip") > 0
+    response = current_app.response_class(found.packed if is_packed else found.plain, mimetype=found.kind)
+    if is_packed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    return response
+
+
+def _is_for_person() -> bool:
+    """Whether the client prefers a page to JSON. `Accept` is never a reason to refuse."""
+    best = request.accept_mimetypes.best_match(("application/json", "text/html"), "application/json")
+    return best == "text/html"
+
+
+def _page(template: str, **values: Any) -> Response:
+    text = render_template(template, asset=assets.url_of, links=LINKS, here=request.path, **values)
+    response = current_app.response_class(text, mimetype="text/html")
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _json(value: Any) -> Response:
+    response = jsonify(value)
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def _unless_known(body: bytes, etag: str, kind: str = "application/json") -> Response:
+    """A document, or 304 if the client has this version of it."""
+    is_known = request.if_none_match.contains_weak(etag)
+    response = current_app.response_class(b"" if is_known else body, mimetype=kind)
+    if is_known:
+        response.status_code = 304
+        del response.headers["Content-Length"]
+    response.set_etag(etag)
+    return response
+
+
+def _described(kind: ProblemType) -> dict[str, Any]:
+    return {
+        "type": kind.uri,
+        "title": kind.title,
+        "status": kind.status,
+        "meaning": kind.meaning,
+        "remedy": kind.remedy,
+    }
+
+
+def _asyncapi() -> dict[str, Any]:
+    settings: Settings = current_app.config["SETTINGS"]
+    found: dict[str, Any] = json.loads(document("asyncapi.json")[0])
+    for name, channel in found["channels"].items():
+        channel["address"] = getattr(settings, f"{name}_topic")
+        channel["bindings"]["kafka"] |= {
+            "topic": channel["address"],
+            "partitions": settings.topic_partitions,
+            "replicas": settings.topic_replication,
+        }
+    return found
+
+
+def _channels(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The channels with what the page shows of each: its sender, its reader and its events."""
+    processes = {
+        (each["channel"]["$ref"].rpartition("/")[2], each["action"]): name
+        for name, each in found["operations"].items()
+    }
+    parts = found["components"]
+    return [
+        channel
+        | {
+            "name": name,
+            "send": processes[name, "send"],
+            "receive": processes[name, "receive"],
+            "events": [
+                parts["messages"][event]
+                | {
+                    "schema": parts["schemas"][event],
+                    "example": example,
+                    "value": _compact(example["payload"]),
+                }
+                for event in channel["messages"]
+                for example in parts["messages"][event]["examples"][:1]
+            ],
+        }
+        for name, channel in found["channels"].items()
+    ]
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,156 @@
+"""The JSON of requests, responses and problems, derived from the code, as OpenAPI schemas."""
+
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from orders_service.api.problems import ERRORS_MAX
+from orders_service.api.requests import KeyText, OrderRequest, WholeNumber
+from orders_service.catalog.product import Reason
+from orders_service.contract import facts
+from orders_service.contract.limits import (
+    INT_MAX,
+    PRODUCT_ID_MAX,
+    QTY_MAX,
+    REASON_MAX,
+    TEXT_MAX,
+    TOTAL_PRICE_MAX,
+    UNIT_PRICE_MAX,
+)
+from orders_service.orders.order import Status
+from orders_service.processes import DATABASES
+from rig.documents.parameters import key_text
+
+Schema = dict[str, Any]
+
+PRODUCT_NAME_MAX = 255  # The column of `catalog/product.py`.
+
+INSTANT: Schema = {
+    "type": "string",
+    "format": "date-time",
+    "description": "In UTC, with milliseconds: `2026-11-24T07:06:15.292+00:00`.",
+}
+# The bounds of the facts of an order in responses. Other facts are texts or 32-bit integers.
+BOUNDS: dict[str, Schema] = {
+    "productId": {"minLength": 1, "maxLength": PRODUCT_ID_MAX},
+    "qty": {"minimum": 1, "maximum": QTY_MAX, "description": "The number of pieces."},
+    "unitPrice": {"minimum": 0, "maximum": UNIT_PRICE_MAX, "description": "In the currency's smallest unit."},
+    "totalPrice": {"minimum": 0, "maximum": TOTAL_PRICE_MAX, "description": "`qty` times `unitPrice`."},
+}
+
+
+def request_schema() -> Schema:
+    """The schema of `OrderRequest`, from its marshmallow schema."""
+    plugin = MarshmallowPlugin()
+    spec = APISpec("", "", "3.1.0", plugins=[plugin])
+    assert plugin.converter is not None
+    plugin.converter.field_mapping[WholeNumber] = ("integer", None)
+    plugin.converter.field_mapping[KeyText] = ("string", None)
+    plugin.converter.add_attribute_function(_bounds)  # type: ignore[no-untyped-call]
+    spec.components.schema("OrderRequest", schema=OrderRequest)
+    found: Schema = spec.to_dict()["components"]["schemas"]["OrderRequest"]
+    found["description"] = f"`qty` times `unitPrice` must be at most {TOTAL_PRICE_MAX}."
+    for name, schema in found["properties"].items():
+        if description := BOUNDS[name].get("description"):
+            schema["description"] = description
+    return found | {"additionalProperties": False}
+
+
+def _bounds(_: Any, field: Any, **__: Any) -> Schema:
+    if isinstance(field, WholeNumber):
+        return {"minimum": field._least, "maximum": field._most}
+    return key_text(field._most) if isinstance(field, KeyText) else {}
+
+
+def schemas() -> dict[str, Schema]:
+    """All schemas, by name."""
+    shown = {name: _fact(name) for name in facts.JSON_NAMES if name != "userId"}
+    status = {
+        "type": "string",
+        "enum": [*Status],
+        "description": "PENDING → CONFIRMED or REJECTED; PENDING or CONFIRMED → CANCELLED.",
+    }
+    order: dict[str, Schema] = shown | {"createdAt": INSTANT, "status": status}
+    reason = {
+        "type": "string",
+        "maxLength": REASON_MAX,
+        "description": f"Why the order was rejected: {', '.join(f'`{each}`' for each in Reason)}.",
+    }
+    product = {
+        "productId": {"type": "string", "maxLength": PRODUCT_ID_MAX},
+        "productName": {"type": "string", "maxLength": PRODUCT_NAME_MAX},
+        "unitPrice": {"type": "integer", "minimum": 0, "maximum": INT_MAX},
+        "stock": {"type": "integer", "minimum": 0, "maximum": INT_MAX},
+        "createdAt": INSTANT,
+    }
+    state: Schema = {"type": "string", "enum": ["ok", "down"]}
+    checks = dict.fromkeys([*(f"{name}Database" for name in DATABASES), "broker"], state)
+    return {
+        "OrderRequest": request_schema(),
+        "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
+        "Order": _object(order, reason=reason),
+        "Orders": {"type": "array", "items": _ref("Order")},
+        "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
+        "OrdersOfAllUsers": {"type": "array", "items": _ref("OrderOfUser")},
+        "Product": _object(product),
+        "Products": {"type": "array", "items": _ref("Product")},
+        "Alive": _object({"status": {"type": "string", "const": "alive"}}),
+        "Ready": _object(
+            {"status": {"type": "string", "enum": ["ready", "degraded"]}, "checks": _object(checks)}
+        ),
+        "Links": {"type": "object", "additionalProperties": {"type": "string"}},
+        "Any": {"type": "object"},
+        **_problems(),
+    }
+
+
+def _problems() -> dict[str, Schema]:
+    text = {"type": "string"}
+    error = _object(
+        {"field": text | {"description": "The name of the field."}, "detail": text},
+        pointer=text | {"description": "A JSON Pointer to the field, if it is in the body (RFC 6901)."},
+    )
+    problem = _object(
+        {
+            # Not an enumeration: a new type must not break a client that was generated before.
+            "type": text | {"format": "uri-reference", "description": "`GET /problems` lists them."},
+            "title": text,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": text | {"description": "What is wrong, for a person. The texts may change."},
+        },
+        errors={"type": "array", "items": error, "maxItems": ERRORS_MAX},
+        **{"violated-policies": {"type": "array", "items": text}},
+        orderId=text | {"maxLength": TEXT_MAX},
+        checks={"type": "object", "additionalProperties": {"type": "string"}},
+    )
+    problem["description"] = "Problem details (RFC 9457)."
+    kind = _object(
+        {
+            "type": text | {"format": "uri-reference"},
+            "title": text,
+            "status": {"type": "integer"},
+            "meaning": text,
+            "remedy": text,
+        },
+        example=_ref("Problem"),
+    )
+    return {
+        "Problem": problem,
+        "ProblemType": kind,
+        "ProblemTypes": {"type": "array", "items": _ref("ProblemType")},
+    }
+
+
+def _fact(name: str) -> Schema:
+    is_number = facts.is_number(list(facts.FACTS)[facts.JSON_NAMES.index(name)])
+    bounds = {"maximum": INT_MAX} if is_number else {"maxLength": TEXT_MAX}
+    return {"type": "integer" if is_number else "string"} | BOUNDS.get(name, bounds)
+
+
+def _object(required: dict[str, Schema], **optional: Schema) -> Schema:
+    return {"type": "object", "properties": required | optional, "required": [*required]}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,109 @@
+"""The parameters and headers of requests, and the headers of responses, as OpenAPI objects by name."""
+
+from typing import Any
+
+from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX, USER_ID_MAX
+from orders_service.settings import Settings
+
+PAGE_MAX = Settings.api_list_max  # The default of API_LIST_MAX.
+ORDER_ID = "8ee40b0c-3d4f-5e0c-8a0b-5f9b6d3c4e21"
+# What `requests.KeyText` accepts, without look-ahead, which slows the generators of requests. It also refuses
+# texts of dots and spaces. JSON in UTF-8 cannot contain the unpaired surrogates that `KeyText` refuses.
+HIDDEN = r"\u0000-\u001f\u007f-\u009f"
+KEY_TEXT = rf"^[^{HIDDEN}]*[^{HIDDEN}\s.][^{HIDDEN}]*$"
+
+
+def key_text(most: int) -> dict[str, Any]:
+    """The schema of a text that can be a key."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": KEY_TEXT}
+
+
+PATH: dict[str, dict[str, Any]] = {
+    "user_id": {
+        "name": "userId",
+        "description": "The id of the user who places the orders. It is case-sensitive.",
+        "schema": key_text(USER_ID_MAX),
+        "example": "ann",
+    },
+    "order_id": {
+        "name": "orderId",
+        "description": "The id of an order, from the answer that placed it.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": TEXT_MAX},
+    },
+    "product_id": {
+        "name": "productId",
+        "description": "The id of a product. A slash in it is sent as `%2F`.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": PRODUCT_ID_MAX},
+        "example": "CATALOG-001",
+    },
+    "event": {
+        "name": "event",
+        "description": "The type of an event.",
+        "schema": {"type": "string"},
+        "example": "order.placed.v1",
+    },
+    "slug": {
+        "name": "slug",
+        "description": "The last part of a problem's `type`.",
+        "schema": {"type": "string"},
+        "example": "invalid-fields",
+    },
+}
+# Every parameter that `PARAMETERS` in `api/app.py` names.
+QUERY: dict[str, dict[str, Any]] = {
+    "limit": {
+        "description": "The largest number of items in the answer.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
+    },
+    "after": {
+        "description": "The id of the order or product after which the page begins. The header `Link` of an"
+        " answer has it for the next page.",
+        "schema": {"type": "string"},
+    },
+}
+HEADERS: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {
+        "description": "A text that the client chooses for this order, such as a UUID. If the request is sent"
+        " again with the same key, the answer is the same order, and no second order is placed. A key never"
+        " expires. It belongs to the user in the path.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
+    },
+    "traceparent": {
+        "description": "W3C Trace Context. The events of the order have the same header. A value of another"
+        " form is ignored.",
+        "schema": {"type": "string"},
+    },
+}
+ANSWERED: dict[str, dict[str, Any]] = {
+    "Location": {"description": "The address of the order.", "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true` if an earlier request with this key placed the order.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Link": {
+        "description": 'The address of the next page (`rel="next"`). On the last page it is missing.',
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "The seconds to wait before the request is sent again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "RateLimit": {
+        "description": "The remaining requests (`r`), and the seconds until all are free again (`t`).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "The allowed requests (`q`) in so many seconds (`w`).",
+        "schema": {"type": "string"},
+    },
+    "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version of the document.", "schema": {"type": "string"}},
+}
+# The headers of problems, by slug.
+OF_PROBLEMS = {
+    "method-not-allowed": ("Allow",),
+    "database-unavailable": ("Retry-After",),
+    "overloaded": ("Retry-After",),
+    "not-ready": ("Retry-After",),
+    "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
+}

@@ -1,0 +1,46 @@
+"""Requests that schemathesis generates from the document: each answer is one that the document names.
+
+Valid requests are accepted, invalid ones are refused, and nothing answers 5xx. The same requests each time.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab import Lab
+from rig import waiting
+from rig.databases import databases_in
+from rig.deployment import deployed
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+REQUESTS = 30  # The most generated requests of each operation, beside those at each limit.
+
+
+def findings(url: str, folder: Path) -> str:
+    """What schemathesis finds at *url*; empty if it finds nothing."""
+    options = ["--checks", "all", "--max-examples", str(REQUESTS), "--continue-on-failure", "--no-color"]
+    same = ["--generation-deterministic", "--suppress-health-check", "all"]
+    program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
+    done = subprocess.run(
+        [*program, f"{url}/openapi.json", *options, *same],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=waiting.seconds(100),
+    )
+    if "No issues found" in done.stdout and done.returncode == 0:
+        return ""
+    return f"exit code {done.returncode}\n{done.stdout[-6000:]}{done.stderr[-2000:]}"
+
+
+def test_the_service_answers_on_sqlite_as_the_document_says(site: str, tmp_path: Path) -> None:
+    assert findings(site, tmp_path) == ""
+
+
+@pytest.mark.real
+def test_the_service_answers_on_mariadb_as_the_document_says(lab: Lab, tmp_path: Path) -> None:
+    with databases_in(lab) as databases, deployed(lab, databases, tmp_path, ["api"]) as deployment:
+        assert findings(deployment.url, tmp_path) == ""
+        assert "Traceback" not in deployment.log("api").read_text()
