@@ -151,8 +151,9 @@ class EventStream:
     """The body of a stream. It has a seat of the watcher, which it leaves when it is closed."""
 
     def __init__(self, watcher: Watcher, followed: Followed) -> None:
+        self._watcher: Watcher | None = None  # Until it has a seat.
         watcher.seats.take()
-        self._watcher: Watcher | None = watcher
+        self._watcher = watcher
         self._followed = followed
 
     def __iter__(self) -> Iterator[bytes]:
@@ -172,13 +173,17 @@ class EventStream:
         if watcher is not None:
             watcher.seats.leave()
 
+    def __del__(self) -> None:
+        # A request that fails before its answer begins, for example in a hook, never closes its body.
+        self.close()
+
 
 def _stream(followed: Followed) -> Response:
     stream = EventStream(_watcher(), followed)
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, Connection):  # With threads it is a socket, which has a time-out of its own.
         connection.begin_stream()
-    headers = {"X-Accel-Buffering": "no"}  # For nginx.
+    headers = [("X-Accel-Buffering", "no")]  # For nginx.
     return current_app.response_class(
         stream, headers=headers, content_type="text/event-stream", direct_passthrough=True
     )
