@@ -22,7 +22,7 @@ from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
 from orders_service.api.identity.errors import HostNotAllowed
 from orders_service.api.rate_limit import QuotaExceeded
-from orders_service.api.watch import TooManyWaiters
+from orders_service.api.seats import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
