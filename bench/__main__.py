@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench import consuming, posting, reading, relaying, starting, wrk
+from bench import consuming, posting, reading, relaying, starting, waiting, wrk
 from bench.stage import Stage, stage
 from bench.targets import Check, verdicts
 from bench.whole import Whole
@@ -29,6 +29,7 @@ def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str,
     return {
         "post": lambda on: _post(on, rounds, seconds),
         "get": lambda on: {"GET a page of 20": reading.pages(on, rounds=rounds, seconds=seconds)},
+        "waiting": lambda on: waiting.waiting(on, rounds=rounds, seconds=seconds),
         "relay": lambda on: {
             "relay, a backlog": relaying.backlog(on, rounds=rounds),
             "relay, idle": relaying.idle(on, rounds=1),
@@ -80,7 +81,9 @@ def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
 @click.option("--rounds", default=3, show_default=True, help="How many times each subject is measured.")
 @click.option("--seconds", default=8, show_default=True, help="How long a load lasts.")
 @click.option(
-    "--only", default="", help="Some of post, get, relay, upkeep, consumer, whole, leak, start, with commas."
+    "--only",
+    default="",
+    help="Some of post, get, waiting, relay, upkeep, consumer, whole, leak, start, with commas.",
 )
 @click.option(
     "--show", type=click.Path(path_type=Path, exists=True), help="Only print the results of an earlier run."

@@ -6,9 +6,18 @@ from dataclasses import dataclass
 
 from bench.stage import Stage
 from bench.wrk import load
+from orders_service.commands.token import new_token
+from orders_service.contract.scopes import WRITE
+from orders_service.settings import Settings
 from rig.processes import Process, service
 
 WORKERS = 2
+WITH_TOKENS = "ours, AUTH_MODE=jwt"
+JWT = {
+    "AUTH_MODE": "jwt",
+    "AUTH_SECRET": "a secret for the bench, which has at least 64 bytes, as HS512 needs",
+}
+USERS = 100  # As in `post.lua`.
 WARM = 50_000  # Orders after which the memory of every worker has stopped growing.
 
 
@@ -19,6 +28,7 @@ class Subject:
     name: str
     process: Process
     url: str
+    tokens: str = ""  # The file with the tokens of its users, if it asks for them.
 
 
 def subjects(stage: Stage) -> list[Subject]:
@@ -28,14 +38,27 @@ def subjects(stage: Stage) -> list[Subject]:
     gunicorn = ["gunicorn", "bench.peers.flask_orm:app", *threads]
     commands = {
         "ours": service("api"),
+        WITH_TOKENS: service("api"),
         "ceiling": [sys.executable, "-m", "bench.ceiling"],
         "fastapi+asyncmy": [sys.executable, "-m", *uvicorn, "--port", "{port}"],
         "flask-orm": [sys.executable, "-m", *gunicorn, "-b", "127.0.0.1:{port}", "--no-control-socket"],
     }
-    return [
-        Subject(name, *stage.serve(name, command, API_WORKERS=str(WORKERS)))
-        for name, command in commands.items()
-    ]
+    found = []
+    for name, command in commands.items():
+        settings = JWT if name == WITH_TOKENS else {}
+        process, url = stage.serve(name, command, API_WORKERS=str(WORKERS), **settings)
+        found.append(Subject(name, process, url, _tokens(stage) if settings else ""))
+    return found
+
+
+def _tokens(stage: Stage) -> str:
+    """Write a token for each user of `post.lua`; the path of the file."""
+    settings = Settings.read(stage.environment | JWT)
+    users = (f"user-{number}" for number in range(1, USERS + 1))
+    tokens = [new_token(settings, user, scope=WRITE, seconds=86_400) for user in users]
+    path = stage.folder / "tokens"
+    path.write_text("\n".join(tokens))
+    return str(path)
 
 
 def rates(
@@ -62,9 +85,16 @@ def post(
 ) -> dict[str, float]:
     """The rate, the latencies, and the CPU time for an order, of the API and of the database."""
     stage.empty()
-    load(subject.url, "post.lua", connections=connections, seconds=1)
+    load(subject.url, "post.lua", connections=connections, seconds=1, tokens=subject.tokens)
     before, database, commits = subject.process.cpu(), stage.database_cpu(), stage.commits()
-    met = load(subject.url, "post.lua", connections=connections, seconds=seconds, replays=replays)
+    met = load(
+        subject.url,
+        "post.lua",
+        connections=connections,
+        seconds=seconds,
+        replays=replays,
+        tokens=subject.tokens,
+    )
     commits = stage.commits() - commits
     spent, database = subject.process.cpu() - before, stage.database_cpu() - database
     return met.metrics(spent) | {

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bench.posting import WITH_TOKENS
+
 Found = Mapping[str, Mapping[str, Mapping[str, float]]]
 MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
 PAGES, RELAY, RELAY_IDLE = "GET a page of 20", "relay, a backlog", "relay, idle"
+WAITERS, BESIDE = "1,000 waiters", "POST beside 1,000 waiters"
 CONSUMER, IDLE, MINUTE = "consumer, a backlog", "POST to stock visible, idle", "500 orders/s for 60 s"
 
 
@@ -55,6 +58,7 @@ def _stuck(found: Found) -> float:
 TARGETS = (
     Target("POST at 64, FastAPI's rate", _ratio(MANY, "rate", "ours", "fastapi+asyncmy"), least=1.5),
     Target("POST at 64, the tutorial's rate", _ratio(MANY, "rate", "ours", "flask-orm"), least=10),
+    Target("POST at 64 with tokens, the rate without", _ratio(MANY, "rate", WITH_TOKENS, "ours"), least=0.97),
     Target("POST at 64, our rate without a database", _ratio(MANY, "rate", "ours", "ceiling"), least=0.7),
     Target("POST at 64, p99 in ms", _plain(MANY, "ours", "p99_ms"), most=40),
     Target("POST at 64, FastAPI's CPU", _ratio(MANY, "cpu_ms", "ours", "fastapi+asyncmy"), most=0.9),
@@ -65,6 +69,14 @@ TARGETS = (
         least=0.85,
     ),
     Target("GET of 500,000, the rate of 1,000", _ratio(PAGES, "rate", "of 500,000", "of 1,000"), least=0.9),
+    Target(
+        "1,000 waiters, the longest from commit to answer in ms",
+        _plain(WAITERS, "ours", "longest_ms"),
+        most=200,
+    ),
+    Target("1,000 waiters, statements a second", _plain(WAITERS, "ours", "statements_a_second"), most=21),
+    Target("1,000 waiters, connections to the database", _plain(WAITERS, "ours", "connections"), most=1),
+    Target("POST beside 1,000 waiters, p99 without", _ratio(BESIDE, "p99_ms", "beside", "without"), most=1.5),
     Target("relay, events a second", _plain(RELAY, "orders-relay", "rate"), least=15_000),
     Target("relay, commit to acknowledged, p50 in ms", _plain(RELAY_IDLE, "orders-relay", "p50_ms"), most=8),
     Target("relay, percent of a core when idle", _plain(RELAY_IDLE, "orders-relay", "rest_percent"), most=3),

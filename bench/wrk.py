@@ -31,13 +31,16 @@ class Load:
         }
 
 
-def load(url: str, script: str, *, connections: int, seconds: int, replays: int = 0) -> Load:
+def load(
+    url: str, script: str, *, connections: int, seconds: int, replays: int = 0, tokens: str = ""
+) -> Load:
     """Send requests for *seconds*. Each connection sends the next one when the last is answered.
 
-    *replays* percent of the orders are sent with a key that was used before.
+    *replays* percent of the orders are sent with a key that was used before. *tokens* is a file with the
+    token of each user.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / script), url]
-    environment = os.environ | {"REPLAYS": str(replays), "REPORT": str(HERE / "report.lua")}
+    environment = os.environ | {"REPLAYS": str(replays), "TOKENS": tokens, "REPORT": str(HERE / "report.lua")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return Load(**json.loads(done.stdout.splitlines()[-1]))
 

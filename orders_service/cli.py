@@ -22,13 +22,15 @@ COMMANDS = {
         "orders_service.commands.dead_letters:main",
         "List, show, replay or discard records that failed.",
     ),
-    "catalog": ("orders_service.commands.catalog:main", "Add products and stock to the catalog."),
+    "orders": ("orders_service.commands.orders:main", "List and show orders."),
+    "catalog": ("orders_service.commands.catalog:main", "List products; add deliveries; correct the stock."),
+    "token": ("orders_service.commands.token:main", "Make an access token with AUTH_SECRET."),
     "connectors": (
         "orders_service.commands.connectors.command:main",
         "Create, change and check Kafka Connect's connectors.",
     ),
     "doctor": ("orders_service.commands.doctor.command:main", "Check the deployment, and say what to do."),
-    "config": ("orders_service.commands.config:main", "Show the settings and their values."),
+    "config": ("orders_service.commands.config:main", "Show, check or describe the settings."),
 }
 
 

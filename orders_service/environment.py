@@ -11,9 +11,12 @@ from orders_service.processes import COMMON_SETTINGS, CONSUMERS, PROCESSES, PURG
 # begin with it. A command that is not in the table uses every setting.
 DATABASES = ("ORDERS_DATABASE_URL", "CATALOG_DATABASE_URL", "STATE_DIR")
 TOPICS = ("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC")
+# What a command needs that makes a token.
+TOKENS = ("AUTH_SECRET", "AUTH_SECRET_FORM", "AUTH_ISSUER", "AUTH_AUDIENCE", "AUTH_SCOPE_CLAIM")
 USES: dict[str, Collection[str]] = {
     **{process.command: process.uses for process in PROCESSES},
-    "first-order": (*COMMON_SETTINGS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT"),
+    "first-order": (*COMMON_SETTINGS, *TOKENS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT", "AUTH_MODE"),
+    "token": TOKENS,
     "migrate": DATABASES,
     "topics": (*COMMON_SETTINGS, "TOPIC_"),
     "outbox": (*DATABASES, *TOPICS, *PURGE_SETTINGS, "EVENTS_VIA"),
@@ -21,6 +24,7 @@ USES: dict[str, Collection[str]] = {
         *(*DATABASES, *TOPICS, "EVENTS_VIA"),
         *(name for consumer in CONSUMERS for name in consumer.handler_uses),
     ),
+    "orders": ("ORDERS_DATABASE_URL", "STATE_DIR"),
     "catalog": ("CATALOG_DATABASE_URL", "STATE_DIR"),
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),
 }

@@ -31,10 +31,14 @@ class LostConnections(logging.Filter):
         return True
 
 
-def configure(level: str) -> None:
-    """Log to stderr: our own messages from *level* up, those of libraries from WARNING up."""
+def configure(level: str, *more: structlog.typing.Processor) -> None:
+    """Log to stderr: our own messages from *level* up, those of libraries from WARNING up.
+
+    *more* are processors that add to each line.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        *more,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

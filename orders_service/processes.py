@@ -99,7 +99,10 @@ PROCESSES: tuple[Process, ...] = (
         about="Serve orders and products over HTTP.",
         module="orders_service.api.serving.server",
         databases=("orders", "catalog"),
-        settings=("API_", "RATE_LIMIT", "EVENTS_VIA", "TOPIC_PARTITIONS", "TOPIC_REPLICATION"),
+        settings=(
+            *("API_", "AUTH_", "CORS_ORIGINS", "RATE_LIMIT", "EVENTS_VIA"),
+            *("TOPIC_PARTITIONS", "TOPIC_REPLICATION"),
+        ),
     ),
     Relay(
         command="orders-relay",

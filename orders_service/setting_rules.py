@@ -1,5 +1,6 @@
 """Rules across settings: combinations that contradict each other."""
 
+import ipaddress
 import os
 import ssl
 from collections.abc import Collection, Iterator, Mapping
@@ -10,14 +11,20 @@ from sqlalchemy.engine import make_url
 
 from orders_service.processes import CONSUMERS, SettingName
 from orders_service.setting_kinds import MARIADB_PORT
+from orders_service.token_secret import fault_of
 
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
 
 
-def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Collection[str]) -> list[str]:
+Rule = tuple[bool, str, str, str, str]
+
+
+def contradictions(
+    values: Mapping[str, Any], wrong: Collection[str], used: Collection[str], given: Collection[str]
+) -> list[str]:
     """One line for each pair of settings that contradict each other, if the first is among the *used* ones.
 
-    Settings in *wrong*, which are invalid by themselves, are left out.
+    Settings in *wrong*, which are invalid by themselves, are left out. *given* are those that are set.
     """
     same_database = _place(values["orders_database_url"]) == _place(values["catalog_database_url"])
     same_topic = values["stock_topic"] == values["catalog_topic"]
@@ -36,6 +43,7 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
         (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
         (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
         *_of_kafka(values),
+        *_of_identity(values, given),
     ]
     return [
         f"{one} {fault} {other}{so}"
@@ -44,7 +52,7 @@ def contradictions(values: Mapping[str, Any], wrong: Collection[str], used: Coll
     ]
 
 
-def _of_groups(values: Mapping[str, Any], own: str) -> Iterator[tuple[bool, str, str, str, str]]:
+def _of_groups(values: Mapping[str, Any], own: str) -> Iterator[Rule]:
     """Each consumer needs its own group: two consumers of one group would each get a part of the records."""
     for first, second in combinations(CONSUMERS, 2):
         one, other = second.group, first.group
@@ -53,7 +61,7 @@ def _of_groups(values: Mapping[str, Any], own: str) -> Iterator[tuple[bool, str,
             yield same, one.name, "is the same group as", other.name, own
 
 
-def _of_kafka(values: Mapping[str, Any]) -> list[tuple[bool, str, str, str, str]]:
+def _of_kafka(values: Mapping[str, Any]) -> list[Rule]:
     protocol, user = values["kafka_security_protocol"], ("KAFKA_USERNAME", "KAFKA_PASSWORD")
     certificate, key = "KAFKA_CERTIFICATE_FILE", "KAFKA_KEY_FILE"
     with_user, with_tls = protocol.startswith("SASL"), protocol.endswith("SSL")
@@ -68,6 +76,38 @@ def _of_kafka(values: Mapping[str, Any]) -> list[tuple[bool, str, str, str, str]
         (two == {certificate}, key, "must be set together with", certificate, ""),
         (bool(unfit), key, "is not the key of", certificate, f": {unfit}"),
     ]
+
+
+def _of_identity(values: Mapping[str, Any], given: Collection[str]) -> Iterator[Rule]:
+    """The rules of AUTH_MODE and of the keys that it needs."""
+    mode, secret, url = "AUTH_MODE", "AUTH_SECRET", "AUTH_JWKS_URL"
+    keys = (secret, url, "AUTH_KEYS_FILE", "API_KEYS_FILE")
+    having = [name for name in keys if values[name.lower()]]
+    is_said, with_tokens = mode in given, values["auth_mode"] == "jwt"
+    anybody = ": jwt, or none if anybody who can reach the API may read and cancel anybody's orders"
+    yield (
+        not is_said and not is_loopback(values["api_host"]),
+        *(mode, "must be set with", f"API_HOST={values['api_host']}", anybody),
+    )
+    for name in having:
+        yield not is_said, name, "has no effect without", f"{mode}=jwt", ""
+    yield with_tokens and not having, mode, "is jwt, which needs one of", ", ".join(keys), ""
+    for one, other in combinations(keys[:3], 2):
+        yield with_tokens and {one, other} <= {*having}, one, "must not be set together with", other, ""
+    for name in ("AUTH_ISSUER", "AUTH_AUDIENCE"):
+        unchecked = with_tokens and url in having and not values[name.lower()]
+        yield unchecked, name, "must be set with", url, ""
+    fault = fault_of(values["auth_secret"], values["auth_secret_form"]) if secret in having else ""
+    form = f"AUTH_SECRET_FORM={values['auth_secret_form']}"
+    yield bool(fault), secret, "cannot be used with", form, f": it {fault}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to *host*. Of the names, only `localhost` is known."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _place(url: str) -> tuple[str | int | None, ...]:

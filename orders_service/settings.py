@@ -14,25 +14,22 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy.engine import URL
 
 from orders_service import environment
+from orders_service.api_settings import ApiSettings
 from orders_service.printable import safe, without_user
 from orders_service.processes import DATABASES
 from orders_service.setting_kinds import (
     CERTIFICATES,
     DATABASE_URLS,
     FILE,
-    HOST,
     HTTP_URL,
-    RATE,
     SERVERS,
     TOPIC,
     certificates,
     database_url,
     file,
-    host,
     http_url,
     nothing,
     one_of,
-    rate,
     servers,
     setting,
     shown,
@@ -53,7 +50,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(ApiSettings):
     """The settings of a process. The environment variable of a field is its name in capitals."""
 
     orders_database_url: str = setting(
@@ -84,9 +81,7 @@ class Settings:
         "Kafka's security protocol: TLS (…SSL), and authentication by user and password (SASL_…).",
     )
     kafka_sasl_mechanism: str = setting(
-        "SCRAM-SHA-512",
-        one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"),
-        "The SASL mechanism.",
+        "SCRAM-SHA-512", one_of("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"), "The SASL mechanism."
     )
     kafka_username: str = setting("", text(), "The SASL user.")
     kafka_password: str = setting("", text(), "The password of KAFKA_USERNAME.", secret=nothing)
@@ -96,35 +91,10 @@ class Settings:
         "The CA certificate of Kafka's brokers. Unset: the system's CA certificates.",
     )
     kafka_certificate_file: str = setting(
-        "",
-        text(CERTIFICATES, certificates),
-        "The client certificate, if Kafka requires one.",
+        "", text(CERTIFICATES, certificates), "The client certificate, if Kafka requires one."
     )
     kafka_key_file: str = setting(
         "", text(FILE, file), "The private key of KAFKA_CERTIFICATE_FILE, as unencrypted PEM."
-    )
-    api_host: str = setting("127.0.0.1", text(HOST, host), "The address that the API listens on.")
-    api_port: int = setting(8000, whole(1, 65535), "The port that the API listens on.")
-    api_workers: int = setting(2, whole(1, 64), "The number of API processes.")
-    api_threads: int = setting(
-        8,
-        whole(1, 256),
-        "The number of connections of each API process to each database, and of threads with `run`.",
-    )
-    api_connections_max: int = setting(
-        1000,
-        whole(16, 65536),
-        "The largest number of client connections of each API process. Beyond it, the slowest are closed.",
-    )
-    api_queue_max: int = setting(
-        512,
-        whole(1, 65536),
-        "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
-    )
-    rate_limit: str = setting(
-        "",
-        text(RATE, rate),
-        "How many requests each user may send; the API's processes share the number. Unset: no limit.",
     )
     state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
     log_level: str = setting(
@@ -167,9 +137,7 @@ class Settings:
     )
     stock_group: str = setting("catalog-stock", text(), "The consumer group that reserves stock.")
     status_group: str = setting(
-        "orders-status",
-        text(),
-        "The consumer group that confirms orders. Each orders database needs its own.",
+        "orders-status", text(), "The consumer group that confirms orders, one for each orders database."
     )
     consumer_instance: str = setting(
         "",
@@ -208,7 +176,7 @@ class Settings:
         settings = cls(**values)
         used = environment.used(process, names(), kafka=settings.broker == "kafka")
         lines = [problems[name] for name in sorted(problems) if name in used]
-        lines += contradictions(vars(settings), problems.keys(), used)
+        lines += contradictions(vars(settings), problems.keys(), used, given.keys())
         if lines:
             raise SettingsError(lines)
         return settings

@@ -19,7 +19,10 @@ from rig.processes import ended, service
 # What a process may have loaded, told by the first part of a module's name.
 HEAVY = ("flask", "flask_sqlalchemy", "gunicorn", "sqlalchemy.orm", "alembic", "kafka", "httpx", "structlog")
 OF_THE_API = ("flask", "flask_sqlalchemy", "gevent", "gunicorn", "werkzeug")
-TOOLS = ("migrate", "topics", "outbox", "dead-letters", "connectors", "doctor", "config", "first-order")
+TOOLS = (
+    *("migrate", "topics", "outbox", "dead-letters", "orders", "catalog", "connectors", "doctor", "config"),
+    "first-order",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +184,8 @@ def test_a_folder_that_cannot_be_is_told_and_not_a_traceback(
         ["topics", "list"],
         ["outbox", "list"],
         ["dead-letters", "list"],
+        ["orders", "list"],
+        ["catalog", "list"],
         ["doctor"],
         ["connectors", "list"],
     ],

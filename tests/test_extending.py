@@ -186,13 +186,15 @@ def test_a_list_can_be_filtered(tmp_path: Path) -> None:
 
     def ask(api: httpx.Client) -> None:
         orders = "/order-service/kim/orders"
-        for _ in range(2):
-            api.post(orders, json={"productId": "NO-SUCH", "qty": 1, "unitPrice": 1}).raise_for_status()
-        await_true(lambda: len(api.get(f"{orders}?status=REJECTED").json()) == 2, "both are rejected")
-        first = api.get(f"{orders}?status=REJECTED&limit=1")
-        assert len(api.get(first.links["next"]["url"]).json()) == 1
-        assert api.get(f"{orders}?status=PENDING").json() == []
-        assert api.get(f"{orders}?status=pending").status_code == 422
+        for qty in (1, 10, 11):
+            order = {"productId": "CATALOG-001", "qty": qty, "unitPrice": 1}
+            api.post(orders, json=order).raise_for_status()
+        first = api.get(f"{orders}?minQty=10&limit=1")
+        second = api.get(first.links["next"]["url"])
+        assert [order["qty"] for order in first.json() + second.json()] == [10, 11]
+        assert "next" not in second.links
+        assert api.get(f"{orders}?minQty=12").json() == []
+        assert api.get(f"{orders}?minQty=0").status_code == 422
 
     copy.while_it_runs(ask)
 

@@ -17,6 +17,7 @@ CHECKED = {
     "PyMySQL": one_trip.CHECKED,
     "gunicorn": worker.CHECKED,
     "Flask": application.CHECKED,
+    "Werkzeug": application.CHECKED_WERKZEUG,
     "Flask-SQLAlchemy": database.CHECKED,
 }
 

@@ -9,23 +9,32 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from orders_service import resources
 from orders_service.api import problems, rate_limit
+from orders_service.api.admin import admin
 from orders_service.api.body import BODY_MAX
 from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
-from orders_service.api.database import COMMITTER, db
+from orders_service.api.database import COMMITTER, WATCHER, db
 from orders_service.api.documents import documents
 from orders_service.api.health import Readiness, health
+from orders_service.api.identity import access, cors, setup
+from orders_service.api.lists import OPERATOR_FILTERS, ORDER_FILTERS, PAGE
 from orders_service.api.metrics import metrics, shared_metrics
+from orders_service.api.order_events import order_events
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
-from orders_service.api.problems import shortened
+from orders_service.api.problems import UnknownParameter
 from orders_service.api.serving.application import Application
+from orders_service.api.watch import Watcher
 from orders_service.database.engines import open_engine
 from orders_service.orders.service import Placement
 from orders_service.settings import Settings
 
 # The query parameters of each endpoint. Probes and scrapers may send any: their endpoints read none.
-PARAMETERS = {"orders.index": ("limit", "after"), "catalog.index": ("limit", "after")}
+PARAMETERS: dict[str, Collection[str]] = {
+    "orders.index": (*PAGE, *ORDER_FILTERS),
+    "admin.index": (*PAGE, *OPERATOR_FILTERS),
+    "catalog.index": tuple(PAGE),
+}
 UNCHECKED = {
     None,  # An address that does not exist: it gets 404.
     "health.live",
@@ -34,6 +43,7 @@ UNCHECKED = {
     "health.catalog_service",
     "metrics.show",
 }
+BUSY_THREADS = 3  # With threads, so many are never taken by requests that wait for orders.
 BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -43,24 +53,23 @@ def create_app(
     gather: Callable[[], object] | None = None,
     turn: Turn = lambda *, first: nullcontext(),
     waiting: Callable[[Placement], WaitingRequest] = WaitingRequest,
+    waiters_max: int | None = None,
+    key_files: setup.KeyFiles | None = None,
 ) -> Flask:
     """Create the application with its own engines. Call it after a fork, not before.
 
-    *gather* and *waiting* are for the `Committer`; *turn* lets long requests work one at a time.
+    *gather* and *waiting* are for the `Committer`, *waiters_max* for the `Watcher` (None: all threads but
+    BUSY_THREADS); *turn* lets long requests work one at a time. *key_files* are read here if they are not
+    given.
     """
     app = Application("orders_service", static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.config.update(
         MAX_CONTENT_LENGTH=BODY_MAX,
         SETTINGS=settings,
         TURN=turn,  # A long request does each piece of its work in a turn.
         OUTBOX=resources.outbox(settings, "orders"),
-        SQLALCHEMY_BINDS={
-            None: settings.orders_database_url,
-            COMMITTER: settings.orders_database_url,
-            "catalog": settings.catalog_database_url,
-        },
+        SQLALCHEMY_BINDS=_databases(settings),
     )
     db.init_app(app)
     with app.app_context():
@@ -71,20 +80,37 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-    _open_probes(app, settings)
+        most = max(0, settings.api_threads - BUSY_THREADS) if waiters_max is None else waiters_max
+        app.extensions["watcher"] = Watcher(db.engines[WATCHER], most=most)
     problems.init_app(app)
+    # The order of these checks is the order of the statuses: 401, 429, 403, 400.
+    cors.init_app(app, settings)
+    setup.init_app(app, settings, key_files)
     rate_limit.init_app(app, settings)
-    app.before_request(refuse_ambiguous_request)
-    for blueprint in (orders, catalog, health, metrics, documents):
-        app.register_blueprint(blueprint)
+    access.init_app(app, settings)
+    _open_probes(app, settings)
+    _add_routes(app)
     return app
+
+
+def _databases(settings: Settings) -> dict[str | None, str]:
+    orders_binds = dict.fromkeys((None, COMMITTER, WATCHER), settings.orders_database_url)
+    return orders_binds | {"catalog": settings.catalog_database_url}
+
+
+def _add_routes(app: Flask) -> None:
+    app.before_request(refuse_ambiguous_request)
+    for blueprint in (orders, order_events, catalog, admin, health, metrics, documents):
+        app.register_blueprint(blueprint)
+    access.require_complete(app)
 
 
 def _open_probes(app: Flask, settings: Settings) -> None:
     # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
     engines = {name: open_engine(url, pool_size=2) for name, url in resources.urls(settings).items()}
-    app.extensions["readiness"] = Readiness(settings, engines)
-    app.extensions["metrics"] = shared_metrics(settings, engines)
+    issuer_keys = setup.issuer_keys(app)
+    app.extensions["readiness"] = Readiness(settings, engines, issuer_keys)
+    app.extensions["metrics"] = shared_metrics(settings, engines, issuer_keys)
 
 
 def refuse_ambiguous_request() -> None:
@@ -124,9 +150,8 @@ def _hides_a_slash(target: str) -> bool:
 
 
 def _check_parameters(known: Collection[str]) -> None:
-    accepted = f"It accepts {', '.join(known)}." if known else "It accepts no parameters."
     for name, values in request.args.lists():
         if name not in known:
-            raise BadRequest(f"This address does not accept the parameter {shortened(name)!r}. {accepted}")
+            raise UnknownParameter(name, known)
         if len(values) > 1:
             raise BadRequest(f"The parameter {name!r} is given {len(values)} times.")

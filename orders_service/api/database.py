@@ -13,6 +13,7 @@ from orders_service.settings import Settings
 
 CHECKED = "3.1.1"  # The version of Flask-SQLAlchemy whose private `_make_engine` is overridden below.
 COMMITTER = "committer"
+WATCHER = "watcher"
 
 
 class Database(SQLAlchemy):
@@ -22,6 +23,8 @@ class Database(SQLAlchemy):
         url = app.config["SQLALCHEMY_BINDS"][bind_key]
         if bind_key == COMMITTER:
             return open_engine(url, pool_size=1, one_trip=True)
+        if bind_key == WATCHER:
+            return open_engine(url, pool_size=1, one_trip=True, autocommit=True)
         settings: Settings = app.config["SETTINGS"]
         return open_engine(url, pool_size=settings.api_threads, pool_seconds=bounds.API_POOL_SECONDS)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
+from orders_service.api.identity.key_sets import FetchedKeys
 from orders_service.api.problems import RETRY_SECONDS, problem
 from orders_service.api.serving.shared_answer import SharedAnswer
 from orders_service.catalog.product import Product
@@ -23,6 +24,13 @@ from orders_service.settings import Settings
 # One table of each database, which is read to see that it answers and was migrated.
 TABLE: dict[DatabaseName, type[DeclarativeBase]] = {"orders": Order, "catalog": Product}
 PROBE_SECONDS = 1.0  # The time-out for the catalog database and the broker. Orders do not need them.
+
+ISSUER_KEYS = "issuerKeys"
+# The checks without which no order can be accepted.
+NEEDED = {
+    "ordersDatabase": "The orders database does not answer, or was not migrated.",
+    ISSUER_KEYS: "The keys of AUTH_JWKS_URL were never fetched.",
+}
 
 log = structlog.get_logger()
 health = Blueprint("health", __name__)
@@ -38,9 +46,8 @@ def live() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Readiness: 503 if the orders database is down. Without catalog or broker, events wait in the outbox."""
     checks = _readiness().checks()
-    if checks["ordersDatabase"] != "ok":
-        detail = "The orders database does not answer, or was not migrated."
-        response = problem("not-ready", detail, checks=checks)
+    if missing := [NEEDED[name] for name in NEEDED if checks.get(name, "ok") != "ok"]:
+        response = problem("not-ready", " ".join(missing), checks=checks)
         response.headers["Retry-After"] = str(RETRY_SECONDS)
         return response
     degraded = any(check != "ok" for check in checks.values())
@@ -63,14 +70,21 @@ def catalog_service() -> ResponseReturnValue:
 
 def _works(service: str) -> Response:
     port = _settings().api_port
-    return Response(f"It's Working in {service} Service on PORT {port}", mimetype="text/plain")
+    text = f"It's Working in {service} Service on PORT {port}"
+    return current_app.response_class(text, mimetype="text/plain")
 
 
 class Readiness:
     """The readiness of databases and broker: each is checked once a second, on its own connections."""
 
-    def __init__(self, settings: Settings, engines: Mapping[DatabaseName, Engine]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engines: Mapping[DatabaseName, Engine],
+        issuer_keys: FetchedKeys | None = None,
+    ) -> None:
         self.engines = engines
+        self._issuer_keys = issuer_keys
         self._questions = {
             f"{name}Database": _shared(
                 partial(_read, engine, TABLE[name]), CONNECT_SECONDS if name == "orders" else PROBE_SECONDS
@@ -83,7 +97,10 @@ class Readiness:
         """The result of each check by its name: `ok` or `down`."""
         for question in self._questions.values():
             question.begin()
-        return {name: question.answer() for name, question in self._questions.items()}
+        checks = {name: question.answer() for name, question in self._questions.items()}
+        if self._issuer_keys:
+            checks[ISSUER_KEYS] = "down" if self._issuer_keys.age is None else "ok"
+        return checks
 
 
 def _shared(ask: Callable[[], object], patience: float) -> SharedAnswer[str]:

@@ -5,9 +5,9 @@ They are counted in the tables at a scrape. So each API process gives the same n
 
 from collections.abc import Iterator, Mapping
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, current_app
 from flask.typing import ResponseReturnValue
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from orders_service import resources
+from orders_service.api.identity.key_sets import FetchedKeys
 from orders_service.api.problems import problem
 from orders_service.api.serving.shared_answer import SharedAnswer
 from orders_service.database.columns import utc_now
@@ -36,16 +37,35 @@ def show() -> ResponseReturnValue:
     text = counted.answer()
     if not text:
         return problem("metrics-late", f"The databases did not answer within {PATIENCE_SECONDS:.0f} s.")
-    return Response(text, content_type=CONTENT_TYPE_LATEST)
+    return current_app.response_class(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def shared_metrics(settings: Settings, engines: Mapping[DatabaseName, Engine]) -> SharedAnswer[bytes]:
+def shared_metrics(
+    settings: Settings, engines: Mapping[DatabaseName, Engine], issuer_keys: FetchedKeys | None = None
+) -> SharedAnswer[bytes]:
     """The metrics as text, counted through *engines* at most once a second."""
     topics: dict[str, set[str]] = {database: set() for database in engines}
     for relay in RELAYS:
         topics[relay.database].update(resources.sent_topics(settings, relay))
-    tables = EventTables(engines, topics)
-    return SharedAnswer(lambda: generate_latest(tables), late=bytes, patience=PATIENCE_SECONDS)
+    registry = CollectorRegistry()
+    registry.register(EventTables(engines, topics))
+    if issuer_keys:
+        registry.register(KeyAge(issuer_keys))
+    return SharedAnswer(lambda: generate_latest(registry), late=bytes, patience=PATIENCE_SECONDS)
+
+
+class KeyAge(Collector):
+    """Collects the age of the issuer's keys. Each API process fetches them by itself."""
+
+    def __init__(self, keys: FetchedKeys) -> None:
+        self._keys = keys
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The age; nothing if the keys were never fetched: then `/readyz` answers 503."""
+        if (age := self._keys.age) is not None:
+            yield GaugeMetricFamily(
+                "orders_auth_keys_age_seconds", "Age of the keys of AUTH_JWKS_URL in this process.", value=age
+            )
 
 
 class EventTables(Collector):

@@ -5,33 +5,37 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, current_app, g, jsonify, request
+from flask import Blueprint, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Row
 
-from orders_service.api import requests, responses
+from orders_service.api import etags, lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
-from orders_service.api.pages import Listing
+from orders_service.api.preferences import say_applied, wait_seconds
 from orders_service.api.problems import InvalidKey
+from orders_service.api.scan import Scan
+from orders_service.api.watch import Watcher
 from orders_service.contract.wire import traceparent_or_none
 from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
-from orders_service.orders import service
-from orders_service.orders.order import Order
-from orders_service.orders.service import Placement
+from orders_service.orders import queries, service
+from orders_service.orders.order import FIRST_VERSION, Order, Status
+from orders_service.orders.service import Placed, Placement
 
 # A key with or without quotes. Only a quoted key may contain a comma, which also joins repeated headers.
 KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
+FIRST_ETAG = etags.etag(FIRST_VERSION)  # A replay has it, too: it shows the order as it was placed.
 
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
 
 
-@orders.url_value_preprocessor
-def check_user_id(_: str | None, values: dict[str, Any] | None) -> None:
+@orders.before_request
+def check_user_id() -> None:
     """Refuse a user id that no order can have, on every route."""
-    if values:
+    if values := request.view_args:
         requests.require_user_id(values["user_id"])
 
 
@@ -40,38 +44,37 @@ def place(user_id: str) -> ResponseReturnValue:
     """Place an order. The answer says PENDING; the catalog confirms or rejects the order later."""
     committer = _committer()
     committer.require_room()
+    if (prefer := request.environ.get("HTTP_PREFER")) and (seconds := wait_seconds(prefer)):
+        return _place_and_wait(user_id, seconds)
     placed = committer.place(_placement(user_id, requests.load_order(read_object(request))))
-    response = jsonify(responses.placed(placed.order))
-    response.status_code = 201
-    response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{placed.order.order_id}"
-    if placed.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return response
+    return _created(placed)
 
 
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
-    """The user's orders, oldest first: a page of `limit` after the order `after`."""
-    limit = requests.load_limit(request.args.get("limit"))
-    after = request.args.get("after")
-    start = 0
-    if after is not None:
-        start = service.get(read_only_session(Order), user_id, after).id
-        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
-    path = f"{orders.url_prefix}/{quote(user_id)}/orders?limit={limit}&after="
-    listing = Listing(db.engine, service.orders_query(user_id), responses.order)
-    return listing.page(after=start, limit=limit, link=lambda row: path + row.order_id)
+    """The user's orders, filtered, oldest or newest first: a page of `limit` after the order `after`."""
+    conditions = lists.load_order_filter().conditions
+    return lists.page_of(
+        Scan(db.engine, queries.orders_query(user_id), conditions),
+        responses.order,
+        path=f"{orders.url_prefix}/{quote(user_id)}/orders",
+        key="order_id",
+        find=lambda order_id: service.get(read_only_session(Order), user_id, order_id),
+    )
 
 
 @orders.get("/<user_id>/orders/<order_id>")
 def show(user_id: str, order_id: str) -> ResponseReturnValue:
-    """One order as it is now."""
-    return jsonify(responses.order(service.get(read_only_session(Order), user_id, order_id)))
+    """One order as it is now or, with `Prefer: wait`, when it is no longer PENDING."""
+    order: Order | Row[Any] = service.get(read_only_session(Order), user_id, order_id)
+    if (prefer := request.environ.get("HTTP_PREFER")) and (seconds := wait_seconds(prefer)):
+        return say_applied(_shown(_settled(order, seconds)), seconds)
+    return _shown(order)
 
 
 @orders.post("/<user_id>/orders/<order_id>/cancel")
 def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
-    """Cancel an order. The catalog then releases the stock that was reserved for it."""
+    """Cancel an order, if it has the version in If-Match. The catalog then releases its stock."""
     work = partial(
         service.cancel,
         user_id=user_id,
@@ -79,8 +82,50 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
         outbox=_outbox(),
         clock=utc_now,
         traceparent=_traceparent(),
+        versions=etags.required_versions(),
     )
-    return jsonify(responses.order(in_transaction(db.session(), work, attempts=ATTEMPTS)))
+    order = in_transaction(db.session(), work, attempts=ATTEMPTS)
+    return _with_etag(jsonify(responses.order(order)), order)
+
+
+def _shown(order: Order | Row[Any]) -> Response:
+    """The order; 304 if the client knows this version."""
+    if etags.is_known_to_client(order.version):
+        return _with_etag(current_app.response_class(status=304), order)
+    return _with_etag(jsonify(responses.order(order)), order)
+
+
+def _with_etag(response: Response, order: Order | Row[Any]) -> Response:
+    response.headers.add("ETag", etags.etag(order.version))
+    return response
+
+
+def _place_and_wait(user_id: str, seconds: int) -> Response:
+    """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
+    with _watcher().seat():
+        placed = _committer().place(_placement(user_id, requests.load_order(read_object(request))))
+        outcome = _watcher().await_order(placed.order.order_id, FIRST_VERSION, seconds)
+    return say_applied(_created(placed, outcome), seconds)
+
+
+def _settled(order: Order | Row[Any], seconds: int) -> Order | Row[Any]:
+    """The order when it is no longer PENDING or, after *seconds*, as it was."""
+    if order.status != Status.PENDING:
+        return order
+    db.session.close()  # A request that waits holds no connection.
+    with _watcher().seat():
+        return _watcher().await_order(order.order_id, order.version, seconds) or order
+
+
+def _created(placed: Placed, outcome: Row[Any] | None = None) -> Response:
+    user_id, order_id = placed.order.user_id, placed.order.order_id
+    response = jsonify(responses.placed(placed.order, outcome))
+    response.status_code = 201
+    response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{order_id}"
+    response.headers.add("ETag", FIRST_ETAG if outcome is None else etags.etag(outcome.version))
+    if placed.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return response
 
 
 def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
@@ -113,6 +158,11 @@ def _traceparent() -> str | None:
 def _committer() -> Committer:
     committer: Committer = current_app.extensions["committer"]
     return committer
+
+
+def _watcher() -> Watcher:
+    watcher: Watcher = current_app.extensions["watcher"]
+    return watcher
 
 
 def _outbox() -> Outbox:

@@ -1,7 +1,7 @@
 """Error responses: every error as problem details (RFC 9457)."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -17,12 +17,15 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
+from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
+from orders_service.api.etags import etag
 from orders_service.api.rate_limit import QuotaExceeded
+from orders_service.api.watch import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
-from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
+from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected, VersionMoved
 
 RETRY_SECONDS = 1
 READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
@@ -61,17 +64,35 @@ class InvalidFields(Exception):
         self.more = max(0, len(errors) - ERRORS_MAX)
 
 
+class HostNotAllowed(Exception):
+    """Without authentication, this address answers only to the names of this machine."""
+
+
+class UnknownParameter(Exception):
+    """The query parameter *name* does not exist at this address, which has the parameters *known*."""
+
+    def __init__(self, name: str, known: Collection[str]) -> None:
+        super().__init__(name)
+        self.name, self.known = name, known
+
+
+class UnknownAfter(Exception):
+    """The parameter `after` of a list is no id of its rows. The text is its value."""
+
+
 def problem(slug: str, detail: str, **members: Any) -> Response:
     """A response with problem details: a type of `contract/problems.py`; *members* are extension members."""
-    response = current_app.response_class(problem_body(slug, detail, **members), PROBLEMS[slug].status)
+    body = problem_body(slug, detail, request_ids.current(), **members)
+    response = current_app.response_class(body, PROBLEMS[slug].status)
     response.content_type = MEDIA_TYPE
     return response
 
 
-def problem_body(slug: str, detail: str, **members: Any) -> bytes:
+def problem_body(slug: str, detail: str, request_id: str, **members: Any) -> bytes:
     """Problem details as bytes of JSON."""
     kind = PROBLEMS[slug]
-    body = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail} | members
+    body = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+    body |= {"instance": request_ids.instance(request_id)} | members
     # Escaped to ASCII: the client's text may contain an unpaired surrogate, which UTF-8 cannot encode.
     return json.dumps(body, separators=(",", ":")).encode() + b"\n"
 
@@ -85,13 +106,18 @@ def init_app(app: Flask) -> None:
         PoolTimeout: _overloaded,
         Overdue: _unavailable,
         Overloaded: _overloaded,
+        TooManyWaiters: _too_many_waiters,
         QuotaExceeded: _quota_exceeded,
         InvalidBody: _invalid_body,
         InvalidKey: _invalid_key,
         InvalidFields: _invalid_fields,
+        UnknownParameter: _unknown_parameter,
+        UnknownAfter: _unknown_after,
+        HostNotAllowed: _host_not_allowed,
         KeyReused: _key_reused,
         OrderNotFound: _order_not_found,
         OrderRejected: _order_rejected,
+        VersionMoved: _version_moved,
         ProductNotFound: _product_not_found,
     }
     for kind, handler in handlers.items():
@@ -115,6 +141,13 @@ def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
     return response
 
 
+def _too_many_waiters(_: TooManyWaiters) -> Response:
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    response = problem("too-many-waiters", detail)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
+
+
 def _invalid_body(error: InvalidBody) -> Response:
     return problem("invalid-body", str(error))
 
@@ -130,6 +163,22 @@ def _invalid_fields(error: InvalidFields) -> Response:
     return problem("invalid-fields", detail, errors=error.errors)
 
 
+def _host_not_allowed(_: HostNotAllowed) -> Response:
+    detail = "With AUTH_MODE=none this address answers only on localhost, 127.0.0.1 and [::1]."
+    return problem("host-not-allowed", detail)
+
+
+def _unknown_parameter(error: UnknownParameter) -> Response:
+    accepted = f"It accepts {', '.join(error.known)}." if error.known else "It accepts no parameters."
+    detail = f"This address does not accept the parameter {shortened(error.name)!r}. {accepted}"
+    return problem("unknown-parameter", detail, parameters=list(error.known))
+
+
+def _unknown_after(error: UnknownAfter) -> Response:
+    detail = f"This list has no {shortened(str(error))!r}, after which the page would begin."
+    return problem("unknown-after", detail)
+
+
 def _key_reused(error: KeyReused) -> Response:
     detail = "This Idempotency-Key was used for another order. Send a new order with a new key."
     return problem("idempotency-key-reused", detail, orderId=error.order_id)
@@ -141,6 +190,13 @@ def _order_not_found(error: OrderNotFound) -> Response:
 
 def _order_rejected(error: OrderRejected) -> Response:
     return problem("order-rejected", f"Order {error.order_id} was rejected and cannot be cancelled.")
+
+
+def _version_moved(error: VersionMoved) -> Response:
+    detail = f"Order {error.order_id} has changed since you read it. Nothing was written."
+    response = problem("precondition-failed", detail)
+    response.headers["ETag"] = etag(error.version)
+    return response
 
 
 def _product_not_found(error: ProductNotFound) -> Response:

@@ -13,6 +13,7 @@ from math import ceil
 
 from flask import Flask, Response, g, request
 
+from orders_service.api.identity import principal
 from orders_service.setting_kinds import RATE_UNITS
 from orders_service.settings import Settings
 
@@ -111,10 +112,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def client_name() -> str:
-    """The name that a request is counted under: its address; of an IPv6 address the network of 64 bits.
+    """The name that a request is counted under: its user's, or the API key's; without a token its address.
 
-    A provider gives each customer at least such a network.
+    Of an IPv6 address it is the network of 64 bits: a provider gives each customer at least such a network.
     """
+    client = principal.of_request()
+    if client is not None:
+        return f"user {client.name}"
     address = request.remote_addr or ""
     if ":" not in address:
         return address

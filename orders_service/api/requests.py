@@ -1,6 +1,5 @@
 """The fields of requests: the JSON of an order, ids in paths, query parameters."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,6 @@ from orders_service.contract.limits import (
     USER_ID_MAX,
 )
 
-PAGE_MAX = 1000  # Also the default of `limit`.
 FIELDS_MAX = 50  # A body with more fields is refused without a check of each field.
 DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
 
@@ -94,13 +92,3 @@ def require_user_id(user_id: str) -> str:
         return USER_ID.deserialize(user_id) or ""
     except ValidationError as error:
         raise InvalidFields({"userId": error.messages[0]}, in_body=False) from error
-
-
-def load_limit(limit: str | None) -> int:
-    """The validated page size; raises `InvalidFields`."""
-    if limit is None:
-        return PAGE_MAX
-    if not re.fullmatch("[0-9]{1,4}", limit) or not 1 <= int(limit) <= PAGE_MAX:
-        text = f"must be a whole number from 1 to {PAGE_MAX}"
-        raise InvalidFields({"limit": text}, in_body=False)
-    return int(limit)

@@ -11,10 +11,12 @@ from orders_service.orders.order import Order, Status
 from orders_service.orders.service import Placement
 
 
-def placed(order: Placement) -> dict[str, Any]:
-    """The order as it was placed: PENDING, even if its status has changed since."""
+def placed(order: Placement, outcome: Row[Any] | None = None) -> dict[str, Any]:
+    """The order as it was placed: PENDING, even if its status has changed since; or with its *outcome*."""
     shown = facts.as_json_dict(order) | {"status": Status.PENDING}
     del shown["userId"]  # The path has it.
+    if outcome is not None:
+        shown |= {"status": outcome.status} | ({"reason": outcome.reason} if outcome.reason else {})
     return shown
 
 
@@ -25,6 +27,11 @@ def order(order: Order | Row[Any]) -> dict[str, Any]:
     order_id = shown.pop("orderId")  # In the course's JSON, `orderId` comes after `createdAt`.
     shown |= {"createdAt": format_instant(order.created_at), "orderId": order_id, "status": order.status}
     return shown if order.reason is None else shown | {"reason": order.reason}
+
+
+def order_of_any_user(row: Row[Any]) -> dict[str, Any]:
+    """The order as it is now, with its user: for operators, whose path has no user."""
+    return {"userId": row.user_id} | order(row)
 
 
 def product(product: Product | Row[Any]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
     CatalogError
     ├── ProductNotFound     no product of this id
     ├── ProductExists       the product exists already, with a name and a price
-    └── SupplyDiffers       another number of pieces was supplied under this note
+    ├── SupplyDiffers       another number of pieces was supplied under this note
+    ├── NotInStock          a correction would take more pieces than are in stock
+    └── StockTooLarge       the stock would be larger than its column can hold
 
     RecordError
     └── ReleaseDue          a cancellation that still has pieces to give back
@@ -36,6 +38,23 @@ class SupplyDiffers(CatalogError):
     def __init__(self, qty: int) -> None:
         super().__init__(qty)
         self.qty = qty
+
+
+class NotInStock(CatalogError):
+    """The correction would take more pieces than are in stock; reserved pieces belong to orders."""
+
+    def __init__(self, stock: int, reserved: int) -> None:
+        super().__init__(stock, reserved)
+        self.stock = stock
+        self.reserved = reserved
+
+
+class StockTooLarge(CatalogError):
+    """The stock would be larger than its column can hold."""
+
+    def __init__(self, stock: int) -> None:
+        super().__init__(stock)
+        self.stock = stock
 
 
 class ReleaseDue(RecordError):

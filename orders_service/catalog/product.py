@@ -64,7 +64,10 @@ class Reservation(CatalogBase):
 
 
 class Supply(CatalogBase):
-    """A delivery of pieces. Rows are only ever added. Per product: stock + Σ reserved = Σ supplied."""
+    """A delivery of pieces, or a correction of the stock, whose `qty` may be negative.
+
+    Rows are only ever added. Per product: stock + Σ reserved = Σ supplied.
+    """
 
     __tablename__ = "supplies"
     __table_args__ = (Index(None, "product_id"),)

@@ -1,15 +1,21 @@
-"""Products and supplies: finds products, adds pieces to the stock, and checks that both agree."""
+"""Products and supplies: finds products, adds deliveries to the stock, and corrects it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from orders_service.catalog.errors import ProductExists, ProductNotFound, SupplyDiffers
-from orders_service.catalog.ledger import lock_products
+from orders_service.catalog.errors import (
+    NotInStock,
+    ProductExists,
+    ProductNotFound,
+    StockTooLarge,
+    SupplyDiffers,
+)
+from orders_service.catalog.ledger import Stock, lock_products
 from orders_service.catalog.product import Product, Reservation, State, Supply
+from orders_service.contract.limits import INT_MAX
 
 
 def products_query() -> Select[Any]:
@@ -41,43 +47,59 @@ def supply(
     if they are given for an existing product, and `SupplyDiffers` if this note has another *qty*.
     """
     stock = lock_products(session, [product_id]).get(product_id)
-    known = select(Supply.qty).where(Supply.product_id == product_id, Supply.note == note)
-    earlier = session.scalar(known)
-    if earlier is not None:
-        if earlier != qty:
-            raise SupplyDiffers(earlier)
+    if _is_recorded(session, product_id, qty, note):
         return False
-    if stock is None:
-        if name is None or unit_price is None:
-            raise ProductNotFound(product_id)
+    if stock is not None and (name is not None or unit_price is not None):
+        raise ProductExists(product_id)
+    if stock is not None:
+        _change_stock(session, stock, qty)
+    elif name is not None and unit_price is not None:
         new = {"product_name": name, "unit_price": unit_price, "created_at": now}
         session.execute(insert(Product).values(product_id=product_id, stock=qty, **new))
-    elif name is not None or unit_price is not None:
-        raise ProductExists(product_id)
     else:
-        session.execute(update(Product).where(Product.id == stock.row_id).values(stock=stock.pieces + qty))
+        raise ProductNotFound(product_id)
     session.execute(insert(Supply).values(product_id=product_id, qty=qty, note=note, created_at=now))
     return True
 
 
-def imbalances(session: Session, limit: int) -> Sequence[Row[str, int, int, int]]:
-    """Products whose stock + Σ reserved is not Σ supplied, with these three numbers; at most *limit* of them.
+def correct(session: Session, product_id: str, qty: int, *, note: str, now: datetime) -> bool:
+    """Change the stock and the supplies by *qty*, once for each *note*. False if that was done before.
 
-    It is one statement, so that no order is decided in between.
+    A negative *qty* takes pieces out of the stock, never reserved ones: `NotInStock` is raised if they are
+    not there. Raises `ProductNotFound`, and `SupplyDiffers` if this note has another *qty*.
     """
-    reserved = (
-        select(func.coalesce(func.sum(Reservation.qty), 0))
-        .where(Reservation.product_id == Product.product_id, Reservation.state == State.RESERVED)
-        .scalar_subquery()
-    )
-    supplied = (
-        select(func.coalesce(func.sum(Supply.qty), 0))
-        .where(Supply.product_id == Product.product_id)
-        .scalar_subquery()
-    )
-    of_each = select(
-        Product.product_id, Product.stock, reserved.label("reserved"), supplied.label("supplied")
-    ).subquery()
-    return session.execute(
-        select(of_each).where(of_each.c.stock + of_each.c.reserved != of_each.c.supplied).limit(limit)
-    ).all()
+    stock = lock_products(session, [product_id]).get(product_id)
+    if _is_recorded(session, product_id, qty, note):
+        return False
+    if stock is None:
+        raise ProductNotFound(product_id)
+    if stock.pieces + qty < 0:
+        raise NotInStock(stock.pieces, _reserved(session, product_id))
+    _change_stock(session, stock, qty)
+    session.execute(insert(Supply).values(product_id=product_id, qty=qty, note=note, created_at=now))
+    return True
+
+
+def _is_recorded(session: Session, product_id: str, qty: int, note: str) -> bool:
+    """Whether the supplies have this *note* already; raises `SupplyDiffers` if its *qty* is another.
+
+    The product must be locked, so that no other command records the same note meanwhile.
+    """
+    known = select(Supply.qty).where(Supply.product_id == product_id, Supply.note == note)
+    earlier = session.scalar(known)
+    if earlier not in (None, qty):
+        raise SupplyDiffers(earlier)
+    return earlier is not None
+
+
+def _change_stock(session: Session, stock: Stock, qty: int) -> None:
+    pieces = stock.pieces + qty
+    if pieces > INT_MAX:
+        raise StockTooLarge(pieces)
+    session.execute(update(Product).where(Product.id == stock.row_id).values(stock=pieces))
+
+
+def _reserved(session: Session, product_id: str) -> int:
+    pieces = select(func.coalesce(func.sum(Reservation.qty), 0))
+    of_product = Reservation.product_id == product_id, Reservation.state == State.RESERVED
+    return int(session.scalar(pieces.where(*of_product)) or 0)

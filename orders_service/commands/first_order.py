@@ -16,8 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orders_service import resources
 from orders_service.broker_client import broker
+from orders_service.commands.token import new_token
 from orders_service.contract import events, reading, wire
 from orders_service.contract.errors import Unreadable
+from orders_service.contract.scopes import READ, WRITE
 from orders_service.database.engines import one_session
 from orders_service.events.brokers.port import BrokerError, Reader, Record
 from orders_service.events.tables import OutboxRow
@@ -29,6 +31,7 @@ from orders_service.settings import Settings, of_process
 
 WAIT_SECONDS = 30
 LOOK_SECONDS = 0.02
+TOKEN_SECONDS = 300
 
 
 def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -49,12 +52,17 @@ def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
 @click.option(
     "--url", callback=_http_url, help="The URL of the API. Default: from the settings API_HOST and API_PORT."
 )
-def main(user: str, product: str, qty: int, url: str | None) -> None:
+@click.option("--token", help="An access token. Default: with AUTH_MODE=jwt and AUTH_SECRET, a new one.")
+def main(user: str, product: str, qty: int, url: str | None, token: str | None) -> None:
     """Place an order at the running service, and print what happens to it."""
     settings = of_process("first-order")
     base = url or base_url(settings.api_host, settings.api_port)
+    if token is None and settings.auth_mode == "jwt" and settings.auth_secret:
+        token = new_token(settings, user, scope=f"{READ} {WRITE}", seconds=TOKEN_SECONDS)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        _follow_one(settings, base, user, product, qty)
+        with httpx.Client(base_url=base, timeout=10, headers=headers) as api:
+            _follow_one(settings, api, user, product, qty)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise click.ClickException(
             f"no API answers at {base} ({error})."
@@ -66,8 +74,8 @@ def main(user: str, product: str, qty: int, url: str | None) -> None:
         ) from error
 
 
-def _follow_one(settings: Settings, base: str, user: str, product: str, qty: int) -> None:
-    with httpx.Client(base_url=base, timeout=10) as api, _looking(settings) as reader:
+def _follow_one(settings: Settings, api: httpx.Client, user: str, product: str, qty: int) -> None:
+    with _looking(settings) as reader:
         before = _product(api, product)
         asked = {"productId": product, "qty": qty, "unitPrice": before["unitPrice"]}
         about = f"{before['productName']}: {before['stock']} in stock, {before['unitPrice']} each"

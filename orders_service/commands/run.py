@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from orders_service import environment, logs, resources
+from orders_service.api import request_ids
 from orders_service.api.serving import server
 from orders_service.broker_client import BROKER_FILE, broker, topic_spec
 from orders_service.commands.config import is_set
@@ -34,6 +35,10 @@ LOCK = "run.lock"
 # Two services cannot share a state folder, so the suggested command sets STATE_DIR as well.
 START = "API_PORT={port} STATE_DIR=var/run-{port} make run"
 READY_SECONDS = 30
+ACCESS = {
+    "none": "without authentication: everybody may read and change every order (AUTH_MODE=none)",
+    "jwt": "with a token: orders-service token --user me",
+}
 STOP_SECONDS = 8
 POLL_SECONDS = 0.2
 
@@ -49,7 +54,8 @@ def main(reset: bool) -> None:
     started = time.monotonic()
     given = of_process("run")
     settings = replace(given, api_workers=1)
-    logs.configure("warning" if settings.log_level == "info" else settings.log_level)
+    level = "warning" if settings.log_level == "info" else settings.log_level
+    logs.configure(level, request_ids.add_to_line)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
     _print_environment_settings(given)
     require_free_port(settings.api_host, settings.api_port, start=START)
@@ -146,6 +152,7 @@ def _announce(settings: Settings, started: float) -> None:
         f"  Catalog  {base}/catalog-service/catalogs",
         f"  Ready?   {base}/readyz",
         f"  State    {_kept_in(settings)}",
+        f"  Access   {ACCESS[settings.auth_mode]}",
         "",
         f"Ready in {time.monotonic() - started:.1f} s. Next, in another terminal:",
         "",

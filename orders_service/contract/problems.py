@@ -30,9 +30,22 @@ TYPES = (
         slug="bad-request",
         status=400,
         title="Bad Request",
-        meaning="The request is not valid HTTP/1.1, its address is ambiguous, or a parameter is unknown"
-        " or repeated.",
+        meaning="The request is not valid HTTP/1.1, its address is ambiguous, or a parameter is repeated.",
         remedy="Change the request as `detail` says.",
+    ),
+    ProblemType(
+        slug="unknown-parameter",
+        status=400,
+        title="The query parameter does not exist",
+        meaning="This address has no query parameter of that name. `parameters` are the names that it has.",
+        remedy="Correct the name or leave the parameter out.",
+    ),
+    ProblemType(
+        slug="unknown-after",
+        status=400,
+        title="The list does not have the row after which the page begins",
+        meaning="`after` is not the id of an order of this user, or of a product.",
+        remedy="Follow the URL in the header Link, or read the list from its beginning, without `after`.",
     ),
     ProblemType(
         slug="invalid-body",
@@ -48,6 +61,36 @@ TYPES = (
         meaning="The header Idempotency-Key is repeated, empty, too long, or has other characters than"
         " visible ASCII.",
         remedy="Send the header once, with 1 to 255 visible ASCII characters, for example a UUID.",
+    ),
+    ProblemType(
+        slug="unauthorized",
+        status=401,
+        title="A valid token is needed",
+        meaning="The request has no token and no API key, or one that cannot be accepted: `detail` says why.",
+        remedy="Send `Authorization: Bearer` and a valid token. If yours has expired, get a new one.",
+    ),
+    ProblemType(
+        slug="insufficient-scope",
+        status=403,
+        title="The token does not allow this",
+        meaning="The token or API key is valid, but does not have the scope that `scope` names.",
+        remedy="Get a token with this scope.",
+    ),
+    ProblemType(
+        slug="not-your-orders",
+        status=403,
+        title="These are not your orders",
+        meaning="The user in the path is not the user of the token. Whether that user exists is not said.",
+        remedy="Use the path with your own user id: the `sub` of the token, or the name of the API key. Only"
+        " the scope orders:admin gives access to every user.",
+    ),
+    ProblemType(
+        slug="host-not-allowed",
+        status=403,
+        title="This host name is not allowed",
+        meaning="The address is for operators. Without authentication it answers only to the names of the"
+        " machine itself, so that no other site can read it through a browser.",
+        remedy="Use the address on the machine itself, or set AUTH_MODE=jwt and send a token.",
     ),
     ProblemType(
         slug="not-found",
@@ -91,6 +134,13 @@ TYPES = (
         title="The order was rejected",
         meaning="The catalog has rejected the order, so there is nothing to cancel.",
         remedy="None is needed: no stock is reserved for the order.",
+    ),
+    ProblemType(
+        slug="precondition-failed",
+        status=412,
+        title="The order has changed",
+        meaning="The order has none of the versions in the header If-Match. Nothing was written.",
+        remedy="Read the order again, decide again, and send its new ETag in If-Match.",
     ),
     ProblemType(
         slug="request-entity-too-large",
@@ -173,6 +223,22 @@ TYPES = (
         title="The service is overloaded",
         meaning="More requests wait than the service can answer soon. Nothing was written.",
         remedy=WAIT_AND_REPEAT,
+    ),
+    ProblemType(
+        slug="keys-unavailable",
+        status=503,
+        title="Tokens cannot be checked now",
+        meaning="The service has just started, and has not been able to fetch the public keys of the token"
+        " issuer. The token may be valid.",
+        remedy=WAIT_AND_REPEAT,
+    ),
+    ProblemType(
+        slug="too-many-waiters",
+        status=503,
+        title="Too many requests wait for orders",
+        meaning="The request asks to wait for an order (`Prefer: wait`) or for a stream of events, and"
+        " too many requests wait already. Nothing was written.",
+        remedy=f"{WAIT_AND_REPEAT} Or send it without `Prefer: wait`, and GET the order later.",
     ),
     ProblemType(
         slug="not-ready",

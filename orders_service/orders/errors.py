@@ -3,6 +3,7 @@
 OrderError
 ├── OrderNotFound       unknown, or another customer's
 ├── OrderRejected       a rejected order cannot be cancelled
+├── VersionMoved        the order has changed since the customer read it
 └── KeyReused           the idempotency key already belongs to another order
 """
 
@@ -21,6 +22,14 @@ class OrderNotFound(OrderError):
 
 class OrderRejected(OrderError):
     """The catalog has rejected the order; there is nothing to cancel."""
+
+
+class VersionMoved(OrderError):
+    """The order has none of the versions that the customer requires; its version is *version*."""
+
+    def __init__(self, order_id: str, version: int) -> None:
+        super().__init__(order_id)
+        self.version = version
 
 
 class KeyReused(OrderError):

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.orm import Session
 from uuid_utils import UUID, uuid5
 
@@ -18,15 +18,15 @@ from orders_service.database.columns import Clock, text_of, utc_now
 from orders_service.database.rows import RowWriter
 from orders_service.database.transactions import execute_and_count
 from orders_service.events.outbox import Outbox
-from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
-from orders_service.orders.order import Order, Status
+from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected, VersionMoved
+from orders_service.orders.order import FIRST_VERSION, Order, Status
 
 RESEND_CHUNK = 1000
 INSERT_ORDERS: RowWriter["Placement"] = RowWriter(
     Order.__table__,
     {name: attrgetter(name) for name in facts.FACTS},
     per_call=("created_at", "updated_at"),
-    constants={"status": "PENDING", "version": 1},
+    constants={"status": "PENDING", "version": FIRST_VERSION},
 )
 ORDER_ID_NAMESPACE = UUID("b3c1f0de-9a7e-5d24-8f43-0d6a51c2e970")
 
@@ -104,19 +104,34 @@ def cancel(
     outbox: Outbox,
     clock: Clock,
     traceparent: str | None = None,
+    versions: Collection[int] | None = None,
 ) -> Order:
-    """Cancel the order and record the event. Cancelling it again changes nothing and is no error."""
+    """Cancel the order and record the event. Cancelling it again changes nothing and is no error.
+
+    Raises `VersionMoved` if *versions* are given and it has none of them.
+    """
     order = get(session, user_id, order_id)
     if order.status == Status.CANCELLED:
         return order
     now = clock()
-    moved = move(session, [order_id], Status.CANCELLED, allowed=(Status.PENDING, Status.CONFIRMED), now=now)
+    moved = move(
+        session,
+        [order_id],
+        Status.CANCELLED,
+        allowed=(Status.PENDING, Status.CONFIRMED),
+        now=now,
+        versions=versions,
+    )
     session.refresh(order)
     if moved:
         cancelled = OrderCancelled(**facts.as_dict(order), traceparent=traceparent)
         outbox.record(session.connection(), [cancelled], now)
-    elif order.status == Status.REJECTED:
+    elif order.status == Status.CANCELLED:
+        return order
+    elif order.status == Status.REJECTED and (versions is None or order.version in versions):
         raise OrderRejected(order_id)
+    else:
+        raise VersionMoved(order_id, order.version)
     return order
 
 
@@ -158,18 +173,20 @@ def move(
     allowed: Collection[Status],
     now: datetime,
     reason: str | None = None,
+    versions: Collection[int] | None = None,
 ) -> int:
     """Set *status* on those orders whose status is *allowed*, in one UPDATE; return how many changed.
+
+    With *versions*, an order changes only if its version is one of them.
 
     With a SELECT before the UPDATE, updates could be lost: an order could be cancelled in between and end
     CONFIRMED, although its stock was released.
     """
-    return execute_and_count(
-        session,
-        update(Order)
-        .where(Order.order_id.in_(order_ids), Order.status.in_(allowed))
-        .values(status=status, reason=reason, version=Order.version + 1, updated_at=now),
-    )
+    statement = update(Order).where(Order.order_id.in_(order_ids), Order.status.in_(allowed))
+    if versions is not None:
+        statement = statement.where(Order.version.in_(versions))
+    values = {"status": status, "reason": reason, "version": Order.version + 1, "updated_at": now}
+    return execute_and_count(session, statement.values(values))
 
 
 def get(session: Session, user_id: str, order_id: str) -> Order:
@@ -178,11 +195,6 @@ def get(session: Session, user_id: str, order_id: str) -> Order:
     if order is None:
         raise OrderNotFound(order_id)
     return order
-
-
-def orders_query(user_id: str) -> Select[Any]:
-    """A query for the customer's orders. A higher `id` was inserted later."""
-    return select(Order.__table__).where(Order.user_id == user_id)
 
 
 def oldest_pending(session: Session) -> Order | None:

@@ -91,6 +91,8 @@ def schemas() -> dict[str, Schema]:
         "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
         "Order": _object(order, reason=reason),
         "Orders": {"type": "array", "items": _ref("Order")},
+        "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
+        "OrdersOfAllUsers": {"type": "array", "items": _ref("OrderOfUser")},
         "Product": _object(product),
         "Products": {"type": "array", "items": _ref("Product")},
         "Alive": _object({"status": {"type": "string", "const": "alive"}}),

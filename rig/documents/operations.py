@@ -14,6 +14,7 @@ ALWAYS = (
 )
 TAGS = {
     "orders": "Place, read and cancel orders.",
+    "operators": "For the people who run the service.",
     "catalog": "Products with their stock.",
     "health": "For probes and monitoring.",
     "documents": "This documentation. Nobody needs a token for it.",
@@ -89,6 +90,18 @@ OPERATIONS: dict[str, Operation] = {
         schema="Order",
         parameters=("traceparent",),
         problems=("order-not-found", "order-rejected", "invalid-fields", *DATABASE),
+    ),
+    "admin.index": Operation(
+        id="listOrdersOfAllUsers",
+        tag="operators",
+        summary="List the orders of all users",
+        description="The orders with one status, PENDING by default, oldest first, in pages. A page can be"
+        " shorter than `limit`, and even empty, although the list goes on: follow `Link` until there is none."
+        " Without authentication it answers only to the names of the machine itself.",
+        answer="A page of orders with their users.",
+        schema="OrdersOfAllUsers",
+        headers=("Link",),
+        problems=("unknown-parameter", "unknown-after", "host-not-allowed", "invalid-fields", *DATABASE),
     ),
     "catalog.index": Operation(
         id="listProducts",

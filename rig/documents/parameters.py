@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from orders_service.api.requests import PAGE_MAX
 from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX, USER_ID_MAX
+from orders_service.settings import Settings
 
+PAGE_MAX = Settings.api_list_max  # The default of API_LIST_MAX.
 ORDER_ID = "8ee40b0c-3d4f-5e0c-8a0b-5f9b6d3c4e21"
 # What `requests.KeyText` accepts, without look-ahead, which slows the generators of requests. It also refuses
 # texts of dots and spaces. JSON in UTF-8 cannot contain the unpaired surrogates that `KeyText` refuses.

@@ -46,6 +46,7 @@ class Faults:
             "requeue": lambda _: operator.do(operator.requeue_any()),
             "purge": lambda _: operator.do(operator.purge()),
             "supply": lambda chance: operator.do(operator.supply(chance.choice(products))),
+            "correct": lambda chance: operator.do(operator.correct(chance.choice(products))),
             "dead-letters": self._resolve_letters,
             **self.databases.events,
             **others.events,

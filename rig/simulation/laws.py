@@ -97,6 +97,8 @@ class Laws:
         ]
         if database == "catalog" and (rows["catalog"] or rows["reservations"] or rows["supplies"]):
             problems += self._sums()
+        if rows["supplies"]:
+            problems += self._repeated_notes()
         if problems:
             raise Broken("; ".join(problems))
 
@@ -154,6 +156,13 @@ class Laws:
         for product, stock, reserved, supplied in found:
             if stock < 0 or stock + reserved != supplied:
                 yield f"{product}: stock {stock} + reserved {reserved} is not {supplied} supplied"
+
+    def _repeated_notes(self) -> Iterator[str]:
+        found = self._servers["catalog"].rows(
+            "SELECT product_id, note FROM supplies GROUP BY product_id, note HAVING count(*) > 1"
+        )
+        for product, note in found:
+            yield f"{product}: {note} was applied more than once"
 
 
 def _reservations(

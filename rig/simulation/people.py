@@ -9,6 +9,7 @@ from sqlalchemy.orm import sessionmaker
 
 from orders_service import processes, resources
 from orders_service.catalog import service as catalog
+from orders_service.catalog.errors import NotInStock
 from orders_service.database.transactions import in_transaction
 from orders_service.events import dead_letter_search, requeue, resolving, upkeep
 from orders_service.events.dead_letter_search import Filter
@@ -238,6 +239,22 @@ class Operator:
                 return in_transaction(session, add)
 
         return f"catalog supply {product} {qty} ({note})", work
+
+    def correct(self, product: str) -> Command:
+        """The command `catalog correct`, sometimes twice with one note. It may ask for more than there is."""
+        if self._chance.random() < 0.7:
+            self._notes += 1
+        note, qty = f"correction {self._notes}", (-3, -1, -2, 2)[self._notes % 4]
+        change = partial(catalog.correct, product_id=product, qty=qty, note=note, now=self._clock())
+
+        def work() -> object:
+            with self._sessions["catalog"]() as session:
+                try:
+                    return in_transaction(session, change)
+                except NotInStock as refusal:
+                    return f"refused: {refusal.stock} in stock, {refusal.reserved} reserved"
+
+        return f"catalog correct {product} {qty:+} ({note})", work
 
     def resolve(self, row: processes.Consumer, resolution: Resolution) -> Command:
         """The command `dead-letters replay` or `discard`, for all letters of a consumer's group."""

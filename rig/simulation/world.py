@@ -39,7 +39,7 @@ KINDS = (
     ),
     *("lost-connection", "conflict", "failed-commit", "refused-order", "database-down", "no-writes"),
     *("poison", "contradiction", "redelivery", "dropped-log", "recreated-topic"),
-    *("resend", "requeue", "purge", "supply", "dead-letters"),
+    *("resend", "requeue", "purge", "supply", "dead-letters", "correct"),
 )
 CALM = 0.1
 INFRASTRUCTURE = (DBAPIError, PoolTimeout, BrokerError, Overdue, Overloaded)

@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from orders_service.api.app import create_app
 from orders_service.api.database import COMMITTER, db
+from orders_service.api.identity.setup import issuer_keys
 from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
 from orders_service.events.tables import OutboxRow
@@ -199,6 +200,8 @@ def close_engines(app: Flask) -> None:
 
     It waits for connections to SQLite files that are still in use: they would stay open otherwise.
     """
+    if keys := issuer_keys(app):
+        keys.stop()
     readiness, metrics = app.extensions["readiness"], app.extensions["metrics"]
     of_files = [name for name, engine in readiness.engines.items() if engine.dialect.name == "sqlite"]
     asked = [readiness._questions[f"{name}Database"] for name in of_files]

@@ -78,7 +78,14 @@ def test_a_large_catalog_is_listed_in_pages(own_api: Api) -> None:
 def test_after_an_unknown_product_nothing_can_come(api: Api) -> None:
     response = api.get(f"{CATALOGS}?after=unknown")
 
-    assert_problem(response, 404, "product-not-found")
+    assert_problem(response, 400, "unknown-after")
+
+
+def test_the_newest_products_can_come_first(api: Api) -> None:
+    first = api.get(f"{CATALOGS}?order=desc&limit=2")
+    second = api.get(first.headers["Link"].partition(">")[0].lstrip("<"))
+
+    assert [p["productId"] for p in (first.json or []) + (second.json or [])] == [STOCKHOLM, TOKYO, BERLIN]
 
 
 def test_an_empty_catalog_is_an_empty_list(own_api: Api) -> None:

@@ -216,7 +216,7 @@ def test_after_anothers_order_nothing_can_come(api: Api) -> None:
 
     response = api.get(f"{ORDERS}?limit=2&after={order_id}")
 
-    assert_problem(response, 404, "order-not-found")
+    assert_problem(response, 400, "unknown-after")
 
 
 def _row(order_id: str, now: datetime) -> dict[str, object]:

@@ -11,6 +11,7 @@ from orders_service.api import rate_limit
 from orders_service.api.rate_limit import CLIENTS_MAX, Quota, QuotaExceeded, RateLimit
 from orders_service.settings import Settings
 from rig.databases import Databases
+from tests.api.identity.kit import WITH_SECRET, bearer, token
 from tests.api.kit import ORDERS, Api, assert_nothing_written, assert_problem, member
 
 REGISTERED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -214,3 +215,19 @@ def test_more_readers_than_connections_are_told_that_the_service_is_overloaded(o
     for connection in held:
         connection.close()
     assert own_api.get(ORDERS).status_code == 200
+
+
+def test_each_user_of_one_address_has_a_limit_of_their_own(databases: Databases) -> None:
+    signed_in = {user: bearer(token(sub=user)) for user in ("kim", "ann")}
+    with Api.on(databases, RATE_LIMIT="2/min", API_WORKERS="1", **WITH_SECRET) as api:
+        answers = [
+            api.client.get(f"/order-service/{user}/orders", headers=signed_in[user]).status_code
+            for user in ("kim", "kim", "kim", "ann")
+        ]
+        anybody = api.get(ORDERS)
+        others = api.client.get("/order-service/kim/orders", headers=signed_in["ann"]).status_code
+        too_often = api.client.get("/order-service/kim/orders", headers=signed_in["ann"]).status_code
+
+    assert answers == [200, 200, 429, 200]
+    assert anybody.status_code == 401
+    assert (others, too_often) == (403, 429)

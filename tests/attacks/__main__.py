@@ -34,6 +34,9 @@ WORK = {
     "many fields",
     "twins of new keys",
     "chunks of one byte",
+    "streams that nobody reads",
+    "streams of a busy user",
+    "waits for orders",
 }
 # Below this, a ratio says nothing: an idle machine answers in a few milliseconds.
 ENOUGH_MS = 30.0

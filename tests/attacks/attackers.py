@@ -20,6 +20,7 @@ LIVE = b"GET /livez HTTP/1.1\r\nHost: api\r\n\r\n"
 READY = b"GET /readyz HTTP/1.1\r\nHost: api\r\n\r\n"
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: api\r\n\r\n"
 LIST = b"GET /order-service/hoarder/orders HTTP/1.1\r\nHost: api\r\n\r\n"
+STREAM = b"GET /order-service/mallory/orders/events HTTP/1.1\r\nHost: api\r\n\r\n"
 POST = b"POST /order-service/mallory/orders HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"
 
 Attack = Callable[["Attacker"], None]
@@ -194,6 +195,34 @@ def _twins(attacker: Attacker) -> None:
 @attack("bytes that are no request", 16)
 def _noise(attacker: Attacker) -> None:
     attacker.socket.sendall(random.randbytes(3000) + b"\r\n\r\n")
+    attacker.hold()
+
+
+@attack("streams that nobody reads", 1100)
+def _unread_streams(attacker: Attacker) -> None:
+    _stream_of_a_busy_user(attacker, lambda: gevent.sleep(1))
+
+
+@attack("streams of a busy user", 1100)
+def _busy_streams(attacker: Attacker) -> None:
+    _stream_of_a_busy_user(attacker, attacker.drain)
+
+
+def _stream_of_a_busy_user(attacker: Attacker, read: Callable[[], object]) -> None:
+    """One connection in a hundred places orders of the user whose stream the others open."""
+    if random.random() < 0.01:
+        _in_a_loop(attacker, POST + b"Content-Length: %d\r\n\r\n%s" % (len(PRICE), PRICE), b"}\n", pause=0.05)
+    attacker.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    attacker.socket.sendall(STREAM)
+    while attacker.goes_on:
+        read()
+        gevent.sleep(0.2)
+
+
+@attack("waits for orders", 1100)
+def _waits(attacker: Attacker) -> None:
+    request = POST + b"Prefer: wait=30\r\nContent-Length: %d\r\n\r\n%s" % (len(PRICE), PRICE)
+    attacker.socket.sendall(request)
     attacker.hold()
 
 

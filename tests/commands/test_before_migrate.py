@@ -18,7 +18,11 @@ READING = [
     ["dead-letters", "list"],
     ["dead-letters", "show", "t-0@1"],
     ["dead-letters", "replay", "--all"],
+    ["orders", "list"],
+    ["orders", "show", "o"],
+    ["catalog", "list"],
     ["catalog", "supply", "CATALOG-001", "1", "--note", "n"],
+    ["catalog", "correct", "CATALOG-001", "-1", "--note", "n"],
     *([process.command] for process in PROCESSES),
 ]
 
@@ -47,7 +51,7 @@ def test_what_needs_no_database_leaves_nothing_either(words: list[str], tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("words", READING[:7], ids=" ".join)
+@pytest.mark.parametrize("words", READING[:10], ids=" ".join)
 def test_without_tables_it_says_migrate(words: list[str], tmp_path: Path) -> None:
     for name in ("orders", "catalog"):
         (tmp_path / "state").mkdir(exist_ok=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from orders_service.commands import outbox, topics
+from orders_service.commands import catalog, outbox, topics
 from orders_service.commands.connectors import command
 from orders_service.commands.doctor import command as doctor
 from orders_service.events.brokers.embedded import EmbeddedBroker
@@ -47,6 +47,13 @@ def test_a_product_in_the_doctors_books(set_for: Flow) -> None:
     set_for.sql("catalog", f"UPDATE catalog SET product_id = '{HOSTILE}', stock = 7 WHERE id = 1")
 
     assert_harmless(CliRunner().invoke(doctor.main).output)
+
+
+@pytest.mark.parametrize("column", ["product_id", "product_name"])
+def test_a_product_in_the_list(set_for: Flow, column: str) -> None:
+    set_for.sql("catalog", f"UPDATE catalog SET {column} = '{HOSTILE}' WHERE id = 1")
+
+    assert_harmless(CliRunner().invoke(catalog.main, ["list"]).output)
 
 
 def test_the_doctors_findings_for_a_script(set_for: Flow) -> None:

@@ -64,7 +64,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     found.close()
 
 
-@pytest.mark.parametrize("when", ["at rest", "after an order", "with requests in flight"])
+@pytest.mark.parametrize("when", ["at rest", "after an order", "with requests in flight", "with streams"])
 def test_ctrl_c_at_a_terminal_ends_it_soon_and_in_our_words(running: Running, when: str) -> None:
     terminal = Terminal(running, "run")
     terminal.read_to(READY)
@@ -80,6 +80,11 @@ def test_ctrl_c_at_a_terminal_ends_it_soon_and_in_our_words(running: Running, wh
             browser.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
             assert browser.recv(999).startswith(b"HTTP/1.1 200")
             slow.sendall(HALF)
+        if when == "with streams":
+            for _ in range(5):
+                stream = open_.enter_context(socket.create_connection(("127.0.0.1", running.port)))
+                stream.sendall(b"GET /order-service/kim/orders/events HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert stream.recv(9999).startswith(b"HTTP/1.1 200")
 
         code, took = terminal.ctrl_c()
 

@@ -1,23 +1,27 @@
 """Every query of the road has an index to go by, in tables that have grown."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, insert
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from lab import Lab
+from orders_service.catalog import service
+from orders_service.catalog.balance import balances
+from orders_service.catalog.errors import NotInStock
 from orders_service.catalog.product import Product, Reservation, State
 from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.database.columns import utc_now
 from orders_service.events.tables import OutboxRow
-from orders_service.orders.order import Order
+from orders_service.orders import changes, search
+from orders_service.orders.order import Order, Status
 from orders_service.processes import DatabaseName
 from orders_service.settings import Settings
 from rig.databases import Databases, databases_in
+from tests.database.plans import assert_indexed, explained, is_in_the_index
 from tests.flow_kit import BERLIN, Flow
 
 pytestmark = pytest.mark.real
@@ -25,9 +29,6 @@ pytestmark = pytest.mark.real
 GROWN = 20_000
 OLD = GROWN // 10  # So many of its events are due to be purged.
 LONG_AGO = utc_now() - timedelta(days=30)
-FEW = 100  # Rows that may be looked at without an index.
-
-Plan = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -117,41 +118,6 @@ def outbox_row(number: int, source: str) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def explained() -> Iterator[list[tuple[str, Plan]]]:
-    """The plan of each statement that reads, made in its own connection just before it runs."""
-    found: list[tuple[str, Plan]] = []
-
-    def explain(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-    ) -> None:
-        if connection.dialect.name == "sqlite" or not statement.startswith(("SELECT", "UPDATE", "DELETE")):
-            return
-        with connection.connection.cursor() as own:
-            own.execute(f"EXPLAIN {statement}", parameters[0] if executemany else parameters)
-            names = [column[0] for column in own.description]
-            found.extend((statement, dict(zip(names, row, strict=True))) for row in own.fetchall())
-
-    event.listen(Engine, "before_cursor_execute", explain)
-    try:
-        yield found
-    finally:
-        event.remove(Engine, "before_cursor_execute", explain)
-
-
-def assert_indexed(plans: list[tuple[str, Plan]]) -> None:
-    """No table is read from end to end, and none is sorted, but for a few rows."""
-    assert plans, "no query was seen"
-    for statement, plan in plans:
-        badly = plan["type"] in ("ALL", "index") or "filesort" in (plan["Extra"] or "")
-        assert not badly or int(plan["rows"] or 0) <= FEW, f"{statement}\n{plan}"
-
-
-def is_in_the_index(plan: Plan) -> bool:
-    """Whether no row is fetched."""
-    return "Using index" in plan["Extra"].split("; ")
-
-
 def test_the_whole_road_goes_by_indexes(flow: Flow) -> None:
     with explained() as plans:
         for n in range(20):
@@ -184,12 +150,88 @@ def test_a_relay_marks_a_large_batch_by_an_index(flow: Flow) -> None:
         "/order-service/user-7/orders",
         "/order-service/user-7/orders?limit=20&after=order-7",
         "/order-service/user-7/orders/order-7",
+        "/admin/orders?status=PENDING&olderThan=60",
         f"/catalog-service/catalogs/{BERLIN}",
     ],
 )
 def test_what_is_asked_over_http_goes_by_indexes(flow: Flow, path: str) -> None:
     with explained() as plans:
         assert flow.api.get(path).status_code == 200
+
+    assert_indexed(plans)
+
+
+@pytest.mark.parametrize("count", [1, 250, 1000])
+def test_changes_of_a_thousand_orders_are_found_by_the_index_of_their_ids(
+    databases: Databases, count: int
+) -> None:
+    ids = [f"order-{n * 20}" for n in range(count)]
+    known = {1: ids[: count // 2], 2: ids[count // 2 :]}
+
+    with explained() as plans, databases.orders.connect() as connection:
+        changed = connection.execute(changes.changed_query(known)).all()
+
+    assert {plan["key"] for _, plan in plans} == {"uq_orders_order_id"}
+    assert len(changed) == min(count - count // 2, changes.CHANGED_MAX)
+    assert_indexed(plans)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_changes_of_users_are_found_by_the_index_of_their_orders(databases: Databases, count: int) -> None:
+    users = [f"user-{n}" for n in range(count)]
+
+    with explained() as plans, databases.orders.connect() as connection:
+        query, parameters = changes.activity_query(users)
+        found = connection.execute(query, parameters).all()
+        connection.execute(changes.newest_query(users[0])).all()
+
+    assert [row.place for row in found] == list(range(count))
+    of_orders = [plan for _, plan in plans if plan["table"] == "orders"]
+    assert {plan["key"] for plan in of_orders} == {"ix_orders_user_id_id"}
+    assert len(of_orders) == count + 1
+
+
+@pytest.mark.parametrize("user", [None, "user-7"])
+@pytest.mark.parametrize("status", [None, Status.CONFIRMED, Status.PENDING])
+@pytest.mark.parametrize("before", [None, LONG_AGO, utc_now() + timedelta(days=1)])
+def test_what_an_operator_looks_for_goes_by_indexes(
+    databases: Databases, user: str | None, status: Status | None, before: datetime | None
+) -> None:
+    with Session(databases.orders) as session, explained() as plans:
+        list(search.find(session, search.Filter(user, status, before)))
+
+    # Without a user, and for a status that most orders have, the primary key may be read, in chunks.
+    assert plans
+    assert all(plan["key"] and "filesort" not in (plan["Extra"] or "") for _, plan in plans), plans
+    assert all("LIMIT" in statement for statement, _ in plans), plans
+    if user or status == Status.PENDING:
+        index = "ix_orders_user_id_id" if user else "ix_orders_status_id"
+        assert {plan["key"] for _, plan in plans} == {index}
+
+
+def test_an_order_and_its_events_are_shown_by_indexes(databases: Databases) -> None:
+    with Session(databases.orders) as session, explained() as plans:
+        search.events(session, search.get(session, "order-7"))
+
+    assert len(plans) == 2
+    assert_indexed(plans)
+
+
+def test_balances_are_read_by_indexes(databases: Databases) -> None:
+    with Session(databases.catalog) as session, explained() as plans:
+        assert len(list(balances(session))) >= GROWN // 10
+
+    assert {plan["key"] for _, plan in plans if plan["table"] == "catalog"} == {"PRIMARY"}
+    assert_indexed([plan for plan in plans if plan[1]["table"] != "catalog"])
+    assert all(is_in_the_index(plan) for _, plan in plans if plan["table"] == "reservations"), plans
+
+
+@pytest.mark.parametrize("change", [service.supply, service.correct])
+def test_the_stock_is_changed_by_indexes(databases: Databases, change: Callable[..., bool]) -> None:
+    with Session(databases.catalog) as session, explained() as plans:
+        change(session, "product-7", 1, note="count", now=utc_now())
+        with pytest.raises(NotInStock):
+            service.correct(session, "product-7", -9, note="lost", now=utc_now())
 
     assert_indexed(plans)
 

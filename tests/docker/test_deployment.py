@@ -171,14 +171,18 @@ def test_the_compose_file_fills_in_every_placeholder_of_its_connectors() -> None
     assert all(re.search(rf"^ +{name}: ", COMPOSE, re.MULTILINE) for name in needed)
 
 
-def test_the_example_for_production_holds_settings_that_can_be_used(secrets: Path) -> None:
-    (secrets / "kafka_password").write_text("kafka-pw")
+@pytest.mark.parametrize("keys", ["AUTH_SECRET_FILE", "AUTH_JWKS_URL", "AUTH_KEYS_FILE"])
+def test_the_example_for_production_holds_settings_that_can_be_used(secrets: Path, keys: str) -> None:
+    for name in ("kafka_password", "auth_keys.json", "api_keys"):
+        (secrets / name).write_text("kafka-pw")
     Authority(secrets, "kafka_ca").vouch_for("kafka_client")
     given = dict(
         line.lstrip("#").split("=", 1) for line in EXAMPLE.splitlines() if re.match(r"#?[A-Z_]+=", line)
     )
 
     assert set(given) <= KNOWN
+    for other in {"AUTH_SECRET_FILE", "AUTH_JWKS_URL", "AUTH_KEYS_FILE"} - {keys}:
+        del given[other]
     Settings.read({name: value.replace("/run/secrets", str(secrets)) for name, value in given.items()})
 
 

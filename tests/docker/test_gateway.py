@@ -74,6 +74,8 @@ def get(port: int, target: str) -> tuple[int, str]:
         *(
             "/metrics",
             "/readyz",
+            "/admin/orders",
+            "/%61dmin//orders",
             "/metrics?a=1",
             "/metrics/",
             "//metrics",
@@ -92,7 +94,9 @@ def get(port: int, target: str) -> tuple[int, str]:
         ),
     ],
 )
-def test_metrics_and_readiness_are_not_answered_outside(port: int, asked: list[str], target: str) -> None:
+def test_metrics_readiness_and_the_operators_list_are_not_answered_outside(
+    port: int, asked: list[str], target: str
+) -> None:
     status, answer = get(port, target)
 
     # HAProxy's parser refuses a target that is none, before its configuration has a say.

@@ -9,14 +9,34 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter
 
+from orders_service.api import request_ids
+
 CHECKED = "3.1.3"  # The version of Flask whose private `_prepare_response_obj` is used below.
+CHECKED_WERKZEUG = "3.1.9"  # The version of Werkzeug whose private `Headers._list` is used below.
+
+
+# Headers of every answer: a browser must not guess another content type, and nobody may store an order.
+EVERYWHERE = [("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
+OF_JSON = [("Content-Type", "application/json"), *EVERYWHERE]
 
 
 class FinalResponse(Response):
-    """A response whose headers are final once Content-Length is set: Werkzeug does not process them again."""
+    """A response whose headers are final once Content-Length is set: Werkzeug does not process them again.
+
+    The request's id is added here, where the environment is at hand. A hook (`after_request`) cost 4.6 µs.
+    """
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
-        return self.headers if "Content-Length" in self.headers else super().get_wsgi_headers(environ)
+        headers = self.headers if "Content-Length" in self.headers else super().get_wsgi_headers(environ)
+        headers.add(request_ids.HEADER, request_ids.of(environ))
+        return headers
+
+
+class ApiResponse(FinalResponse):
+    """A response that has the headers of every answer from the beginning. A view may change them."""
+
+    def __init__(self, response: Any = None, status: Any = None, headers: Any = None, **rest: Any) -> None:
+        super().__init__(response, status, [*EVERYWHERE, *(headers or ())], **rest)
 
 
 class Json(DefaultJSONProvider):
@@ -24,19 +44,25 @@ class Json(DefaultJSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         body = orjson.dumps(self._prepare_response_obj(args, kwargs), option=orjson.OPT_APPEND_NEWLINE)
+        headers = Headers()
+        headers._list = OF_JSON.copy()  # Ready-made: Werkzeug need not check each of them.
         # Werkzeug need not wrap the body: it is bytes already, and there is nothing to close.
-        return FinalResponse(body, mimetype=self.mimetype, direct_passthrough=True)
+        return FinalResponse(body, headers=headers, direct_passthrough=True)
 
 
 class Application(Flask):
     """Flask with cheaper dispatch: no view is async, and routes match by path and method, not by host."""
 
     json_provider_class = Json
-    response_class = FinalResponse
+    response_class = ApiResponse
 
     # Flask would ask for every view and hook of a request whether it is a coroutine. A cached function is
     # answered without a call in Python.
     ensure_sync = staticmethod(lru_cache(maxsize=256)(lambda func: func))
+
+    def make_response(self, rv: Any) -> Response:
+        # Of a response that is complete, Flask would ask in several ways what it is.
+        return rv if type(rv) is FinalResponse else super().make_response(rv)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         if request is None:

@@ -16,13 +16,15 @@ from orders_service.api.serving.greenlets import turn
 FIRST_SECONDS = 10  # From the connection to the first byte of its first request.
 IDLE_SECONDS = 75  # From an answer to the first byte of the next request.
 HEAD_SECONDS = 10  # From the first byte of a request to the end of its head.
-ANSWER_SECONDS = 20  # From the first to the last byte of the answer.
+ANSWER_SECONDS = 20  # From the first to the last byte of the answer. In a stream, of each event.
 LINGER_SECONDS = 1  # For a client to read an answer that was sent before its whole request was read.
 STOP_SECONDS = 2  # On shutdown, idle connections stay open for this long: a request may be on its way.
 
 HEAD_BYTES = 32 * 1024
 # This limit includes the framing of a chunked body: a chunk of one byte takes six bytes on the wire.
 BODY_BYTES = 2 * BODY_MAX
+# The send buffer of a stream. The kernel would keep megabytes for a client that does not read.
+STREAM_BYTES = 32 * 1024
 UNREAD_BYTES = 64 * 1024  # The rest of a body is read up to this size; then the connection is closed.
 # The size of a read from a chunked body, or of a head, which may be followed by chunks. For each chunk, which
 # may be one byte, gunicorn's parser copies all that is left of the read.
@@ -41,6 +43,7 @@ class Stage(IntEnum):
     HEAD = 2
     BODY = 3
     ANSWER = 4  # It reads the answer.
+    STREAM = 5  # It reads a stream of events, which may last for minutes.
 
 
 class HangUp(BaseException):
@@ -72,6 +75,7 @@ class Connection:
         "_loop",
         "_read_bytes",
         "_seen",
+        "_streams",
         "_units",
         "_waiting",
         "deadline",
@@ -87,7 +91,7 @@ class Connection:
         self._waiting = False  # True while it waits for the client: only then may it be interrupted.
         self._evicted = False
         self._head: bytes | None = None
-        self._begun = False
+        self._begun = self._streams = False
         self._read_bytes = SMALL_READ_BYTES
         self._enter(Stage.FIRST, FIRST_SECONDS)
 
@@ -99,9 +103,15 @@ class Connection:
     def begin_request(self, *, is_chunked: bool) -> None:
         """Start the time-out of the body: the head has been read."""
         self._enter(Stage.BODY, BODY_SECONDS)
-        self._head, self._begun = None, False
+        self._head, self._begun, self._streams = None, False, False
         self._read_bytes = SMALL_READ_BYTES if is_chunked else BODY_BYTES
         self._take_turn()
+
+    def begin_stream(self) -> None:
+        """Start the time-out of the answer again with each piece of it, because the answer is a stream."""
+        self._streams = True
+        with suppress(OSError):
+            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STREAM_BYTES)
 
     def expect_rest(self) -> None:
         """Start the time-out for the unread rest of a body: the request needs no more of it."""
@@ -205,7 +215,7 @@ class Connection:
 
     def _write(self, data: bytes) -> None:
         if self.stage != Stage.ANSWER:
-            self._enter(Stage.ANSWER, ANSWER_SECONDS)
+            self._enter(Stage.STREAM if self._streams else Stage.ANSWER, ANSWER_SECONDS)
         self._waiting = True
         try:
             # gevent's `sendall` would first call `getsockopt` for the size of the send buffer.

@@ -11,8 +11,11 @@ from gunicorn.http.errors import (
 )
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
+from orders_service.api import request_ids
 from orders_service.api.body import SLOW_BODY
+from orders_service.api.identity.authentication import HEADER_BYTES_MAX
 from orders_service.api.problems import problem_body
+from orders_service.api.serving.application import EVERYWHERE
 from orders_service.api.serving.connection import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 
@@ -20,11 +23,13 @@ from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 HTTP_1_1 = (1, 1)
 FIELDS_MAX = 50
 FIELD_BYTES = 2048
+TOKEN_FIELD_BYTES = HEADER_BYTES_MAX + 64  # With AUTH_MODE=jwt: room for the name of the field, too.
 LINE_BYTES = 8190
 
+HEADERS = "".join(f"{name}: {value}\r\n" for name, value in EVERYWHERE)
 TOO_LONG = (
-    f"The request head may have at most {FIELDS_MAX} fields of {FIELD_BYTES} bytes,"
-    f" and {HEAD_BYTES} bytes in total."
+    f"The request head may have at most {FIELDS_MAX} fields of {FIELD_BYTES} bytes"
+    f" ({HEADER_BYTES_MAX} with AUTH_MODE=jwt), and {HEAD_BYTES} bytes in total."
 )
 KNOWN: list[tuple[type[Exception], str, str]] = [
     (HeadTooSlow, "request-timeout", f"Send the request head within {HEAD_SECONDS} s."),
@@ -52,11 +57,13 @@ def refusal_of(error: BaseException) -> bytes | None:
     return None
 
 
-def answer(slug: str, detail: str) -> bytes:
+def answer(slug: str, detail: str, request_id: str | None = None) -> bytes:
     """A complete HTTP/1.1 answer with problem details and `Connection: close`."""
-    body, status = problem_body(slug, detail), HTTPStatus(PROBLEMS[slug].status)
+    request_id = request_id or request_ids.new()
+    body, status = problem_body(slug, detail, request_id), HTTPStatus(PROBLEMS[slug].status)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"{request_ids.HEADER}: {request_id}\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n{HEADERS}\r\n"
     )
     return head.encode() + body

@@ -51,5 +51,10 @@ class ThreadWorkerForRun(ThreadWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """While the worker stops, return often enough to end on time; gunicorn waits for up to a second."""
+        """While the worker stops, end the waits for orders, and return often enough to end on time.
+
+        gunicorn would wait for up to a second.
+        """
+        if not self.alive:
+            self.wsgi.extensions["watcher"].stop()
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, STOP_POLL_SECONDS))

@@ -14,20 +14,25 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 
 from orders_service import logs, resources
+from orders_service.api import request_ids
 from orders_service.api.app import create_app
+from orders_service.api.identity.setup import KeyFiles
 from orders_service.api.problems import problem
 from orders_service.api.serving.connection import IDLE_SECONDS
 from orders_service.api.serving.greenlets import WaitingGreenlet, gather, turn
-from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES
+from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BYTES, TOKEN_FIELD_BYTES
 from orders_service.api.serving.run_worker import ThreadWorkerForRun
 from orders_service.api.serving.server_log import ServerLog
 from orders_service.api.serving.worker import GreenletWorker
 from orders_service.database.engines import require_file
 from orders_service.port import require_free_port
-from orders_service.settings import Settings, of_process
+from orders_service.setting_rules import is_loopback
+from orders_service.settings import Settings, SettingsError, of_process
 
 STALL_SECONDS = 30  # A worker process without a heartbeat for this long is replaced.
 DRAIN_SECONDS = 8  # After SIGTERM, a request in flight may take this long.
+# The same sentence is in README.md, docs/operations.md and docker/README.md.
+OPEN_TO_ALL = "With `AUTH_MODE=none` anybody who can reach the API can read and cancel anybody's orders."
 SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
 
 log = structlog.get_logger()
@@ -42,6 +47,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         self._greenlets = greenlets
         self._hooks = hooks
+        self._key_files = KeyFiles.read(settings)
         super().__init__()
 
     def load_config(self) -> None:
@@ -58,7 +64,8 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_connections": settings.api_connections_max,
             "limit_request_line": LINE_BYTES,
             "limit_request_fields": FIELDS_MAX,
-            "limit_request_field_size": FIELD_BYTES,
+            "limit_request_field_size": TOKEN_FIELD_BYTES if settings.auth_mode == "jwt" else FIELD_BYTES,
+            "on_reload": self._read_key_files,
             "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
             "logger_class": ServerLog,
             "proc_name": "orders-service api",
@@ -76,15 +83,37 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         if self._greenlets:
-            app = create_app(self._settings, gather=gather, turn=turn, waiting=WaitingGreenlet)
+            app = create_app(
+                self._settings,
+                gather=gather,
+                turn=turn,
+                waiting=WaitingGreenlet,
+                waiters_max=waiters_max(self._settings),
+                key_files=self._key_files,
+            )
         else:
-            app = create_app(self._settings)
+            app = create_app(self._settings, key_files=self._key_files)
         app.register_error_handler(ParseException, _on_broken_chunks)
         # gunicorn reads dozens of settings per request. As attributes they bypass `Config.__getattr__`.
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         gc.collect()
         gc.freeze()  # The loaded objects stay, so the garbage collector need not scan them again.
         return app
+
+    def _read_key_files(self, _: object) -> None:
+        """Read the files of keys again, on SIGHUP. The new processes inherit the keys of this one.
+
+        If a file is wrong now, the last keys stay valid: a mistake in it does not stop the service.
+        """
+        try:
+            self._key_files = KeyFiles.read(self._settings)
+        except SettingsError as error:
+            log.error("cannot read the keys again; the last ones stay valid", error=str(error))
+
+
+def waiters_max(settings: Settings) -> int:
+    """How many requests may wait for orders: other clients keep half of the connections."""
+    return min(settings.api_waiters_max, settings.api_connections_max // 2)
 
 
 def _on_broken_chunks(error: Exception) -> Response:
@@ -123,8 +152,10 @@ def main() -> None:
     settings = of_process("api")
     for url in resources.urls(settings).values():
         require_file(url)
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, request_ids.add_to_line)
     require_free_port(settings.api_host, settings.api_port)
+    if settings.auth_mode == "none" and not is_loopback(settings.api_host):
+        log.warning(OPEN_TO_ALL)
     address = f"{settings.api_host}:{settings.api_port}"
     serve(
         settings,

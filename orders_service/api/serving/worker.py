@@ -13,6 +13,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 from werkzeug.exceptions import HTTPException
 
+from orders_service.api import request_ids
 from orders_service.api.body import BODY_MAX
 from orders_service.api.serving.connection import STOP_SECONDS, UNREAD_BYTES, Connection, HangUp
 from orders_service.api.serving.connections import Connections
@@ -68,6 +69,8 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         """End every wait whose deadline has passed. gunicorn calls this once a second."""
         super().notify()
         CoarseTimeout.end_overdue()
+        if not self.alive:
+            self.wsgi.extensions["watcher"].stop()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
 
     @property
@@ -114,8 +117,10 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
             return
         refusal = refusal_of(error)
         if refusal is None:
-            self.log.error("Cannot answer a request.", exc_info=error)
-            refusal = answer("internal-server-error", "The service failed. The error was logged.")
+            request_id = request_ids.new()
+            self.log.error("Cannot answer the request %s.", request_id, exc_info=error)
+            detail = "The service failed. The error was logged."
+            refusal = answer("internal-server-error", detail, request_id)
         with suppress(OSError, HangUp, HTTPException):  # The client has closed or does not read.
             connection.expect_rest()
             connection.send(refusal)

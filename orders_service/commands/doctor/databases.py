@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from orders_service import migrations, resources
-from orders_service.catalog import service as catalog
+from orders_service.catalog.balance import imbalances
 from orders_service.catalog.product import CatalogBase
 from orders_service.commands.doctor import limits, rights
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
@@ -186,17 +186,15 @@ class DatabaseChecks:
 
     def ledger(self) -> Finding:
         with self._session() as session:
-            rows = catalog.imbalances(session, SHOWN + 1)
+            rows = imbalances(session, SHOWN + 1)
         if not rows:
             return fine("for every product")
-        told = [
-            f"{product}: {stock} + {reserved} ≠ {supplied}"
-            for product, stock, reserved, supplied in rows[:SHOWN]
-        ]
+        told = [f"{row.product_id}: {row.stock} + {row.reserved} ≠ {row.supplied}" for row in rows[:SHOWN]]
         more = ", …" if len(rows) > SHOWN else ""
         return wrong(
             ", ".join(told) + more,
-            "each delivery needs a row in the table supplies: add the missing rows, or correct the stock",
+            "each delivery needs a row in the table supplies: add the missing rows, or set the column stock"
+            " right (catalog correct changes both, so it cannot repair this)",
         )
 
     def close(self) -> None:

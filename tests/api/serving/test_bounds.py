@@ -133,7 +133,8 @@ def test_what_is_too_large_or_no_request_is_refused_with_problem_details(
 
     assert (answer.status, answer.headers["content-type"]) == (status, PROBLEM)
     body = json.loads(answer.body)
-    assert (body["status"], set(body)) == (status, {"type", "title", "status", "detail"})
+    assert (body["status"], set(body)) == (status, {"type", "title", "status", "detail", "instance"})
+    assert body["instance"] == f"/requests/{answer.headers['x-request-id']}"
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.9"])

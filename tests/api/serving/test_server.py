@@ -1,5 +1,6 @@
 """What only the real server shows: requests as they come in, byte by byte."""
 
+import json
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -309,6 +310,42 @@ def _unread(port: int) -> bool:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::", "localhost"])
 def test_it_listens_where_it_is_told(host: str) -> None:
-    server = Server(Settings.read({"API_HOST": host, "API_PORT": "8123"}), {}, greenlets=True)
+    server = Server(
+        Settings.read({"API_HOST": host, "API_PORT": "8123", "AUTH_MODE": "none"}), {}, greenlets=True
+    )
 
     assert server.cfg.address == [(host, 8123)]
+
+
+def test_the_log_lines_of_a_request_have_its_id(tmp_path: Path) -> None:
+    get = (
+        b"GET /order-service/kim/orders HTTP/1.1\r\nHost: x\r\nX-Request-Id: a/b\r\nConnection: close\r\n\r\n"
+    )
+    with serving(tmp_path) as (server, _):
+        with closing(sqlite3.connect(tmp_path / "orders.db")) as database:
+            database.execute("DROP TABLE orders")
+
+        answer = server.send(get)
+        log = (tmp_path / "api.log").read_text()
+
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    (failed,) = [line for line in lines if line["event"] == "database unavailable"]
+    assert (answer.status, answer.headers["x-request-id"], failed["request_id"]) == (503, "a/b", "a/b")
+    assert all("request_id" not in line for line in lines if line is not failed)
+
+
+def test_a_connection_is_kept_after_an_answer_without_a_body(server: Address) -> None:
+    placed = server.send(sized(BODY))
+    path = placed.headers["location"].encode()
+    known = b"GET %s HTTP/1.1\r\nHost: x\r\nIf-None-Match: %s\r\n\r\n" % (
+        path,
+        placed.headers["etag"].encode(),
+    )
+    last = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path
+
+    first = server.send(known + known + last)
+
+    assert (first.status, first.headers["etag"]) == (304, '"1"')
+    assert not {"content-length", "transfer-encoding"} & first.headers.keys()
+    second = Answer.of(first.body)
+    assert (second.status, Answer.of(second.body).status) == (304, 200)

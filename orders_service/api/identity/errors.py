@@ -1,0 +1,29 @@
+"""The reasons for which a client is refused."""
+
+
+class IdentityError(Exception):
+    """The client has not proved who it is, or may not do this. The text says why."""
+
+
+class Unauthorized(IdentityError):
+    """The request has no token or API key."""
+
+
+class InvalidToken(Unauthorized):
+    """The request has a token or an API key that cannot be accepted."""
+
+
+class KeysUnavailable(IdentityError):
+    """The token cannot be checked now: the keys of its issuer were never fetched."""
+
+
+class NotYourOrders(IdentityError):
+    """The path names another user than the client."""
+
+
+class InsufficientScope(IdentityError):
+    """The client does not have *scope*."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This request needs the scope {scope}.")
+        self.scope = scope

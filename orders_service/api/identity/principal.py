@@ -1,0 +1,26 @@
+"""The client of a request: a user with a token, or a service with an API key."""
+
+from dataclasses import dataclass
+
+from flask import g
+
+from orders_service.contract.scopes import ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A client that has proved its *name*: the `sub` of its token, or the name of its API key."""
+
+    name: str
+    scopes: frozenset[str]
+    key_id: str  # Which key signed its token, or which API key it sent. For the log.
+
+    def may_use(self, user_id: str) -> bool:
+        """Whether it may read and change the orders of this user."""
+        return user_id == self.name or ADMIN in self.scopes
+
+
+def of_request() -> Principal | None:
+    """The client of the current request; None if it needs no token, as all do with AUTH_MODE=none."""
+    principal: Principal | None = g.get("principal")
+    return principal

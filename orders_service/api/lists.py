@@ -1,0 +1,151 @@
+"""The query parameters of lists, and the answer of every list: a page, and the URL of the next one."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Response, current_app, request
+from marshmallow import ValidationError
+from sqlalchemy import ColumnElement
+
+from orders_service.api.database import db
+from orders_service.api.pages import Listing, ToJson
+from orders_service.api.problems import InvalidFields, UnknownAfter
+from orders_service.api.requests import KeyText
+from orders_service.api.scan import Scan
+from orders_service.catalog.errors import ProductNotFound
+from orders_service.contract.limits import PRODUCT_ID_MAX
+from orders_service.database.columns import utc_now
+from orders_service.orders.errors import OrderNotFound
+from orders_service.orders.order import Order, Status
+from orders_service.orders.queries import OrderFilter
+
+# RFC 3339, whose section 5.6 allows any number of decimals. We store six.
+INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+FIRST_YEAR = 1970
+ORDERS = ("asc", "desc")  # From the oldest row, and from the newest.
+
+
+def _limit(text: str) -> int:
+    most = current_app.config["SETTINGS"].api_list_max
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= most:
+        raise ValidationError(f"must be a whole number from 1 to {most}")
+    return int(text)
+
+
+def _descending(text: str) -> bool:
+    if text not in ORDERS:
+        raise ValidationError(f"must be {' or '.join(ORDERS)}")
+    return text == "desc"
+
+
+def _statuses(text: str) -> frozenset[Status]:
+    names = text.split(",")
+    if not set(names) <= set(Status):
+        raise ValidationError(f"must be one or more of {', '.join(Status)}, separated by commas")
+    return frozenset(map(Status, names))
+
+
+def _status(text: str) -> Status:
+    if text not in set(Status):
+        raise ValidationError(f"must be one of {', '.join(Status)}")
+    return Status(text)
+
+
+def _age(text: str) -> timedelta:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValidationError("must be a whole number of seconds, from 0 to 999999999")
+    return timedelta(seconds=int(text))
+
+
+def _instant(text: str) -> datetime:
+    if INSTANT.fullmatch(text):
+        try:
+            instant = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        else:
+            if instant.year >= FIRST_YEAR:
+                return instant
+    raise ValidationError(
+        f"must be an instant from the year {FIRST_YEAR} on, such as 2026-11-24T07:06:15Z or"
+        " 2026-11-24T07:06:15.292%2B00:00 (in a URL, + is written as %2B)"
+    )
+
+
+# The parameters of a list, each with the function that reads its value.
+Readers = dict[str, Callable[[str], Any]]
+PAGE: Readers = {"limit": _limit, "after": str, "order": _descending}
+ORDER_FILTERS: Readers = {
+    "status": _statuses,
+    "productId": KeyText(PRODUCT_ID_MAX).deserialize,
+    "createdAfter": _instant,
+    "createdBefore": _instant,
+}
+OPERATOR_FILTERS: Readers = {"status": _status, "olderThan": _age}
+
+
+def load_order_filter() -> OrderFilter:
+    """The filters in the request's query; raises `InvalidFields` for all parameters that are wrong."""
+    values = _load(PAGE | ORDER_FILTERS)
+    created_after, created_before = values.get("createdAfter"), values.get("createdBefore")
+    if created_after and created_before and created_after >= created_before:
+        raise InvalidFields({"createdBefore": "must be later than createdAfter"}, in_body=False)
+    return OrderFilter(
+        statuses=values.get("status", ()),
+        product_id=values.get("productId"),
+        created_after=created_after,
+        created_before=created_before,
+    )
+
+
+def load_operator_filter() -> tuple[Status, Sequence[ColumnElement[bool]]]:
+    """The status in the request's query (PENDING if there is none), and the other filters as SQL."""
+    values = _load(PAGE | OPERATOR_FILTERS)
+    older_than = values.get("olderThan")
+    conditions = [] if older_than is None else [Order.created_at <= utc_now() - older_than]
+    return values.get("status", Status.PENDING), conditions
+
+
+def page_of(scan: Scan, to_json: ToJson, *, path: str, key: str, find: Callable[[str], Any]) -> Response:
+    """The page of *scan* that the request asks for.
+
+    *path* is the path of the list, *key* the column of a row's id, and *find* returns the row with an id.
+    """
+    page = _load(PAGE)
+    limit = page.get("limit", current_app.config["SETTINGS"].api_list_max)
+    start = None
+    if "after" in page:
+        try:
+            start = find(page["after"]).id
+        except (OrderNotFound, ProductNotFound) as error:
+            raise UnknownAfter(page["after"]) from error
+        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
+    kept = {name: value for name, value in request.args.items() if name not in ("limit", "after")}
+
+    def link(row: Any) -> str:
+        following = kept | {"limit": limit, "after": getattr(row, key)}
+        return f"{path}?{urlencode(following, quote_via=quote, safe='')}"
+
+    scan = replace(scan, descending=page.get("order", False))
+    return Listing(scan, to_json).page(after=start, limit=limit, link=link)
+
+
+def _load(readers: Readers) -> dict[str, Any]:
+    """The values of those parameters that the request has; raises `InvalidFields`."""
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for name, read in readers.items():
+        if name in request.args:
+            try:
+                values[name] = read(request.args[name])
+            except ValidationError as error:
+                errors[name] = str(error.messages[0])
+    if errors:
+        raise InvalidFields(errors, in_body=False)
+    return values

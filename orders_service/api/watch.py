@@ -1,0 +1,232 @@
+"""Waits for changes of orders: one thread per process looks into the table for all requests that wait.
+
+The thread exists only while a request waits. It runs one statement every 50 ms, on a connection of its own,
+whether one request waits or a thousand. A request that waits holds no connection. The same code serves
+threads and greenlets: with greenlets, gevent has patched `threading`.
+"""
+
+import heapq
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from orders_service.database.errors import in_short
+from orders_service.orders import changes
+
+LOOK_SECONDS = 0.05  # From one look at the orders to the next.
+USERS_EVERY = 4  # At every fourth look, a second statement finds users with new or changed orders.
+USERS_AT_ONCE = 100  # Users in that statement. If there are more, they take turns.
+USERS_READ = 10  # Users whose orders are read after one look. The others are found again by the next.
+BREATH_SECONDS = 0.01  # The shortest pause between two looks.
+DOWN_SECONDS = 1.0  # The pause after two failures in a row.
+
+log = structlog.get_logger()
+
+Signature = tuple[int, int]  # The sum of the ids and of the versions of a user's newest orders.
+
+
+class TooManyWaiters(Exception):
+    """As many requests wait as may wait. This one has done nothing yet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Newest:
+    """The newest orders of a user, oldest first. All streams of the user share it."""
+
+    rows: Sequence[Row[Any]]
+
+    @cached_property
+    def versions(self) -> dict[int, int]:
+        """The version of each order by its row number."""
+        return {row.id: row.version for row in self.rows}
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What differs when an order is new or has changed."""
+        return sum(self.versions), sum(self.versions.values())
+
+
+class Waiter:
+    """A request that waits, until `found` is set or its time is over."""
+
+    __slots__ = ("found", "woken")
+
+    def __init__(self) -> None:
+        self.found: Any = None
+        self.woken = threading.Event()
+
+    def wake(self, found: Any = None) -> None:
+        """End the wait, with what was found. Only the first call counts."""
+        if not self.woken.is_set():
+            self.found = found
+            self.woken.set()
+
+
+def start_thread(work: Callable[[], None]) -> None:
+    """Start the watcher as a thread, which is a greenlet where gevent has patched `threading`."""
+    threading.Thread(target=work, name="watcher", daemon=True).start()
+
+
+class Watcher:
+    """Lets at most *most* requests wait for orders, and looks for changes while there are any."""
+
+    def __init__(self, engine: Engine, *, most: int) -> None:
+        self._engine = engine
+        self._most = most
+        self._mutex = threading.Lock()
+        self._seats = 0
+        self._orders: dict[tuple[str, int], set[Waiter]] = defaultdict(set)
+        self._users: dict[tuple[str, Signature], set[Waiter]] = defaultdict(set)
+        self._seen_at: dict[str, float] = {}  # When each user's orders were looked at.
+        self._at_work = False
+        self.is_stopping = False
+
+    def require_seat(self) -> None:
+        """Raise `TooManyWaiters` if no seat is free. A view calls it before it reads anything."""
+        if self._seats >= self._most:
+            raise TooManyWaiters
+
+    def take_seat(self) -> None:
+        """Count one more request that may wait; raises `TooManyWaiters`."""
+        with self._mutex:
+            self.require_seat()
+            self._seats += 1
+
+    def leave_seat(self) -> None:
+        """Count one request less."""
+        with self._mutex:
+            self._seats -= 1
+
+    @contextmanager
+    def seat(self) -> Iterator[None]:
+        """A seat until the block ends."""
+        self.take_seat()
+        try:
+            yield
+        finally:
+            self.leave_seat()
+
+    def await_order(self, order_id: str, version: int, seconds: float) -> Row[Any] | None:
+        """Wait until the order has another version than *version*; the order, or None after *seconds*."""
+        found: Row[Any] | None = self._wait(self._orders, (order_id, version), seconds)
+        return found
+
+    def await_user(self, user_id: str, signature: Signature, seconds: float) -> Newest | None:
+        """Wait until the user's newest orders have another signature; the orders, or None after *seconds*."""
+        found: Newest | None = self._wait(self._users, (user_id, signature), seconds)
+        return found
+
+    def stop(self) -> None:
+        """End every wait, now and from now on: each request is answered with what it has."""
+        with self._mutex:
+            self.is_stopping = True
+            for waiters in (*self._orders.values(), *self._users.values()):
+                for waiter in waiters:
+                    waiter.wake()
+
+    def _wait(self, waiting: dict[Any, set[Waiter]], key: Any, seconds: float) -> Any:
+        waiter = Waiter()
+        with self._mutex:
+            if self.is_stopping:
+                return None
+            waiting[key].add(waiter)
+            idle, self._at_work = not self._at_work, True
+        try:
+            if idle:
+                self._start()
+            waiter.woken.wait(seconds)
+        finally:
+            with self._mutex:
+                waiting[key].discard(waiter)
+                if not waiting[key]:
+                    del waiting[key]
+        return waiter.found
+
+    def _start(self) -> None:
+        try:
+            start_thread(self._work)
+        except RuntimeError:  # The system cannot start a thread. The next request tries again.
+            self._at_work = False
+            log.exception("cannot start the watcher thread")
+
+    def _work(self) -> None:
+        looks = failures = 0
+        try:
+            while self._is_wanted():
+                began = time.monotonic()
+                try:
+                    self._look(with_users=looks % USERS_EVERY == 0)
+                    failures = 0
+                except SQLAlchemyError as error:
+                    failures += 1
+                    log.warning("cannot look for changes of orders; trying again", error=in_short(error))
+                looks += 1
+                pause = DOWN_SECONDS if failures > 1 else LOOK_SECONDS
+                time.sleep(max(BREATH_SECONDS, began + pause - time.monotonic()))
+        except BaseException:
+            self._at_work = False  # The next request starts another watcher.
+            raise
+
+    def _is_wanted(self) -> bool:
+        with self._mutex:
+            self._at_work = bool(self._orders or self._users)
+            return self._at_work
+
+    def _look(self, *, with_users: bool) -> None:
+        known: dict[int, list[str]] = defaultdict(list)
+        with self._mutex:
+            for order_id, version in self._orders:
+                known[version].append(order_id)
+        users = self._users_in_turn() if with_users else []
+        if not known and not users:
+            return
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            if known:
+                self._wake_for_orders(connection.execute(changes.changed_query(known)).all(), known)
+            if users:
+                self._look_at_users(connection, users)
+
+    def _wake_for_orders(self, rows: Sequence[Row[Any]], versions: Iterable[int]) -> None:
+        with self._mutex:
+            for row in rows:
+                for version in versions:
+                    if version != row.version:
+                        for waiter in self._orders.get((row.order_id, version), ()):
+                            waiter.wake(row)
+
+    def _users_in_turn(self) -> list[str]:
+        """Those users whose orders were looked at longest ago."""
+        with self._mutex:
+            users = {user_id for user_id, _ in self._users}
+        self._seen_at = {user_id: self._seen_at.get(user_id, 0.0) for user_id in users}
+        chosen = heapq.nsmallest(USERS_AT_ONCE, users, key=self._seen_at.__getitem__)
+        self._seen_at.update(dict.fromkeys(chosen, time.monotonic()))
+        return chosen
+
+    def _look_at_users(self, connection: Connection, users: Sequence[str]) -> None:
+        signatures = {
+            users[row.place]: (int(row.ids or 0), int(row.versions or 0))
+            for row in connection.execute(*changes.activity_query(users))
+        }
+        with self._mutex:
+            changed = {user_id for user_id, known in self._users if signatures.get(user_id, known) != known}
+        for user_id in list(changed)[:USERS_READ]:
+            newest = Newest(connection.execute(changes.newest_query(user_id)).all()[::-1])
+            self._wake_for_user(user_id, newest)
+
+    def _wake_for_user(self, user_id: str, newest: Newest) -> None:
+        signature = newest.signature
+        with self._mutex:
+            for (user, known), waiters in self._users.items():
+                if user == user_id and known != signature:
+                    for waiter in waiters:
+                        waiter.wake(newest)

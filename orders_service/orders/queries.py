@@ -1,0 +1,53 @@
+"""The queries of a customer's list of orders, and its filters."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+
+from orders_service.orders.order import Order, Status
+
+# Without this hint MariaDB may choose the index of another column, and read the orders of all customers.
+BY_USER = "FORCE INDEX (ix_orders_user_id_id)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFilter:
+    """What the orders of a list have in common. `created_after` is inclusive, `created_before` exclusive."""
+
+    statuses: Collection[Status] = ()
+    product_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    @property
+    def conditions(self) -> Sequence[ColumnElement[bool]]:
+        """The filter as SQL. No index serves it: the reader bounds how many rows it looks at."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.statuses:
+            conditions.append(Order.status.in_(sorted(self.statuses)))
+        if self.product_id is not None:
+            conditions.append(Order.product_id == self.product_id)
+        if self.created_after is not None:
+            conditions.append(Order.created_at >= self.created_after)
+        if self.created_before is not None:
+            conditions.append(Order.created_at < self.created_before)
+        return conditions
+
+
+def order_query(user_id: str, order_id: str) -> Select[Any]:
+    """A query for one order of the customer."""
+    return select(Order.__table__).where(Order.order_id == order_id, Order.user_id == user_id)
+
+
+def with_status_query(status: Status) -> Select[Any]:
+    """A query for the orders of all customers with one status."""
+    return select(Order.__table__).where(Order.status == status)
+
+
+def orders_query(user_id: str) -> Select[Any]:
+    """A query for the customer's orders. A higher `id` was inserted later."""
+    table = Order.__table__
+    return select(table).with_hint(table, BY_USER, "mariadb").where(Order.user_id == user_id)
