@@ -88,7 +88,7 @@ def schemas() -> dict[str, Schema]:
     checks = dict.fromkeys([*(f"{name}Database" for name in DATABASES), "broker"], state)
     return {
         "OrderRequest": request_schema(),
-        "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
+        "PlacedOrder": _object(shown | {"status": status}, reason=reason),
         "Order": _object(order, reason=reason),
         "Orders": {"type": "array", "items": _ref("Order")},
         "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
@@ -101,6 +101,7 @@ def schemas() -> dict[str, Schema]:
         ),
         "Links": {"type": "object", "additionalProperties": {"type": "string"}},
         "Any": {"type": "object"},
+        "Events": {"type": "string", "description": "Server-sent events. `data` is the order as JSON."},
         **_problems(),
     }
 
@@ -119,6 +120,9 @@ def _problems() -> dict[str, Schema]:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text | {"description": "What is wrong, for a person. The texts may change."},
         },
+        instance=text | {"format": "uri-reference", "description": "Names the request: its `X-Request-Id`."},
+        scope=text | {"description": "The scope that is needed."},
+        parameters={"type": "array", "items": text, "description": "The query parameters that exist."},
         errors={"type": "array", "items": error, "maxItems": ERRORS_MAX},
         **{"violated-policies": {"type": "array", "items": text}},
         orderId=text | {"maxLength": TEXT_MAX},

@@ -3,6 +3,7 @@
 from typing import Any
 
 from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX, USER_ID_MAX
+from orders_service.orders.order import Status
 from orders_service.settings import Settings
 
 PAGE_MAX = Settings.api_list_max  # The default of API_LIST_MAX.
@@ -49,11 +50,44 @@ PATH: dict[str, dict[str, Any]] = {
         "example": "invalid-fields",
     },
 }
-# Every parameter that `PARAMETERS` in `api/app.py` names.
+STATUSES = "|".join(Status)
+TAG = r'(W/)?"[!#-~]*"'
+TAGS = rf"^(\*|{TAG}( *, *{TAG})*)$"
+INSTANT = {"type": "string", "format": "date-time"}
+# Every parameter that `PARAMETERS` in `api/app.py` names. `endpoint.name` describes it for one endpoint only.
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {
         "description": "The largest number of items in the answer.",
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
+    },
+    "order": {
+        "description": "`asc`: from the oldest item. `desc`: from the newest.",
+        "schema": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
+    },
+    "status": {
+        "description": "Only orders with one of these statuses, separated by commas.",
+        "schema": {"type": "string", "pattern": f"^({STATUSES})(,({STATUSES}))*$"},
+    },
+    "admin.index.status": {
+        "description": "Only orders with this status.",
+        "schema": {"type": "string", "enum": [*Status], "default": Status.PENDING},
+    },
+    "olderThan": {
+        "description": "Only orders that were placed at least so many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    },
+    "productId": {
+        "description": "Only orders of this product.",
+        "schema": key_text(PRODUCT_ID_MAX),
+    },
+    "createdAfter": {
+        "description": "Only orders that were placed later (RFC 3339, from the year 1970). In a URL, `+` is"
+        " written as `%2B`.",
+        "schema": INSTANT,
+    },
+    "createdBefore": {
+        "description": "Only orders that were placed earlier. It must be later than `createdAfter`.",
+        "schema": INSTANT,
     },
     "after": {
         "description": "The id of the order or product after which the page begins. The header `Link` of an"
@@ -67,6 +101,25 @@ HEADERS: dict[str, dict[str, Any]] = {
         " again with the same key, the answer is the same order, and no second order is placed. A key never"
         " expires. It belongs to the user in the path.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
+    },
+    "Prefer": {
+        "description": "`wait=10`: answer when the catalog has confirmed or rejected the order, or after"
+        " 10 s; 30 s at most (RFC 7240). Other preferences are ignored.",
+        "schema": {"type": "string"},
+    },
+    "If-None-Match": {
+        "description": "The `ETag` that the client has. If it is still right, the answer is 304, without a"
+        " body.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
+    "If-Match": {
+        "description": "The `ETag` of the order that the client has read. If the order has changed since, it"
+        " is not cancelled, and the answer is 412.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
+    "Last-Event-ID": {
+        "description": "The id of the last event that the client got. The stream goes on after it.",
+        "schema": {"type": "string"},
     },
     "traceparent": {
         "description": "W3C Trace Context. The events of the order have the same header. A value of another"
@@ -97,7 +150,15 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the document.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "How long the service would have waited, if the request had `Prefer: wait`.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {
+        "description": "What is wrong with the token (RFC 6750).",
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": "The version of the order or the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
@@ -105,5 +166,10 @@ OF_PROBLEMS = {
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
+    "too-many-waiters": ("Retry-After",),
+    "keys-unavailable": ("Retry-After",),
+    "unauthorized": ("WWW-Authenticate",),
+    "insufficient-scope": ("WWW-Authenticate",),
+    "precondition-failed": ("ETag",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }
