@@ -20,8 +20,9 @@ from werkzeug.exceptions import (
 from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
+from orders_service.api.identity.errors import HostNotAllowed
 from orders_service.api.rate_limit import QuotaExceeded
-from orders_service.api.watch import TooManyWaiters
+from orders_service.api.seats import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -53,19 +54,18 @@ class InvalidKey(Exception):
 
 
 class InvalidFields(Exception):
-    """Fields of a request are wrong: *errors* maps names to texts. A field of the body has a pointer."""
+    """Fields of a request are wrong: *errors* maps names to texts.
 
-    def __init__(self, errors: Mapping[str, str], *, in_body: bool = True) -> None:
+    A field of the body has a JSON Pointer; *pointer* is that of the object which has the field.
+    """
+
+    def __init__(self, errors: Mapping[str, str], *, in_body: bool = True, pointer: str = "") -> None:
         super().__init__()
         self.errors = [
-            {"field": name, "detail": text} | ({"pointer": f"/{_escaped(name)}"} if in_body else {})
+            {"field": name, "detail": text} | ({"pointer": f"{pointer}/{_escaped(name)}"} if in_body else {})
             for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
         ]
         self.more = max(0, len(errors) - ERRORS_MAX)
-
-
-class HostNotAllowed(Exception):
-    """Without authentication, this address answers only to the names of this machine."""
 
 
 class UnknownParameter(Exception):
@@ -229,7 +229,7 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
     """Answer 503: the database is down. The order may have been recorded, so the answer has its id."""
     log.error("database unavailable", error=str(error.args[0] if error.args else error))
     detail = "The database is not available. Try again."
-    members = {}
+    members: dict[str, Any] = {}
     if isinstance(error, DBAPIError) and error_code(error) in READ_ONLY:
         detail = "The database is read-only now; nothing was written. Try again later."
     elif order_id := g.get("order_id"):
@@ -239,6 +239,9 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
             detail += "Send it again with the same Idempotency-Key."
         else:
             detail += "Check whether this orderId exists before you send it again."
+    elif order_ids := g.get("order_ids"):
+        members["orderIds"] = order_ids
+        detail = "It is unknown which orders were placed. Repeat those with a key; look for the others."
     return _later(problem("database-unavailable", detail, **members))
 
 

@@ -22,8 +22,8 @@ Orders over HTTP. A placed order is PENDING; the catalog confirms or rejects it 
 
 Errors are problem details (RFC 9457). The `type` of a problem is an address that [explains it](/problems).
 An unknown field or query parameter is an error, and nothing is written. `Accept` is never a reason to refuse.
-HEAD works wherever GET does. Each answer has an `X-Request-Id`; the service uses the client's.
-If the deployment limits requests, answers have the header `RateLimit`.
+Every answer has the header `X-Request-Id`: the id that the client sent, or a new one.
+HEAD works wherever GET does. If the deployment limits requests, answers have the header `RateLimit`.
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 

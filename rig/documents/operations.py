@@ -64,9 +64,32 @@ OPERATIONS: dict[str, Operation] = {
         schema="PlacedOrder",
         headers=("Location", "ETag", "Idempotent-Replayed", "Preference-Applied"),
         problems=(
-            *("bad-request", "invalid-body", "invalid-idempotency-key", "request-entity-too-large"),
+            *(
+                "bad-request",
+                "unknown-parameter",
+                "invalid-body",
+                "invalid-idempotency-key",
+                "request-entity-too-large",
+            ),
             *("unsupported-media-type", "invalid-fields", "idempotency-key-reused"),
             *("database-unavailable", "overloaded", "too-many-waiters"),
+        ),
+    ),
+    "orders.place_batch": Operation(
+        id="placeOrders",
+        tag="orders",
+        summary="Place several orders",
+        description="All good orders are stored in one transaction, and a bad order stops no other. Each has"
+        " an answer of its own, in the order sent. To repeat the request safely, give each order an"
+        " `idempotencyKey`. Each order counts as a request.",
+        body="Batch",
+        parameters=("traceparent",),
+        answer="The answers to the orders.",
+        schema="BatchAnswers",
+        problems=(
+            *("bad-request", "unknown-parameter", "invalid-body", "invalid-idempotency-key"),
+            *("request-entity-too-large", "unsupported-media-type", "invalid-fields"),
+            *("database-unavailable", "overloaded"),
         ),
     ),
     "orders.index": Operation(

@@ -14,6 +14,15 @@ HIDDEN = r"\u0000-\u001f\u007f-\u009f"
 KEY_TEXT = rf"^[^{HIDDEN}]*[^{HIDDEN}\s.][^{HIDDEN}]*$"
 
 
+TAGS = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
+FROM_1970 = {
+    "type": "string",
+    "format": "date-time",
+    "description": "An instant as in RFC 3339, from 1970 on, with `Z` or an offset.",
+    "example": "2026-11-24T07:06:15Z",
+}
+
+
 def key_text(most: int) -> dict[str, Any]:
     """The schema of a text that can be a key."""
     return {"type": "string", "minLength": 1, "maxLength": most, "pattern": KEY_TEXT}
@@ -51,9 +60,6 @@ PATH: dict[str, dict[str, Any]] = {
     },
 }
 STATUSES = "|".join(Status)
-TAG = r'(W/)?"[!#-~]*"'
-TAGS = rf"^(\*|{TAG}( *, *{TAG})*)$"
-INSTANT = {"type": "string", "format": "date-time"}
 # Every parameter that `PARAMETERS` in `api/app.py` names. `endpoint.name` describes it for one endpoint only.
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {
@@ -80,22 +86,32 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "Only orders of this product.",
         "schema": key_text(PRODUCT_ID_MAX),
     },
-    "createdAfter": {
-        "description": "Only orders that were placed later (RFC 3339, from the year 1970). In a URL, `+` is"
-        " written as `%2B`.",
-        "schema": INSTANT,
-    },
-    "createdBefore": {
-        "description": "Only orders that were placed earlier. It must be later than `createdAfter`.",
-        "schema": INSTANT,
-    },
     "after": {
         "description": "The id of the order or product after which the page begins. The header `Link` of an"
         " answer has it for the next page.",
         "schema": {"type": "string"},
     },
+    "createdAfter": {
+        "description": "Only orders that were placed at this instant or later.",
+        "schema": FROM_1970,
+    },
+    "createdBefore": {
+        "description": "Only orders that were placed before this instant. It must be later than"
+        " `createdAfter`.",
+        "schema": FROM_1970,
+    },
 }
 HEADERS: dict[str, dict[str, Any]] = {
+    "If-None-Match": {
+        "description": 'The ETags that the client knows, such as `"1"`. If the order still has one of these'
+        " versions, the answer is 304 without a body.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
+    "If-Match": {
+        "description": 'An ETag, such as `"1"`, or several. The order is cancelled only if it has one of'
+        " these versions. An order that is CANCELLED already is answered with 200.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
     "Idempotency-Key": {
         "description": "A text that the client chooses for this order, such as a UUID. If the request is sent"
         " again with the same key, the answer is the same order, and no second order is placed. A key never"
@@ -106,16 +122,6 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "`wait=10`: answer when the catalog has confirmed or rejected the order, or after"
         " 10 s; 30 s at most (RFC 7240). Other preferences are ignored.",
         "schema": {"type": "string"},
-    },
-    "If-None-Match": {
-        "description": "The `ETag` that the client has. If it is still right, the answer is 304, without a"
-        " body.",
-        "schema": {"type": "string", "pattern": TAGS},
-    },
-    "If-Match": {
-        "description": "The `ETag` of the order that the client has read. If the order has changed since, it"
-        " is not cancelled, and the answer is 412.",
-        "schema": {"type": "string", "pattern": TAGS},
     },
     "Last-Event-ID": {
         "description": "The id of the last event that the client got. The stream goes on after it.",
@@ -162,6 +168,7 @@ ANSWERED: dict[str, dict[str, Any]] = {
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
+    "precondition-failed": ("ETag",),
     "method-not-allowed": ("Allow",),
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
@@ -170,6 +177,5 @@ OF_PROBLEMS = {
     "keys-unavailable": ("Retry-After",),
     "unauthorized": ("WWW-Authenticate",),
     "insufficient-scope": ("WWW-Authenticate",),
-    "precondition-failed": ("ETag",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }

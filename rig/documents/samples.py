@@ -14,6 +14,7 @@ SHOWN = (
     *("content-type", "location", "etag", "idempotent-replayed", "preference-applied", "link", "allow"),
     "retry-after",
 )
+BATCHES = "/order-service/bob/orders"  # The list of ann's orders stays short.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,11 @@ class Sample:
 def order(product: str, qty: int, price: int) -> str:
     """The JSON of an order."""
     return json.dumps({"productId": product, "qty": qty, "unitPrice": price}, separators=(",", ":"))
+
+
+def batched(key: str, qty: int) -> str:
+    """The JSON of an order in a batch."""
+    return order("CATALOG-003", qty, 2000)[:-1] + f',"idempotencyKey":"{key}"}}'
 
 
 def _problem(endpoint: str, target: str, method: str = "GET", *, body: str = "", headers: str = "") -> Sample:
@@ -66,6 +72,15 @@ SAMPLES = (
         target=FOLDER,
         headers=("Idempotency-Key: basket-17", JSON),
         body=order("CATALOG-001", 2, 1500),
+    ),
+    Sample(
+        endpoint="orders.place_batch",
+        title="Place several orders",
+        text="Up to 100 orders in one request. Each has an answer of its own: a bad order stops no other.",
+        method="POST",
+        target=f"{BATCHES}/batch",
+        headers=(JSON,),
+        body=f'{{"orders":[{batched("basket-20", 1)},{batched("basket-20", 1)},{batched("basket-21", 0)}]}}',
     ),
     Sample(
         endpoint="orders.show",
@@ -232,7 +247,7 @@ DETAILS = {
     "internal-server-error": "The service failed. The error was logged.",
     "database-unavailable": "The database is not available. Try again.",
     "overloaded": "Too many orders are waiting to be committed. This order was not placed. Try again.",
-    "unauthorized": "Send a token: `Authorization: Bearer …`.",
+    "unauthorized": "Send a token in the header Authorization: `Bearer`, a space, and the token.",
     "insufficient-scope": "This request needs the scope orders:write.",
     "not-your-orders": "The token is ann's; it does not give access to another user's orders.",
     "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not ask"

@@ -36,9 +36,9 @@ class ApiResponse(FinalResponse):
     """A response that has the headers of every answer from the beginning. A view may change them."""
 
     def __init__(self, response: Any = None, status: Any = None, headers: Any = None, **rest: Any) -> None:
-        all_headers = Headers(headers)
-        for name, value in EVERYWHERE:
-            all_headers.setdefault(name, value)
+        all_headers = Headers(EVERYWHERE)
+        if headers is not None:
+            all_headers.update(headers)
         super().__init__(response, status, all_headers, **rest)
 
 
