@@ -98,7 +98,7 @@ def schemas() -> dict[str, Schema]:
     checks = dict.fromkeys([*(f"{name}Database" for name in DATABASES), "broker"], state)
     return {
         "OrderRequest": request_schema(),
-        "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
+        "PlacedOrder": _object(shown | {"status": status}, reason=reason),
         "OrderOfBatch": request_schema(OrderOfBatch),
         "Batch": _batch(),
         "BatchAnswers": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _ref("BatchAnswer")},
@@ -115,6 +115,7 @@ def schemas() -> dict[str, Schema]:
         ),
         "Links": {"type": "object", "additionalProperties": {"type": "string"}},
         "Any": {"type": "object"},
+        "Events": {"type": "string", "description": "Server-sent events. `data` is the order as JSON."},
         **_problems(),
     }
 
@@ -149,6 +150,7 @@ def _problems() -> dict[str, Schema]:
             "detail": text | {"description": "What is wrong, for a person. The texts may change."},
         },
         instance=text | {"format": "uri-reference", "description": "It ends with the id of the request."},
+        scope=text | {"description": "The scope that is needed."},
         errors={"type": "array", "items": error, "maxItems": ERRORS_MAX},
         parameters={"type": "array", "items": text},
         orderIds={"type": "array", "items": text},

@@ -59,30 +59,37 @@ PATH: dict[str, dict[str, Any]] = {
         "example": "invalid-fields",
     },
 }
-# Every parameter that `PARAMETERS` in `api/app.py` names.
+STATUSES = "|".join(Status)
+# Every parameter that `PARAMETERS` in `api/app.py` names. `endpoint.name` describes it for one endpoint only.
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {
         "description": "The largest number of items in the answer.",
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
     },
-    "after": {
-        "description": "The id of the order or product after which the page begins. The header `Link` of an"
-        " answer has it for the next page.",
-        "schema": {"type": "string"},
-    },
     "order": {
-        "description": "`asc` begins with the oldest item, `desc` with the newest.",
+        "description": "`asc`: from the oldest item. `desc`: from the newest.",
         "schema": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
     },
     "status": {
         "description": "Only orders with one of these statuses, separated by commas.",
-        "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*Status]}},
-        "style": "form",
-        "explode": False,
+        "schema": {"type": "string", "pattern": f"^({STATUSES})(,({STATUSES}))*$"},
+    },
+    "admin.index.status": {
+        "description": "Only orders with this status.",
+        "schema": {"type": "string", "enum": [*Status], "default": Status.PENDING},
+    },
+    "olderThan": {
+        "description": "Only orders that were placed at least so many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     },
     "productId": {
         "description": "Only orders of this product.",
         "schema": key_text(PRODUCT_ID_MAX),
+    },
+    "after": {
+        "description": "The id of the order or product after which the page begins. The header `Link` of an"
+        " answer has it for the next page.",
+        "schema": {"type": "string"},
     },
     "createdAfter": {
         "description": "Only orders that were placed at this instant or later.",
@@ -92,10 +99,6 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "Only orders that were placed before this instant. It must be later than"
         " `createdAfter`.",
         "schema": FROM_1970,
-    },
-    "olderThan": {
-        "description": "Only orders that were placed at least this many seconds ago.",
-        "schema": {"type": "integer", "minimum": 0},
     },
 }
 HEADERS: dict[str, dict[str, Any]] = {
@@ -114,6 +117,15 @@ HEADERS: dict[str, dict[str, Any]] = {
         " again with the same key, the answer is the same order, and no second order is placed. A key never"
         " expires. It belongs to the user in the path.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
+    },
+    "Prefer": {
+        "description": "`wait=10`: answer when the catalog has confirmed or rejected the order, or after"
+        " 10 s; 30 s at most (RFC 7240). Other preferences are ignored.",
+        "schema": {"type": "string"},
+    },
+    "Last-Event-ID": {
+        "description": "The id of the last event that the client got. The stream goes on after it.",
+        "schema": {"type": "string"},
     },
     "traceparent": {
         "description": "W3C Trace Context. The events of the order have the same header. A value of another"
@@ -144,7 +156,15 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the order, or of the document.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "How long the service would have waited, if the request had `Prefer: wait`.",
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {
+        "description": "What is wrong with the token (RFC 6750).",
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": "The version of the order or the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
@@ -153,5 +173,9 @@ OF_PROBLEMS = {
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
+    "too-many-waiters": ("Retry-After",),
+    "keys-unavailable": ("Retry-After",),
+    "unauthorized": ("WWW-Authenticate",),
+    "insufficient-scope": ("WWW-Authenticate",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }
