@@ -9,7 +9,9 @@ from werkzeug.routing import Rule
 
 from orders_service import __version__
 from orders_service.api.app import PARAMETERS
+from orders_service.api.identity.access import ACCESS
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS, ProblemType
+from orders_service.contract.scopes import SCOPES
 from rig.documents import components, parameters
 from rig.documents.operations import ALWAYS, OPERATIONS, TAGS, UNDOCUMENTED, Operation
 from rig.documents.recording import Recording
@@ -23,6 +25,13 @@ Errors are problem details (RFC 9457). The `type` of a problem is an address tha
 An unknown field or query parameter is an error, and nothing is written. `Accept` is never a reason to refuse.
 HEAD works wherever GET does. If the deployment limits requests, answers have the header `RateLimit`.
 """
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token or an API key. With `AUTH_MODE=none` the API needs none. The scopes: "
+    + " ".join(f"`{name}`: {meaning}" for name, meaning in SCOPES.items()),
+}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -48,6 +57,7 @@ def openapi(recording: Recording) -> Object:
         "tags": [{"name": tag, "description": TAGS[tag]} for tag in dict.fromkeys(order)],
         "paths": paths,
         "components": {
+            "securitySchemes": {"token": TOKEN},
             "schemas": components.schemas(),
             "parameters": _parameters(),
             "headers": parameters.ANSWERED,
@@ -82,9 +92,20 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
             content["examples"] = examples
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     found["responses"] = {str(text.status): _answer(rule.endpoint, text, recording)}
-    found["responses"] |= _problem_responses(text.problems)
+    if (scope := ACCESS[rule.endpoint]) is not None:
+        # With AUTH_MODE=none no token is needed: the empty object says so.
+        found["security"] = [{}, {"token": [scope]}]
+    found["responses"] |= _problem_responses((*text.problems, *_of_access(rule, scope)))
     found["responses"]["default"] = {"$ref": "#/components/responses/other-problem"}
     return found
+
+
+def _of_access(rule: Rule, scope: str | None) -> tuple[str, ...]:
+    """The problems of a client without the right token, with AUTH_MODE=jwt."""
+    if scope is None:
+        return ()
+    own = ("not-your-orders",) if "user_id" in rule.arguments else ()
+    return ("unauthorized", "insufficient-scope", *own, "keys-unavailable")
 
 
 def _used(rule: Rule, text: Operation) -> list[Object]:
