@@ -143,6 +143,10 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "description": 'The address of the next page (`rel="next"`). On the last page it is missing.',
         "schema": {"type": "string"},
     },
+    "WWW-Authenticate": {
+        "description": "What is missing (RFC 6750): a token, a valid one (`invalid_token`), or a scope.",
+        "schema": {"type": "string"},
+    },
     "Retry-After": {
         "description": "The seconds to wait before the request is sent again.",
         "schema": {"type": "integer", "minimum": 0},
@@ -170,6 +174,9 @@ ANSWERED: dict[str, dict[str, Any]] = {
 OF_PROBLEMS = {
     "precondition-failed": ("ETag",),
     "method-not-allowed": ("Allow",),
+    "unauthorized": ("WWW-Authenticate",),
+    "insufficient-scope": ("WWW-Authenticate",),
+    "keys-unavailable": ("Retry-After",),
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
