@@ -83,11 +83,7 @@ def create_app(
         most = max(0, settings.api_threads - BUSY_THREADS) if waiters_max is None else waiters_max
         app.extensions["watcher"] = Watcher(db.engines[WATCHER], most=most)
     problems.init_app(app)
-    # The order of these checks is the order of the statuses: 401, 429, 403, 400.
-    cors.init_app(app, settings)
-    setup.init_app(app, settings, key_files)
-    rate_limit.init_app(app, settings)
-    access.init_app(app, settings)
+    _add_checks(app, settings, key_files)
     _open_probes(app, settings)
     _add_routes(app)
     return app
@@ -98,8 +94,16 @@ def _databases(settings: Settings) -> dict[str | None, str]:
     return orders_binds | {"catalog": settings.catalog_database_url}
 
 
-def _add_routes(app: Flask) -> None:
+def _add_checks(app: Flask, settings: Settings, key_files: setup.KeyFiles | None) -> None:
+    # The order of these checks is the order of the statuses: 401, 429, 403, 400.
+    cors.init_app(app, settings)
+    setup.init_app(app, settings, key_files)
+    rate_limit.init_app(app, settings)
+    access.init_app(app, settings)
     app.before_request(refuse_ambiguous_request)
+
+
+def _add_routes(app: Flask) -> None:
     for blueprint in (orders, order_events, catalog, admin, health, metrics, documents):
         app.register_blueprint(blueprint)
     access.require_complete(app)

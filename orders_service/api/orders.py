@@ -115,7 +115,7 @@ def _with_etag(response: Response, order: Order | Row[Any]) -> Response:
 
 def _place_and_wait(user_id: str, seconds: int) -> Response:
     """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
-    with _watcher().seat():
+    with _watcher().seats.one():
         placed = _committer().place(_placement(user_id))
         outcome = _watcher().await_order(placed.order.order_id, FIRST_VERSION, seconds)
     return say_applied(_created(placed, outcome), seconds)
@@ -126,7 +126,7 @@ def _settled(order: Order | Row[Any], seconds: int) -> Order | Row[Any]:
     if order.status != Status.PENDING:
         return order
     db.session.close()  # A request that waits holds no connection.
-    with _watcher().seat():
+    with _watcher().seats.one():
         return _watcher().await_order(order.order_id, order.version, seconds) or order
 
 

@@ -20,8 +20,9 @@ from werkzeug.exceptions import (
 from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
+from orders_service.api.identity.errors import HostNotAllowed
 from orders_service.api.rate_limit import QuotaExceeded
-from orders_service.api.watch import TooManyWaiters
+from orders_service.api.seats import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -65,10 +66,6 @@ class InvalidFields(Exception):
             for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
         ]
         self.more = max(0, len(errors) - ERRORS_MAX)
-
-
-class HostNotAllowed(Exception):
-    """Without authentication, this address answers only to the names of this machine."""
 
 
 class UnknownParameter(Exception):

@@ -38,6 +38,8 @@ PATHS = [
     b"/order-service/%2e%2e/orders",
     b"/order-service/kim/orders/",
     b"/order-service/kim/orders/x/cancel",
+    b"/order-service/kim/orders/x/events",
+    b"/order-service/%20/orders/events",
     b"/catalog-service/catalogs",
     b"/catalog-service/catalogs/%00",
     b"/catalog-service/catalogs/%ff",
@@ -213,3 +215,14 @@ BYTES = [
     b"\xc3",
     b"'",
 ]
+
+# What is unknown or malformed in `Prefer` is ignored, and none of these asks to wait.
+PREFERENCES = (
+    b"respond-async, wait=0",
+    b"wait",
+    b"wait=",
+    b"wait=-1, wait=9",
+    b'wait="9',
+    b"handling=lenient; wait=9",
+    b',,;;=="\\',
+)
