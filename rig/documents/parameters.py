@@ -164,10 +164,6 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "description": "How long the service would have waited, if the request had `Prefer: wait`.",
         "schema": {"type": "string"},
     },
-    "WWW-Authenticate": {
-        "description": "What is wrong with the token (RFC 6750).",
-        "schema": {"type": "string"},
-    },
     "ETag": {"description": "The version of the order or the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
@@ -181,8 +177,5 @@ OF_PROBLEMS = {
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
     "too-many-waiters": ("Retry-After",),
-    "keys-unavailable": ("Retry-After",),
-    "unauthorized": ("WWW-Authenticate",),
-    "insufficient-scope": ("WWW-Authenticate",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }
