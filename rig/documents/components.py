@@ -88,7 +88,7 @@ def schemas() -> dict[str, Schema]:
     checks = dict.fromkeys([*(f"{name}Database" for name in DATABASES), "broker"], state)
     return {
         "OrderRequest": request_schema(),
-        "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
+        "PlacedOrder": _object(shown | {"status": status}, reason=reason),
         "Order": _object(order, reason=reason),
         "Orders": {"type": "array", "items": _ref("Order")},
         "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),

@@ -49,17 +49,18 @@ OPERATIONS: dict[str, Operation] = {
         tag="orders",
         summary="Place an order",
         description="The order is stored before the answer is sent. Its status is PENDING; the catalog"
-        " confirms or rejects it a moment later. To repeat the request safely, send an `Idempotency-Key`.",
+        " confirms or rejects it a moment later. To repeat the request safely, send an `Idempotency-Key`. To"
+        " wait for the outcome, send `Prefer: wait=10`.",
         body="OrderRequest",
-        parameters=("Idempotency-Key", "traceparent"),
+        parameters=("Idempotency-Key", "Prefer", "traceparent"),
         status=201,
         answer="The order as it was placed.",
         schema="PlacedOrder",
-        headers=("Location", "Idempotent-Replayed"),
+        headers=("Location", "Idempotent-Replayed", "Preference-Applied"),
         problems=(
             *("bad-request", "invalid-body", "invalid-idempotency-key", "request-entity-too-large"),
             *("unsupported-media-type", "invalid-fields", "idempotency-key-reused"),
-            *("database-unavailable", "overloaded"),
+            *("database-unavailable", "overloaded", "too-many-waiters"),
         ),
     ),
     "orders.index": Operation(
@@ -76,9 +77,12 @@ OPERATIONS: dict[str, Operation] = {
         id="showOrder",
         tag="orders",
         summary="Show an order",
+        description="With `Prefer: wait=10` the answer comes when the order is no longer PENDING.",
+        parameters=("Prefer",),
         answer="The order as it is now.",
         schema="Order",
-        problems=("order-not-found", "invalid-fields", *DATABASE),
+        headers=("Preference-Applied",),
+        problems=("order-not-found", "invalid-fields", *DATABASE, "too-many-waiters"),
     ),
     "orders.cancel": Operation(
         id="cancelOrder",
@@ -90,6 +94,29 @@ OPERATIONS: dict[str, Operation] = {
         schema="Order",
         parameters=("traceparent",),
         problems=("order-not-found", "order-rejected", "invalid-fields", *DATABASE),
+    ),
+    "order_events.of_order": Operation(
+        id="followOrder",
+        tag="orders",
+        summary="Follow an order",
+        description="Server-sent events. An event `order` has the order as data, and `<orderId>:<version>` as"
+        " id. The first one shows the order as it is. The stream ends when the order is REJECTED or"
+        " CANCELLED, or after 5 minutes. If the client knows the last event, the answer is 204.",
+        parameters=("Last-Event-ID",),
+        answer="A stream of events.",
+        types=("text/event-stream",),
+        problems=("order-not-found", "invalid-fields", *DATABASE, "too-many-waiters"),
+    ),
+    "order_events.of_user": Operation(
+        id="followOrders",
+        tag="orders",
+        summary="Follow the orders of a user",
+        description="Server-sent events: new orders, and changes of the 50 newest orders, from now on. With"
+        " `Last-Event-ID` the stream begins with what the client has missed.",
+        parameters=("Last-Event-ID",),
+        answer="A stream of events.",
+        types=("text/event-stream",),
+        problems=("invalid-fields", *DATABASE, "too-many-waiters"),
     ),
     "admin.index": Operation(
         id="listOrdersOfAllUsers",

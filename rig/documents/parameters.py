@@ -68,6 +68,16 @@ HEADERS: dict[str, dict[str, Any]] = {
         " expires. It belongs to the user in the path.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
     },
+    "Prefer": {
+        "description": "`wait=N` (RFC 7240): the answer comes when the order is no longer PENDING, or after N"
+        " seconds, at most 30, as it is. Other preferences are ignored.",
+        "schema": {"type": "string"},
+        "example": "wait=1",
+    },
+    "Last-Event-ID": {
+        "description": "The id of the last event that the client got. Browsers send it by themselves.",
+        "schema": {"type": "string"},
+    },
     "traceparent": {
         "description": "W3C Trace Context. The events of the order have the same header. A value of another"
         " form is ignored.",
@@ -79,6 +89,10 @@ ANSWERED: dict[str, dict[str, Any]] = {
     "Idempotent-Replayed": {
         "description": "`true` if an earlier request with this key placed the order.",
         "schema": {"type": "string", "const": "true"},
+    },
+    "Preference-Applied": {
+        "description": "`wait=N`, if the client asked to wait: for how long at most.",
+        "schema": {"type": "string"},
     },
     "Link": {
         "description": 'The address of the next page (`rel="next"`). On the last page it is missing.',
@@ -104,6 +118,7 @@ OF_PROBLEMS = {
     "method-not-allowed": ("Allow",),
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
+    "too-many-waiters": ("Retry-After",),
     "not-ready": ("Retry-After",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }

@@ -184,6 +184,7 @@ DETAILS = {
     "internal-server-error": "The service failed. The error was logged.",
     "database-unavailable": "The database is not available. Try again.",
     "overloaded": "Too many orders are waiting to be committed. This order was not placed. Try again.",
+    "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not wait.",
     "not-ready": "The orders database does not answer, or was not migrated.",
     "metrics-late": "The databases did not answer within 5 s.",
 }
