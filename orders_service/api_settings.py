@@ -22,6 +22,8 @@ from orders_service.setting_kinds import (
 )
 from orders_service.token_secret import SECRET_FORMS
 
+# The same sentence is in README.md, docs/operations.md and docker/README.md.
+OPEN_TO_ALL = "With `AUTH_MODE=none` anybody who can reach the API can read and cancel anybody's orders."
 SCOPE_NAMES = "scopes, separated by spaces"
 ORIGINS = "origins such as https://shop.example, separated by spaces"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}

@@ -24,14 +24,17 @@ GATEWAY = frozenset({502, 503, 504})  # HAProxy answers these while no API behin
 class Connection:
     """A connection to one API, kept open between requests. It reconnects when the server has closed it."""
 
-    def __init__(self, url: str, seconds: float) -> None:
+    def __init__(self, url: str, seconds: float, *, token: str = "") -> None:
         self._http = http.client.HTTPConnection(urlsplit(url).netloc, timeout=seconds)
+        self._headers = {"Content-Type": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def send(self, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, bytes]:
         """The status and the body of the response. Raises OSError or HTTPException if there is none."""
         if self._http.sock and select.select([self._http.sock], [], [], 0)[0]:
             self._http.close()  # Readable without a request: the server has closed its end.
-        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        headers = self._headers | ({"Idempotency-Key": key} if key else {})
         try:
             self._http.request(method, path, None if body is None else json.dumps(body), headers)
             response = self._http.getresponse()
@@ -97,6 +100,7 @@ class Customers:
     habits: Habits = Habits()
     retried: Collection[int] = UNAVAILABLE
     seconds: float = 15
+    token: str = ""  # With AUTH_MODE=jwt: one token for all of them, with the scope orders:admin.
     told: list[Customer] = field(default_factory=list, init=False)
     accepted: int = field(default=0, init=False)
     failures: Counter[str] = field(default_factory=Counter, init=False)  # Unexpected statuses, and errors.
@@ -138,7 +142,7 @@ class Customers:
 
     def await_answers(self, *, seconds: float = RETRY_SECONDS) -> Counter[str]:
         """Wait until no accepted order is PENDING; how many orders have each status."""
-        connection, statuses = Connection(self.urls[0], self.seconds), Counter[str]()
+        connection, statuses = Connection(self.urls[0], self.seconds, token=self.token), Counter[str]()
 
         def status(customer: Customer) -> str:
             path = f"/order-service/{customer.name}/orders/{customer.order_ids[0]}"
@@ -172,7 +176,7 @@ class Customers:
         return max((later - earlier for earlier, later in itertools.pairwise([since, *times])), default=0.0)
 
     def _order(self, stop: threading.Event, numbers: "itertools.count[int]", began: float) -> None:
-        connections = [Connection(url, waiting.seconds(self.seconds)) for url in self.urls]
+        connections = [Connection(url, waiting.seconds(self.seconds), token=self.token) for url in self.urls]
         while True:
             with self._lock:
                 turn = next(numbers)

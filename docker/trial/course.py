@@ -162,6 +162,7 @@ def _customers(one: Stack) -> Customers:
         habits=Habits(keys=1),
         retried=GATEWAY,
         seconds=35,
+        token=one.token("trial", "orders:read orders:write orders:admin"),
     )
 
 

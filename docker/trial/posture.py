@@ -18,8 +18,12 @@ sys.exit(str(tools + modules + writable) if os.getuid() == 0 or tools or modules
 
 # This runs in the container of an API, which answers paths that the gateway hides.
 ASK = """
-import urllib.request
-print([urllib.request.urlopen(f"http://localhost:8000{path}").status for path in ("/metrics", "/readyz")])
+import sys
+from urllib.request import Request, urlopen
+def ask(path):
+    token = {"Authorization": f"Bearer {sys.argv[1]}"}
+    return urlopen(Request(f"http://localhost:8000{path}", headers=token)).status
+print([ask(path) for path in ("/metrics", "/readyz")])
 """
 
 
@@ -62,12 +66,18 @@ def _check_reach(stack: Stack) -> None:
         published = [port for port, bound in settings["Ports"].items() if bound]
         if bool(published) != (container.service == "gateway"):
             raise TrialError(f"{container.service} publishes these ports: {published}")
-    if (said := stack.compose("exec", "--no-TTY", "api", "python", "-c", ASK).strip()) != "[200, 200]":
+    asked = ("exec", "--no-TTY", "api", "python", "-c", ASK, stack.token("monitor", "orders:operate"))
+    if (said := stack.compose(*asked).strip()) != "[200, 200]":
         raise TrialError(f"/metrics and /readyz are answered {said} inside")
+    if (status := _status(stack.port, "/order-service/kim/orders")) != 401:
+        raise TrialError(f"a request without a token is answered {status}")
     for path in ("/metrics", "/readyz", "/%6detrics"):
         if (status := _status(stack.port, path)) != 404:
             raise TrialError(f"the gateway answers {path} with {status}")
-    say("  only the gateway is reachable; it answers neither /metrics nor /readyz, the API inside does")
+    say(
+        "  only the gateway is reachable; it answers neither /metrics nor /readyz, the API inside does;"
+        " a request without a token gets 401"
+    )
 
 
 def _is_internal(stack: Stack, network: str) -> bool:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from orders_service.api import lists, responses
 from orders_service.api.database import db, read_only_session
-from orders_service.api.problems import HostNotAllowed
+from orders_service.api.identity.errors import HostNotAllowed
 from orders_service.api.scan import Scan
 from orders_service.orders import queries, search
 from orders_service.orders.order import Order

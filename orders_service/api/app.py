@@ -15,6 +15,7 @@ from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, WATCHER, db
 from orders_service.api.documents import documents
+from orders_service.api.errors import UnknownParameter
 from orders_service.api.health import Readiness, health
 from orders_service.api.identity import access, cors, setup
 from orders_service.api.lists import OPERATOR_FILTERS, ORDER_FILTERS, PAGE
@@ -22,7 +23,6 @@ from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.order_events import order_events
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
-from orders_service.api.problems import UnknownParameter
 from orders_service.api.serving.application import Application
 from orders_service.api.watch import Watcher
 from orders_service.database.engines import open_engine
@@ -83,11 +83,7 @@ def create_app(
         most = max(0, settings.api_threads - BUSY_THREADS) if waiters_max is None else waiters_max
         app.extensions["watcher"] = Watcher(db.engines[WATCHER], most=most)
     problems.init_app(app)
-    # The order of these checks is the order of the statuses: 401, 429, 403, 400.
-    cors.init_app(app, settings)
-    setup.init_app(app, settings, key_files)
-    rate_limit.init_app(app, settings)
-    access.init_app(app, settings)
+    _add_checks(app, settings, key_files)
     _open_probes(app, settings)
     _add_routes(app)
     return app
@@ -98,8 +94,16 @@ def _databases(settings: Settings) -> dict[str | None, str]:
     return orders_binds | {"catalog": settings.catalog_database_url}
 
 
-def _add_routes(app: Flask) -> None:
+def _add_checks(app: Flask, settings: Settings, key_files: setup.KeyFiles | None) -> None:
+    # The order of these checks is the order of the statuses: 401, 429, 403, 400.
+    cors.init_app(app, settings)
+    setup.init_app(app, settings, key_files)
+    rate_limit.init_app(app, settings)
+    access.init_app(app, settings)
     app.before_request(refuse_ambiguous_request)
+
+
+def _add_routes(app: Flask) -> None:
     for blueprint in (orders, order_events, catalog, admin, health, metrics, documents):
         app.register_blueprint(blueprint)
     access.require_complete(app)

@@ -4,26 +4,12 @@ The `type` of a problem is `/problems/` and its slug. A client may rely on slug 
 change.
 """
 
-from dataclasses import dataclass
+from orders_service.contract.problem_type import ProblemType
+
+__all__ = ["MEDIA_TYPE", "PROBLEMS", "ProblemType"]
 
 MEDIA_TYPE = "application/problem+json"
 WAIT_AND_REPEAT = "Wait for the seconds in the header Retry-After, then repeat the request."
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProblemType:
-    """One kind of error. *meaning* says what happened, *remedy* what the client or its user can do."""
-
-    slug: str
-    status: int
-    title: str
-    meaning: str
-    remedy: str
-    uri: str = ""  # The `type` of the problem: a registered one, or `/problems/` and the slug.
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "uri", self.uri or f"/problems/{self.slug}")
-
 
 TYPES = (
     ProblemType(
@@ -66,7 +52,7 @@ TYPES = (
         slug="unauthorized",
         status=401,
         title="A valid token is needed",
-        meaning="The request has no token and no API key, or one that cannot be accepted: `detail` says why.",
+        meaning="The request has no token and no API key, or one that is not accepted: `detail` says why.",
         remedy="Send `Authorization: Bearer` and a valid token. If yours has expired, get a new one.",
     ),
     ProblemType(
@@ -80,9 +66,8 @@ TYPES = (
         slug="not-your-orders",
         status=403,
         title="These are not your orders",
-        meaning="The user in the path is not the user of the token. Whether that user exists is not said.",
-        remedy="Use the path with your own user id: the `sub` of the token, or the name of the API key. Only"
-        " the scope orders:admin gives access to every user.",
+        meaning="The user in the path is not the user of the token, whether that user exists or not.",
+        remedy="Use the path with the `sub` of your token. Only orders:admin gives access to every user.",
     ),
     ProblemType(
         slug="host-not-allowed",
@@ -228,8 +213,7 @@ TYPES = (
         slug="keys-unavailable",
         status=503,
         title="Tokens cannot be checked now",
-        meaning="The service has just started, and has not been able to fetch the public keys of the token"
-        " issuer. The token may be valid.",
+        meaning="The keys of the token's issuer could not be fetched yet. The token may be valid.",
         remedy=WAIT_AND_REPEAT,
     ),
     ProblemType(

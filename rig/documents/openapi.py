@@ -21,6 +21,7 @@ Orders over HTTP. A placed order is PENDING; the catalog confirms or rejects it 
 
 Errors are problem details (RFC 9457). The `type` of a problem is an address that [explains it](/problems).
 An unknown field or query parameter is an error, and nothing is written. `Accept` is never a reason to refuse.
+Every answer has the header `X-Request-Id`: the id that the client sent, or a new one.
 HEAD works wherever GET does. If the deployment limits requests, answers have the header `RateLimit`.
 """
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -82,6 +83,9 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
             content["examples"] = examples
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     found["responses"] = {str(text.status): _answer(rule.endpoint, text, recording)}
+    if text.unchanged:
+        etag = {"ETag": {"$ref": "#/components/headers/ETag"}}
+        found["responses"]["304"] = {"description": "The client knows this version.", "headers": etag}
     found["responses"] |= _problem_responses(text.problems)
     found["responses"]["default"] = {"$ref": "#/components/responses/other-problem"}
     return found

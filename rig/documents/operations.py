@@ -10,7 +10,8 @@ from dataclasses import dataclass
 ALWAYS = (
     *("bad-request", "not-found", "method-not-allowed", "request-timeout", "request-entity-too-large"),
     *("request-uri-too-long", "expectation-failed", "request-header-fields-too-large", "quota-exceeded"),
-    *("internal-server-error", "overloaded"),
+    *("internal-server-error", "overloaded", "unauthorized", "insufficient-scope", "not-your-orders"),
+    "keys-unavailable",
 )
 TAGS = {
     "orders": "Place, read and cancel orders.",
@@ -40,6 +41,7 @@ class Operation:
     body: str | None = None
     parameters: tuple[str, ...] = ()  # Headers of the request.
     problems: tuple[str, ...] = ()
+    unchanged: bool = False  # The answer can be 304.
 
 
 DATABASE = ("database-unavailable",)
@@ -56,33 +58,61 @@ OPERATIONS: dict[str, Operation] = {
         status=201,
         answer="The order as it was placed.",
         schema="PlacedOrder",
-        headers=("Location", "Idempotent-Replayed", "Preference-Applied"),
+        headers=("Location", "ETag", "Idempotent-Replayed", "Preference-Applied"),
         problems=(
-            *("bad-request", "invalid-body", "invalid-idempotency-key", "request-entity-too-large"),
+            *(
+                "bad-request",
+                "unknown-parameter",
+                "invalid-body",
+                "invalid-idempotency-key",
+                "request-entity-too-large",
+            ),
             *("unsupported-media-type", "invalid-fields", "idempotency-key-reused"),
             *("database-unavailable", "overloaded", "too-many-waiters"),
+        ),
+    ),
+    "orders.place_batch": Operation(
+        id="placeOrders",
+        tag="orders",
+        summary="Place several orders",
+        description="All good orders are stored in one transaction, and a bad order stops no other. Each has"
+        " an answer of its own, in the order sent. To repeat the request safely, give each order an"
+        " `idempotencyKey`. Each order counts as a request.",
+        body="Batch",
+        parameters=("traceparent",),
+        answer="The answers to the orders.",
+        schema="BatchAnswers",
+        problems=(
+            *("bad-request", "unknown-parameter", "invalid-body", "invalid-idempotency-key"),
+            *("request-entity-too-large", "unsupported-media-type", "invalid-fields"),
+            *("database-unavailable", "overloaded"),
         ),
     ),
     "orders.index": Operation(
         id="listOrders",
         tag="orders",
         summary="List the orders of a user",
-        description="Oldest first, in pages. A user without orders has an empty list.",
+        description="In pages: follow the header `Link` until an answer has none. With a filter, a page can"
+        " be short or empty although more pages follow, because one request looks at 10,000 orders at most.",
         answer="A page of orders.",
         schema="Orders",
         headers=("Link",),
-        problems=("bad-request", "order-not-found", "invalid-fields", *DATABASE),
+        problems=("bad-request", "unknown-parameter", "unknown-after", "invalid-fields", *DATABASE),
     ),
     "orders.show": Operation(
         id="showOrder",
         tag="orders",
         summary="Show an order",
         description="With `Prefer: wait=10` the answer comes when the order is no longer PENDING.",
-        parameters=("Prefer",),
         answer="The order as it is now.",
         schema="Order",
-        headers=("Preference-Applied",),
-        problems=("order-not-found", "invalid-fields", *DATABASE, "too-many-waiters"),
+        headers=("ETag", "Preference-Applied"),
+        parameters=("If-None-Match", "Prefer"),
+        unchanged=True,
+        problems=(
+            *("bad-request", "unknown-parameter", "order-not-found", "invalid-fields", *DATABASE),
+            "too-many-waiters",
+        ),
     ),
     "orders.cancel": Operation(
         id="cancelOrder",
@@ -92,31 +122,12 @@ OPERATIONS: dict[str, Operation] = {
         " request can be repeated safely.",
         answer="The cancelled order.",
         schema="Order",
-        parameters=("traceparent",),
-        problems=("order-not-found", "order-rejected", "invalid-fields", *DATABASE),
-    ),
-    "order_events.of_order": Operation(
-        id="followOrder",
-        tag="orders",
-        summary="Follow an order",
-        description="Server-sent events. An event `order` has the order as data, and `<orderId>:<version>` as"
-        " id. The first one shows the order as it is. The stream ends when the order is REJECTED or"
-        " CANCELLED, or after 5 minutes. If the client knows the last event, the answer is 204.",
-        parameters=("Last-Event-ID",),
-        answer="A stream of events.",
-        types=("text/event-stream",),
-        problems=("order-not-found", "invalid-fields", *DATABASE, "too-many-waiters"),
-    ),
-    "order_events.of_user": Operation(
-        id="followOrders",
-        tag="orders",
-        summary="Follow the orders of a user",
-        description="Server-sent events: new orders, and changes of the 50 newest orders, from now on. With"
-        " `Last-Event-ID` the stream begins with what the client has missed.",
-        parameters=("Last-Event-ID",),
-        answer="A stream of events.",
-        types=("text/event-stream",),
-        problems=("invalid-fields", *DATABASE, "too-many-waiters"),
+        headers=("ETag",),
+        parameters=("If-Match", "traceparent"),
+        problems=(
+            *("bad-request", "unknown-parameter", "order-not-found", "order-rejected", "precondition-failed"),
+            *("invalid-fields", *DATABASE),
+        ),
     ),
     "admin.index": Operation(
         id="listOrdersOfAllUsers",
@@ -130,6 +141,28 @@ OPERATIONS: dict[str, Operation] = {
         headers=("Link",),
         problems=("unknown-parameter", "unknown-after", "host-not-allowed", "invalid-fields", *DATABASE),
     ),
+    "order_events.of_order": Operation(
+        id="followOrder",
+        tag="orders",
+        summary="Follow an order",
+        description="Server-sent events: the order, and the order again after each change. The stream ends"
+        " when the order is REJECTED or CANCELLED, or after 5 minutes. If the client has got the last event,"
+        " the answer is 204.",
+        parameters=("Last-Event-ID",),
+        answer="The events `order`. Each has the order as JSON, and the id `orderId:version`.",
+        types=("text/event-stream",),
+        problems=("order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
+    ),
+    "order_events.of_user": Operation(
+        id="followOrders",
+        tag="orders",
+        summary="Follow the orders of a user",
+        description="Server-sent events: new orders, and changes of the newest orders, from now on.",
+        parameters=("Last-Event-ID",),
+        answer="The events `order`. Each has an order as JSON, and the id `orderId:version`.",
+        types=("text/event-stream",),
+        problems=("invalid-fields", "too-many-waiters", *DATABASE),
+    ),
     "catalog.index": Operation(
         id="listProducts",
         tag="catalog",
@@ -138,7 +171,7 @@ OPERATIONS: dict[str, Operation] = {
         answer="A page of products.",
         schema="Products",
         headers=("Link",),
-        problems=("bad-request", "product-not-found", "invalid-fields", *DATABASE),
+        problems=("bad-request", "unknown-parameter", "unknown-after", "invalid-fields", *DATABASE),
     ),
     "catalog.show": Operation(
         id="showProduct",

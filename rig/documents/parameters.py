@@ -3,6 +3,7 @@
 from typing import Any
 
 from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX, USER_ID_MAX
+from orders_service.orders.order import Status
 from orders_service.settings import Settings
 
 PAGE_MAX = Settings.api_list_max  # The default of API_LIST_MAX.
@@ -11,6 +12,15 @@ ORDER_ID = "8ee40b0c-3d4f-5e0c-8a0b-5f9b6d3c4e21"
 # texts of dots and spaces. JSON in UTF-8 cannot contain the unpaired surrogates that `KeyText` refuses.
 HIDDEN = r"\u0000-\u001f\u007f-\u009f"
 KEY_TEXT = rf"^[^{HIDDEN}]*[^{HIDDEN}\s.][^{HIDDEN}]*$"
+
+
+TAGS = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
+FROM_1970 = {
+    "type": "string",
+    "format": "date-time",
+    "description": "An instant as in RFC 3339, from 1970 on, with `Z` or an offset.",
+    "example": "2026-11-24T07:06:15Z",
+}
 
 
 def key_text(most: int) -> dict[str, Any]:
@@ -60,8 +70,45 @@ QUERY: dict[str, dict[str, Any]] = {
         " answer has it for the next page.",
         "schema": {"type": "string"},
     },
+    "order": {
+        "description": "`asc` begins with the oldest item, `desc` with the newest.",
+        "schema": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
+    },
+    "status": {
+        "description": "Only orders with one of these statuses, separated by commas.",
+        "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*Status]}},
+        "style": "form",
+        "explode": False,
+    },
+    "productId": {
+        "description": "Only orders of this product.",
+        "schema": key_text(PRODUCT_ID_MAX),
+    },
+    "createdAfter": {
+        "description": "Only orders that were placed at this instant or later.",
+        "schema": FROM_1970,
+    },
+    "createdBefore": {
+        "description": "Only orders that were placed before this instant. It must be later than"
+        " `createdAfter`.",
+        "schema": FROM_1970,
+    },
+    "olderThan": {
+        "description": "Only orders that were placed at least this many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
 }
 HEADERS: dict[str, dict[str, Any]] = {
+    "If-None-Match": {
+        "description": 'The ETags that the client knows, such as `"1"`. If the order still has one of these'
+        " versions, the answer is 304 without a body.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
+    "If-Match": {
+        "description": 'An ETag, such as `"1"`, or several. The order is cancelled only if it has one of'
+        " these versions. An order that is CANCELLED already is answered with 200.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
     "Idempotency-Key": {
         "description": "A text that the client chooses for this order, such as a UUID. If the request is sent"
         " again with the same key, the answer is the same order, and no second order is placed. A key never"
@@ -75,7 +122,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": "wait=1",
     },
     "Last-Event-ID": {
-        "description": "The id of the last event that the client got. Browsers send it by themselves.",
+        "description": "The id of the last event that the client has got. Browsers send it by themselves.",
         "schema": {"type": "string"},
     },
     "traceparent": {
@@ -91,7 +138,7 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "const": "true"},
     },
     "Preference-Applied": {
-        "description": "`wait=N`, if the client asked to wait: for how long at most.",
+        "description": "`wait=N`, if the client asked to wait.",
         "schema": {"type": "string"},
     },
     "Link": {
@@ -111,10 +158,11 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the document.", "schema": {"type": "string"}},
+    "ETag": {"description": "The version of the order, or of the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
+    "precondition-failed": ("ETag",),
     "method-not-allowed": ("Allow",),
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from rig.documents.parameters import ORDER_ID
 
 FOLDER = "/order-service/ann/orders"
-SHOWN = ("content-type", "location", "idempotent-replayed", "link", "allow", "retry-after")
+BATCHES = "/order-service/bob/orders"  # The list of ann's orders stays short.
+SHOWN = ("content-type", "location", "etag", "idempotent-replayed", "link", "allow", "retry-after")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,11 @@ class Sample:
 def order(product: str, qty: int, price: int) -> str:
     """The JSON of an order."""
     return json.dumps({"productId": product, "qty": qty, "unitPrice": price}, separators=(",", ":"))
+
+
+def batched(key: str, qty: int) -> str:
+    """The JSON of an order in a batch."""
+    return order("CATALOG-003", qty, 2000)[:-1] + f',"idempotencyKey":"{key}"}}'
 
 
 def _problem(endpoint: str, target: str, method: str = "GET", *, body: str = "", headers: str = "") -> Sample:
@@ -63,6 +69,15 @@ SAMPLES = (
         target=FOLDER,
         headers=("Idempotency-Key: basket-17", JSON),
         body=order("CATALOG-001", 2, 1500),
+    ),
+    Sample(
+        endpoint="orders.place_batch",
+        title="Place several orders",
+        text="Up to 100 orders in one request. Each has an answer of its own: a bad order stops no other.",
+        method="POST",
+        target=f"{BATCHES}/batch",
+        headers=(JSON,),
+        body=f'{{"orders":[{batched("basket-20", 1)},{batched("basket-20", 1)},{batched("basket-21", 0)}]}}',
     ),
     Sample(
         endpoint="orders.show",
@@ -97,6 +112,21 @@ SAMPLES = (
         endpoint="orders.index",
         title="The next page",
         target=f"{FOLDER}?limit=1&after={{a}}",
+    ),
+    Sample(
+        endpoint="orders.index",
+        title="Filter a list",
+        text="The newest rejected orders. The other filters are `productId`, `createdAfter` and"
+        " `createdBefore`.",
+        target=f"{FOLDER}?status=REJECTED,CANCELLED&order=desc",
+    ),
+    Sample(
+        endpoint="orders.show",
+        title="Has an order changed?",
+        text="The header `ETag` is the version of the order. A client that sends it gets the order only if it"
+        " has changed.",
+        target=f"{FOLDER}/{{a}}",
+        headers=('If-None-Match: "2"',),
     ),
     Sample(
         endpoint="orders.cancel",
@@ -164,6 +194,8 @@ SAMPLES = (
     _problem("catalog.show", "/catalog-service/catalogs/CATALOG-009"),
     _problem("orders.index", FOLDER, "DELETE"),
     _problem("orders.cancel", f"{FOLDER}/{{b}}/cancel", "POST"),
+    _problem("orders.cancel", f"{FOLDER}/{{b}}/cancel", "POST", headers='If-Match: "1"'),
+    _problem("orders.index", f"{FOLDER}?after={ORDER_ID}"),
     _problem("orders.place", FOLDER, "POST", body=f'{{"productId":"{"x" * 65536}"}}', headers=JSON),
     _problem("", f"/{'x' * 8200}"),
     _problem("orders.place", FOLDER, "POST", body=order("x", 1, 1), headers="Content-Type: text/plain"),

@@ -90,6 +90,9 @@ def test_every_answer_is_documented(recording: Recording, document: Any) -> None
         operation = OPERATIONS.get(sample.endpoint)
         if operation is None or answer.status == operation.status:
             continue
+        if answer.status == 304:
+            assert operation.unchanged, sample
+            continue
         slug = answer.value["type"].rpartition("/")[2]
 
         assert slug in (*operation.problems, *ALWAYS), sample
@@ -103,7 +106,7 @@ def test_the_schemas_name_every_member_of_an_answer(recording: Recording, docume
             if sample.title
             else None
         )
-        if schema and answer.status < 400 and "properties" in schema:
+        if schema and answer.status < 300 and "properties" in schema:
             assert answer.value.keys() <= schema["properties"].keys()
 
 

@@ -55,6 +55,11 @@ PATHS = [
     b"/order-service/kim/orders?limit=%00",
     b"/order-service/kim/orders?after=%ff&limit=1",
     b"/order-service/kim/orders?status=PENDING",
+    b"/order-service/kim/orders?status=PENDING,,NEW&order=desc",
+    b"/order-service/kim/orders?productId=%F0%9F%98%80&createdAfter=2026-11-24T07:06:15Z&order=desc&limit=3",
+    b"/order-service/kim/orders?productId=%ED%A0%80&createdBefore=9999-12-31T23:59:59-23:59",
+    b"/order-service/kim/orders?createdAfter=0001-01-01T00:00:00%2B23:59&createdBefore=+",
+    b"/order-service/kim/orders/batch",
     b"/order-service/kim/orders#f",
     b"/\xff",
     b"/" + b"a" * 9000,
@@ -172,6 +177,9 @@ BODIES = [
     b"x" * 70000,
 ]
 FIELDS = [
+    b"X-Request-Id",
+    b"If-Match",
+    b"If-None-Match",
     b"Idempotency-Key",
     b"traceparent",
     b"Host",

@@ -11,6 +11,7 @@ OPEN = None  # Anybody may call it. With AUTH_MODE=none that is so for every end
 
 ACCESS: dict[str, str | None] = {
     "orders.place": WRITE,
+    "orders.place_batch": WRITE,
     "orders.index": READ,
     "orders.show": READ,
     "orders.cancel": WRITE,
@@ -57,10 +58,11 @@ def authorize() -> None:
     client = principal.of_request()
     if client is None:
         return  # The address is open, or does not exist.
-    scope = ACCESS[request.endpoint or ""]
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    scope = ACCESS[asked.url_rule.endpoint]
     if scope is not None and scope not in client.scopes:
         raise InsufficientScope(scope)
-    user_id = (request.view_args or {}).get("user_id")
+    user_id = asked.view_args.get("user_id")
     if user_id is not None and not client.may_use(user_id):
         raise NotYourOrders(
             f"The token is {client.name}'s; it does not give access to another user's orders."

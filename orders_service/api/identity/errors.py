@@ -27,3 +27,7 @@ class InsufficientScope(IdentityError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"This request needs the scope {scope}.")
         self.scope = scope
+
+
+class HostNotAllowed(IdentityError):
+    """Without authentication, this address answers only to the names of this machine."""

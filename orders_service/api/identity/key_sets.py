@@ -101,7 +101,7 @@ class FetchedKeys:
 
     def start(self) -> None:
         """Start the thread, and wait until it has the keys, at most WAIT_SECONDS."""
-        self._ask()
+        self._answered.clear()
         threading.Thread(target=self._keep_fresh, name="issuer keys", daemon=True).start()
         self._answered.wait(WAIT_SECONDS)
 
@@ -129,7 +129,7 @@ class FetchedKeys:
         return key
 
     def _ask(self) -> None:
-        """Begin a fetch, unless one is under way or the last one is too young."""
+        """Begin a fetch, unless one is under way or the last such fetch is too young."""
         with self._mutex:
             if self._clock() - self._asked_at >= UNKNOWN_KEY_SECONDS:
                 self._asked_at = self._clock()

@@ -51,7 +51,7 @@ class Tokens:
     def __init__(self, keys: Keys, rules: ClaimRules) -> None:
         self._keys = keys
         self._rules = rules
-        self._jws = jwt.PyJWS(algorithms=keys.algorithms)
+        self._algorithms = {name: jwt.get_algorithm_by_name(name) for name in keys.algorithms}
 
     def verify(self, token: str) -> tuple[Principal, float]:
         """The user of the token, and when it expires; raises `InvalidToken` or `KeysUnavailable`.
@@ -63,11 +63,11 @@ class Tokens:
         header = object_of(_decoded(token.partition(".")[0]), "headers")
         algorithm, key_id = self._require_header(header)
         key = self._keys.find(key_id, algorithm)
-        try:
-            payload = self._jws.decode_complete(token, key, [algorithm])["payload"]
-        except jwt.PyJWTError as error:
-            raise InvalidToken("The signature of the token is not valid.") from error
-        return self._rules.read(payload, key_id=key_id or algorithm)
+        # `jwt.decode` would look at each character in Python: 0.4 ms for 8 KiB that anybody may send.
+        signed, _, signature = token.rpartition(".")
+        if not self._algorithms[algorithm].verify(signed.encode(), key, _decoded(signature)):
+            raise InvalidToken("The signature of the token is not valid.")
+        return self._rules.read(_decoded(signed.partition(".")[2]), key_id=key_id or algorithm)
 
     def _require_header(self, header: dict[str, Any]) -> tuple[str, str | None]:
         algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ")
@@ -86,4 +86,4 @@ def _decoded(part: str) -> bytes:
     try:
         return urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except binascii.Error as error:
-        raise InvalidToken("The headers of the token are not base64url.") from error
+        raise InvalidToken("A part of the token is not base64url.") from error

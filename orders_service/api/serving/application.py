@@ -36,7 +36,10 @@ class ApiResponse(FinalResponse):
     """A response that has the headers of every answer from the beginning. A view may change them."""
 
     def __init__(self, response: Any = None, status: Any = None, headers: Any = None, **rest: Any) -> None:
-        super().__init__(response, status, [*EVERYWHERE, *(headers or ())], **rest)
+        all_headers = Headers(EVERYWHERE)
+        if headers is not None:
+            all_headers.update(headers)
+        super().__init__(response, status, all_headers, **rest)
 
 
 class Json(DefaultJSONProvider):

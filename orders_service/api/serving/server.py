@@ -24,6 +24,7 @@ from orders_service.api.serving.refusals import FIELD_BYTES, FIELDS_MAX, LINE_BY
 from orders_service.api.serving.run_worker import ThreadWorkerForRun
 from orders_service.api.serving.server_log import ServerLog
 from orders_service.api.serving.worker import GreenletWorker
+from orders_service.api_settings import OPEN_TO_ALL
 from orders_service.database.engines import require_file
 from orders_service.port import require_free_port
 from orders_service.setting_rules import is_loopback
@@ -31,8 +32,6 @@ from orders_service.settings import Settings, SettingsError, of_process
 
 STALL_SECONDS = 30  # A worker process without a heartbeat for this long is replaced.
 DRAIN_SECONDS = 8  # After SIGTERM, a request in flight may take this long.
-# The same sentence is in README.md, docs/operations.md and docker/README.md.
-OPEN_TO_ALL = "With `AUTH_MODE=none` anybody who can reach the API can read and cancel anybody's orders."
 SPARE_FILES = 200  # File descriptors beside those of clients: databases, log, listener.
 
 log = structlog.get_logger()

@@ -2,10 +2,12 @@
 
 import signal
 import time
+import warnings
 from contextlib import suppress
 from typing import Any
 
 from gevent import GreenletExit
+from gevent.monkey import MonkeyPatchWarning
 from gunicorn.http import get_parser
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import NoMoreData, ParseException
@@ -39,6 +41,13 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         self._connections = Connections(self.worker_connections)
         self.worker_connections += SPARE_CONNECTIONS
         self._stopping_since: float | None = None
+
+    def patch(self) -> None:
+        """Make Python's blocking functions switch greenlets."""
+        with warnings.catch_warnings():
+            # PyJWT's HTTP client, which is not used here, has imported a class of `ssl` by its name.
+            warnings.filterwarnings("ignore", "Monkey-patching ssl", MonkeyPatchWarning)
+            super().patch()
 
     def init_process(self) -> None:
         """Block the stop signals (SIGTERM, SIGQUIT) until this process has its own signal handlers.

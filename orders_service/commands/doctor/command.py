@@ -11,6 +11,7 @@ import click
 
 from orders_service.commands.doctor import broker, connector, databases
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, run_checks, warning, wrong
+from orders_service.commands.doctor.identity import IdentityChecks
 from orders_service.port import PortTaken, require_free_port
 from orders_service.printable import printable, without_passwords
 from orders_service.processes import DATABASES
@@ -58,6 +59,7 @@ def _examined() -> Iterator[tuple[str, Finding]]:
     for variable, advice in misspelt():
         yield SETTINGS_CHECK, warning(f"{variable} is not a setting of this service and is ignored", advice)
     yield from run_checks([Check("port", lambda: _port(settings))])
+    yield from run_checks(IdentityChecks(settings).checks)
     for name in DATABASES:
         database = databases.DatabaseChecks(name, settings)
         yield from run_checks(database.checks)

@@ -1,10 +1,12 @@
 """An issuer of tokens, with an HTTP server for its keys."""
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +27,10 @@ class Issuer:
     def rotate(self) -> None:
         """Sign with a new key from now on. The old ones stay published."""
         self.keys[f"key-{len(self.keys)}"] = ec.generate_private_key(ec.SECP256R1())
+
+    def stop(self) -> None:
+        """Answer 503 from now on."""
+        self.down = True
 
     def token(self, **changed: Any) -> str:
         """A token that is signed with the newest key."""
@@ -51,8 +57,8 @@ class Issuer:
 
 
 @contextmanager
-def running_issuer() -> Iterator[Issuer]:
-    """An issuer with one key, whose server answers until the block ends."""
+def running_issuer(certificate: tuple[Path, Path] | None = None) -> Iterator[Issuer]:
+    """An issuer with one key, whose server answers until the block ends: over TLS with a *certificate*."""
     issuer = Issuer()
     issuer.rotate()
 
@@ -72,7 +78,11 @@ def running_issuer() -> Iterator[Issuer]:
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        issuer.url = f"http://127.0.0.1:{server.server_port}/keys"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        issuer.url = f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}/keys"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield issuer

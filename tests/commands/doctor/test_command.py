@@ -78,7 +78,7 @@ def test_without_anything_everything_is_away_and_nothing_is_made(
 
     told = doctor(5)
 
-    assert set(wrong(told)) == told.keys() - {"settings", "port"}
+    assert set(wrong(told)) == told.keys() - {"settings", "port", "authentication"}
     assert told["orders database"]["do"] == told["catalog database"]["do"] == "orders-service migrate"
     assert told["broker"]["do"] == "orders-service topics create"
     assert not (tmp_path / "new").exists()
