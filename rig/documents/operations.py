@@ -103,16 +103,14 @@ OPERATIONS: dict[str, Operation] = {
         id="showOrder",
         tag="orders",
         summary="Show an order",
-        description="With `Prefer: wait=10` the answer comes when the order is no longer PENDING.",
+        description="With `Prefer: wait=10` the answer comes when the order is no longer PENDING. If too many"
+        " requests wait, it is 503 with the problem `too-many-waiters`.",
         answer="The order as it is now.",
         schema="Order",
         headers=("ETag", "Preference-Applied"),
         parameters=("If-None-Match", "Prefer"),
         unchanged=True,
-        problems=(
-            *("bad-request", "unknown-parameter", "order-not-found", "invalid-fields", *DATABASE),
-            "too-many-waiters",
-        ),
+        problems=("bad-request", "unknown-parameter", "order-not-found", "invalid-fields", *DATABASE),
     ),
     "orders.cancel": Operation(
         id="cancelOrder",
