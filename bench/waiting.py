@@ -12,7 +12,7 @@ WAITERS = 1_000
 SETTINGS = {"API_WORKERS": "1", "API_CONNECTIONS_MAX": "2500", "API_WAITERS_MAX": str(WAITERS)}
 OPENING_SECONDS = 10  # The requests do not come all at once: each reads its order first.
 IDLE_SECONDS = 2
-GROUP = 50  # Orders that one transaction confirms, as status-consumer does.
+GROUP, GROUP_SECONDS = 50, 0.05  # Orders that one transaction confirms, and the pause before the next one.
 CONNECTIONS = 16
 REQUEST = "GET /order-service/waiter/orders/order-%d HTTP/1.1\r\nHost: x\r\nPrefer: wait=30\r\n\r\n"
 
@@ -55,11 +55,9 @@ class Round:
 
     async def measure(self, seconds: int) -> tuple[Load, dict[str, float]]:
         self._insert_orders()
-        connections = self._connections()
         waiters = [asyncio.create_task(self._wait(number)) for number in range(WAITERS)]
         await asyncio.sleep(OPENING_SECONDS + 1)
         idle = await asyncio.to_thread(self._idle)
-        connections = self._connections() - connections
         posted = await asyncio.to_thread(_post, self._url, seconds)
         early = len(self._answered)
         await asyncio.to_thread(self._confirm_all)
@@ -70,7 +68,6 @@ class Round:
         took = [(self._answered[number] - self._committed[number]) * 1000 for number in range(WAITERS)]
         return posted, {
             **idle,
-            "connections": connections,
             "p50_ms": percentile(took, 50),
             "p99_ms": percentile(took, 99),
             "longest_ms": max(took),
@@ -95,12 +92,14 @@ class Round:
 
     def _idle(self) -> dict[str, float]:
         """What the waiters cost while nothing changes."""
+        connections = self._last_statements()
         statements, cpu, database = self._statements(), self._process.cpu(), self._stage.database_cpu()
         began = time.monotonic()
         time.sleep(IDLE_SECONDS)
         took = time.monotonic() - began
         return {
             "statements_a_second": (self._statements() - statements) / took,
+            "connections": len(self._last_statements() - connections),
             "percent_of_a_core": (self._process.cpu() - cpu) / took * 100,
             "database_percent": (self._stage.database_cpu() - database) / took * 100,
         }
@@ -110,7 +109,7 @@ class Round:
             numbers = range(start, start + GROUP)
             self._confirm(numbers)
             self._committed.update(dict.fromkeys(numbers, time.monotonic()))
-            time.sleep(0.01)
+            time.sleep(GROUP_SECONDS)
 
     def _confirm(self, numbers: Sequence[int]) -> None:
         order_ids = ", ".join(f"'order-{number}'" for number in numbers)
@@ -123,5 +122,8 @@ class Round:
         ((_, count),) = self._stage.sql("SHOW GLOBAL STATUS LIKE 'Com_select'")
         return int(str(count))
 
-    def _connections(self) -> int:
-        return self._stage.number("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'orders'")
+    def _last_statements(self) -> set[tuple[object, ...]]:
+        """The number of the last statement of each connection of the API."""
+        return set(
+            self._stage.sql("SELECT id, query_id FROM information_schema.processlist WHERE user = 'orders'")
+        )

@@ -21,8 +21,8 @@ Rule = tuple[bool, str, str, str, str]
 
 def contradictions(
     values: Mapping[str, Any], wrong: Collection[str], used: Collection[str], given: Collection[str]
-) -> list[str]:
-    """One line for each pair of settings that contradict each other, if the first is among the *used* ones.
+) -> list[tuple[str, str]]:
+    """The first setting of each pair that contradict each other, if it is among the *used* ones; with a line.
 
     Settings in *wrong*, which are invalid by themselves, are left out. *given* are those that are set.
     """
@@ -46,7 +46,7 @@ def contradictions(
         *_of_identity(values, given),
     ]
     return [
-        f"{one} {fault} {other}{so}"
+        (one, f"{one} {fault} {other}{so}")
         for broken, one, fault, other, so in rules
         if broken and one in used and not {one, other} & set(wrong)
     ]

@@ -5,7 +5,7 @@ All problems are reported in one message.
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,6 +161,13 @@ class Settings(ApiSettings):
         With *process*, only problems of settings that this process uses are raised. An invalid setting that
         it does not use gets its default.
         """
+        examined = cls.examine(variables, process=process)
+        examined.refuse()
+        return examined.settings
+
+    @classmethod
+    def examine(cls, variables: Mapping[str, str] = os.environ, *, process: str = "") -> "Examined":
+        """Read the settings as `read` does, but return the problems. Invalid settings get their defaults."""
         given, problems = environment.given(variables, names(), secrets())
         schema = Schema.from_dict({name.upper(): field.metadata["field"] for name, field in FIELDS.items()})
         try:
@@ -175,15 +182,31 @@ class Settings(ApiSettings):
             values.setdefault(f"{name}_database_url", _sqlite_url(Path(state_dir, f"{name}.db")))
         settings = cls(**values)
         used = environment.used(process, names(), kafka=settings.broker == "kafka")
-        lines = [problems[name] for name in sorted(problems) if name in used]
-        lines += contradictions(vars(settings), problems.keys(), used, given.keys())
-        if lines:
-            raise SettingsError(lines)
-        return settings
+        invalid = {name: problems[name] for name in sorted(problems) if name in used}
+        broken = contradictions(vars(settings), problems.keys(), used, given.keys())
+        return Examined(settings, invalid, broken)
 
     def show(self) -> dict[str, str]:
         """Every setting by the name of its variable, with passwords hidden."""
         return {name.upper(): shown(getattr(self, name), field) for name, field in FIELDS.items()}
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The settings of a process with their problems: a line for each, by the setting that it is about."""
+
+    settings: Settings
+    invalid: Mapping[str, str]
+    contradictory: Sequence[tuple[str, str]]
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        return [*self.invalid.items(), *self.contradictory]
+
+    def refuse(self) -> None:
+        """Raise `SettingsError` with every problem, if there is one."""
+        if self.problems:
+            raise SettingsError([line for _, line in self.problems])
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
@@ -191,9 +214,14 @@ FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
 
 def of_process(name: str) -> Settings:
     """Read the settings of the process *name* from the environment; warn on stderr of misspelt variables."""
+    warn_of_misspelt()
+    return Settings.read(process=name)
+
+
+def warn_of_misspelt() -> None:
+    """Print a line on stderr for each misspelt variable."""
     for variable, advice in misspelt():
         click.echo(safe(f"! {variable} is not a setting of this service and is ignored: {advice}"), err=True)
-    return Settings.read(process=name)
 
 
 def misspelt() -> list[tuple[str, str]]:

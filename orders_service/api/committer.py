@@ -71,6 +71,23 @@ class WaitingRequest:
         self._answered.release()
 
 
+class OrderOfBatch:
+    """An order of a batch, but not its last. The request waits for the last order, which is answered last."""
+
+    __slots__ = ("outcome", "placement")
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self.outcome: Placed | Exception | None = None
+
+    def answer(self, outcome: Placed | Exception) -> None:
+        """Set the outcome."""
+        self.outcome = outcome
+
+
+Waiting = WaitingRequest | OrderOfBatch
+
+
 class Committer:
     """Places the orders of all waiting requests, one group at a time."""
 
@@ -91,7 +108,7 @@ class Committer:
         self._waiting = waiting
         self._start_work = start
         self._queue_max = queue_max
-        self._queue: deque[WaitingRequest] = deque()
+        self._queue: deque[Waiting] = deque()
         self._mutex = threading.Lock()
         self._at_work = False
 
@@ -114,12 +131,33 @@ class Committer:
             self._start()
         mine.wait(bounds.COMMIT_SECONDS)
         if mine.outcome is None:
-            self._give_up(mine)
+            self._give_up([mine])
         if isinstance(mine.outcome, Placed):
             return mine.outcome
         if mine.outcome is None:
             raise Overdue(f"the order was not committed within {bounds.COMMIT_SECONDS} s")
         raise mine.outcome.with_traceback(None)  # A group shares one exception, whose traceback would grow.
+
+    def place_all(self, placements: Sequence[Placement]) -> list[Placed | KeyReused]:
+        """Place the orders of a batch as `place` does, all in one transaction; return one answer for each.
+
+        Raises `Overloaded` if they do not fit in the queue. After `Overdue` or a database error it may be
+        unknown which of them were placed.
+        """
+        last = self._waiting(placements[-1])
+        mine: list[Waiting] = [*map(OrderOfBatch, placements[:-1]), last]
+        with self._mutex:
+            # A batch that is larger than the queue must wait until the queue is empty.
+            if len(self._queue) + len(mine) > max(self._queue_max, len(mine)):
+                raise Overloaded
+            self._queue.extend(mine)
+            idle, self._at_work = not self._at_work, True
+        if idle:
+            self._start()
+        last.wait(bounds.COMMIT_SECONDS)
+        if last.outcome is None:
+            self._give_up(mine)
+        return [_answer_of(waiting) for waiting in mine]
 
     def _start(self) -> None:
         try:
@@ -128,11 +166,12 @@ class Committer:
             self._at_work = False
             log.exception("cannot start the committer thread")
 
-    def _give_up(self, mine: WaitingRequest) -> None:
-        """Remove the request from the queue. If it is not there, its order is being placed."""
+    def _give_up(self, mine: Sequence[Waiting]) -> None:
+        """Remove the request's orders from the queue. If they are not there, they are being placed."""
         with self._mutex:
-            if mine in self._queue:
-                self._queue.remove(mine)
+            if mine[-1] in self._queue:
+                for waiting in mine:
+                    self._queue.remove(waiting)
 
     def _work(self) -> None:
         try:
@@ -142,18 +181,20 @@ class Committer:
             self._at_work = False  # The next order starts another committer.
             raise
 
-    def _next(self) -> list[WaitingRequest]:
-        """Take the next group from the queue. If it is empty, the committer ends."""
+    def _next(self) -> list[Waiting]:
+        """Take the next group from the queue. If it is empty, the committer ends. A batch is not divided."""
         if self._gather and len(self._queue) < GROUP_MAX:
             self._gather()
         with self._mutex:
             group = list(islice(self._queue, GROUP_MAX))
             for _ in group:
                 self._queue.popleft()
+            while group and type(group[-1]) is OrderOfBatch:
+                group.append(self._queue.popleft())
             self._at_work = bool(group)
         return group
 
-    def _commit(self, group: Sequence[WaitingRequest]) -> None:
+    def _commit(self, group: Sequence[Waiting]) -> None:
         placements = list(map(PLACEMENT, group))
         work = partial(self._place, placements=placements)
         try:
@@ -170,6 +211,15 @@ class Committer:
             answers = [error] * len(group)
         for waiting, answer in zip(group, answers, strict=True):
             waiting.answer(answer)
+
+
+def _answer_of(waiting: Waiting) -> Placed | KeyReused:
+    outcome = waiting.outcome
+    if outcome is None:
+        raise Overdue(f"the orders were not committed within {bounds.COMMIT_SECONDS} s")
+    if isinstance(outcome, Placed | KeyReused):
+        return outcome
+    raise outcome.with_traceback(None)
 
 
 def _may_be_caused_by_one_order(error: Exception) -> bool:

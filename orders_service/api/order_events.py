@@ -41,7 +41,7 @@ def of_order(user_id: str, order_id: str) -> ResponseReturnValue:
     A CONFIRMED order can still be cancelled, so the stream goes on. Browsers connect again when a stream
     ends; after a final event, the answer 204 tells them to stop.
     """
-    _watcher().require_seat()
+    _watcher().seats.require_one()
     rows = _read(queries.order_query(user_id, order_id))
     if not rows:
         raise OrderNotFound(order_id)
@@ -55,9 +55,11 @@ def of_order(user_id: str, order_id: str) -> ResponseReturnValue:
 @order_events.get("/<user_id>/orders/events")
 def of_user(user_id: str) -> ResponseReturnValue:
     """New orders of the user, and changes of the user's newest orders (NEWEST_MAX), from now on."""
-    _watcher().require_seat()
-    newest = Newest(_read(changes.newest_query(user_id))[::-1])
-    return _stream(OrdersOfUser(_watcher(), user_id, newest, request.headers.get("Last-Event-ID")))
+    _watcher().seats.require_one()
+    last = request.headers.get("Last-Event-ID")
+    newest = None if last else _watcher().newest_of(user_id)
+    newest = newest or Newest(_read(changes.newest_query(user_id))[::-1])
+    return _stream(OrdersOfUser(_watcher(), user_id, newest, last))
 
 
 def event_id(row: Row[Any]) -> str:
@@ -149,8 +151,9 @@ class EventStream:
     """The body of a stream. It has a seat of the watcher, which it leaves when it is closed."""
 
     def __init__(self, watcher: Watcher, followed: Followed) -> None:
-        watcher.take_seat()
-        self._watcher: Watcher | None = watcher
+        self._watcher: Watcher | None = None  # Until it has a seat.
+        watcher.seats.take()
+        self._watcher = watcher
         self._followed = followed
 
     def __iter__(self) -> Iterator[bytes]:
@@ -168,7 +171,11 @@ class EventStream:
         """Leave the seat. The server calls this at the end of the answer, also when the client is gone."""
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
-            watcher.leave_seat()
+            watcher.seats.leave()
+
+    def __del__(self) -> None:
+        # A request that fails before its answer begins, for example in a hook, never closes its body.
+        self.close()
 
 
 def _stream(followed: Followed) -> Response:
@@ -176,7 +183,7 @@ def _stream(followed: Followed) -> Response:
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, Connection):  # With threads it is a socket, which has a time-out of its own.
         connection.begin_stream()
-    headers = {"X-Accel-Buffering": "no"}  # For nginx.
+    headers = [("X-Accel-Buffering", "no")]  # For nginx.
     return current_app.response_class(
         stream, headers=headers, content_type="text/event-stream", direct_passthrough=True
     )

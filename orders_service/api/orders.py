@@ -9,12 +9,12 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Row
 
-from orders_service.api import etags, lists, requests, responses
+from orders_service.api import batch, etags, lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
+from orders_service.api.errors import InvalidKey
 from orders_service.api.preferences import say_applied, wait_seconds
-from orders_service.api.problems import InvalidKey
 from orders_service.api.scan import Scan
 from orders_service.api.watch import Watcher
 from orders_service.contract.wire import traceparent_or_none
@@ -46,8 +46,21 @@ def place(user_id: str) -> ResponseReturnValue:
     committer.require_room()
     if (prefer := request.environ.get("HTTP_PREFER")) and (seconds := wait_seconds(prefer)):
         return _place_and_wait(user_id, seconds)
-    placed = committer.place(_placement(user_id, requests.load_order(read_object(request))))
+    placed = committer.place(_placement(user_id))
     return _created(placed)
+
+
+@orders.post("/<user_id>/orders/batch")
+def place_batch(user_id: str) -> ResponseReturnValue:
+    """Place up to 100 orders in one transaction. Each has an answer of its own, in the order sent."""
+    committer = _committer()
+    committer.require_room()
+    if "Idempotency-Key" in request.headers:
+        raise InvalidKey("Send no header Idempotency-Key with a batch: each order has its `idempotencyKey`.")
+    sent = requests.load_batch(read_object(request))
+    if "rate_limit" in g:
+        g.rate_limit.take(g.client, len(sent) - 1)  # The request itself is counted already.
+    return batch.place(sent, partial(_placement_of_batch, user_id), committer, _path_of(user_id))
 
 
 @orders.get("/<user_id>/orders")
@@ -57,7 +70,7 @@ def index(user_id: str) -> ResponseReturnValue:
     return lists.page_of(
         Scan(db.engine, queries.orders_query(user_id), conditions),
         responses.order,
-        path=f"{orders.url_prefix}/{quote(user_id)}/orders",
+        path=_path_of(user_id),
         key="order_id",
         find=lambda order_id: service.get(read_only_session(Order), user_id, order_id),
     )
@@ -102,8 +115,8 @@ def _with_etag(response: Response, order: Order | Row[Any]) -> Response:
 
 def _place_and_wait(user_id: str, seconds: int) -> Response:
     """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
-    with _watcher().seat():
-        placed = _committer().place(_placement(user_id, requests.load_order(read_object(request))))
+    with _watcher().seats.one():
+        placed = _committer().place(_placement(user_id))
         outcome = _watcher().await_order(placed.order.order_id, FIRST_VERSION, seconds)
     return say_applied(_created(placed, outcome), seconds)
 
@@ -113,26 +126,38 @@ def _settled(order: Order | Row[Any], seconds: int) -> Order | Row[Any]:
     if order.status != Status.PENDING:
         return order
     db.session.close()  # A request that waits holds no connection.
-    with _watcher().seat():
+    with _watcher().seats.one():
         return _watcher().await_order(order.order_id, order.version, seconds) or order
 
 
 def _created(placed: Placed, outcome: Row[Any] | None = None) -> Response:
-    user_id, order_id = placed.order.user_id, placed.order.order_id
+    path, order_id = _path_of(placed.order.user_id), placed.order.order_id
     response = jsonify(responses.placed(placed.order, outcome))
     response.status_code = 201
-    response.headers["Location"] = f"{orders.url_prefix}/{quote(user_id)}/orders/{order_id}"
+    response.headers["Location"] = f"{path}/{order_id}"
     response.headers.add("ETag", FIRST_ETAG if outcome is None else etags.etag(outcome.version))
     if placed.replayed:
         response.headers["Idempotent-Replayed"] = "true"
     return response
 
 
-def _placement(user_id: str, fields: dict[str, Any]) -> Placement:
-    key = _idempotency_key()
-    g.order_id = service.new_order_id(user_id, key)
+def _path_of(user_id: str) -> str:
+    return f"{orders.url_prefix}/{quote(user_id)}/orders"
+
+
+def _placement(user_id: str) -> Placement:
+    placement = _new_placement(user_id, requests.load_order(read_object(request)), _idempotency_key())
+    g.order_id = placement.order_id
+    return placement
+
+
+def _placement_of_batch(user_id: str, fields: dict[str, Any]) -> Placement:
+    return _new_placement(user_id, fields, fields.pop("idempotency_key", None))
+
+
+def _new_placement(user_id: str, fields: dict[str, Any], key: str | None) -> Placement:
     return Placement(
-        order_id=g.order_id,
+        order_id=service.new_order_id(user_id, key),
         user_id=user_id,
         **fields,
         keyed=key is not None,

@@ -1,8 +1,7 @@
 """Error responses: every error as problem details (RFC 9457)."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -19,10 +18,18 @@ from werkzeug.exceptions import (
 
 from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
+from orders_service.api.errors import (
+    InvalidBody,
+    InvalidFields,
+    InvalidKey,
+    UnknownAfter,
+    UnknownParameter,
+    shortened,
+)
 from orders_service.api.etags import etag
 from orders_service.api.identity.errors import HostNotAllowed
 from orders_service.api.rate_limit import QuotaExceeded
-from orders_service.api.watch import TooManyWaiters
+from orders_service.api.seats import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
@@ -30,8 +37,6 @@ from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
 RETRY_SECONDS = 1
 READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
-ERRORS_MAX = 20  # The most fields that one answer names.
-NAME_MAX = 100  # The most characters of a field's name that an answer repeats.
 # The problem types of Werkzeug's exceptions, by status.
 OF_HTTP_STATUS = {
     400: "bad-request",
@@ -43,38 +48,6 @@ OF_HTTP_STATUS = {
 }
 
 log = structlog.get_logger()
-
-
-class InvalidBody(Exception):
-    """The body is not a JSON object. The text says what is wrong."""
-
-
-class InvalidKey(Exception):
-    """The Idempotency-Key header cannot be used. The text says why."""
-
-
-class InvalidFields(Exception):
-    """Fields of a request are wrong: *errors* maps names to texts. A field of the body has a pointer."""
-
-    def __init__(self, errors: Mapping[str, str], *, in_body: bool = True) -> None:
-        super().__init__()
-        self.errors = [
-            {"field": name, "detail": text} | ({"pointer": f"/{_escaped(name)}"} if in_body else {})
-            for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
-        ]
-        self.more = max(0, len(errors) - ERRORS_MAX)
-
-
-class UnknownParameter(Exception):
-    """The query parameter *name* does not exist at this address, which has the parameters *known*."""
-
-    def __init__(self, name: str, known: Collection[str]) -> None:
-        super().__init__(name)
-        self.name, self.known = name, known
-
-
-class UnknownAfter(Exception):
-    """The parameter `after` of a list is no id of its rows. The text is its value."""
 
 
 def problem(slug: str, detail: str, **members: Any) -> Response:
@@ -139,7 +112,7 @@ def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
 
 
 def _too_many_waiters(_: TooManyWaiters) -> Response:
-    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not wait."
     response = problem("too-many-waiters", detail)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
@@ -226,7 +199,7 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
     """Answer 503: the database is down. The order may have been recorded, so the answer has its id."""
     log.error("database unavailable", error=str(error.args[0] if error.args else error))
     detail = "The database is not available. Try again."
-    members = {}
+    members: dict[str, Any] = {}
     if isinstance(error, DBAPIError) and error_code(error) in READ_ONLY:
         detail = "The database is read-only now; nothing was written. Try again later."
     elif order_id := g.get("order_id"):
@@ -236,14 +209,7 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
             detail += "Send it again with the same Idempotency-Key."
         else:
             detail += "Check whether this orderId exists before you send it again."
+    elif order_ids := g.get("order_ids"):
+        members["orderIds"] = order_ids
+        detail = "It is unknown which orders were placed. Repeat those with a key; look for the others."
     return _later(problem("database-unavailable", detail, **members))
-
-
-def shortened(name: str) -> str:
-    """A name that a client sent, shortened to NAME_MAX characters."""
-    return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
-
-
-def _escaped(name: str) -> str:
-    """*name* as a reference token of a JSON Pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -1,11 +1,12 @@
 """The fields of requests: the JSON of an order, ids in paths, query parameters."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from orders_service.api.problems import InvalidFields
+from orders_service.api.errors import InvalidFields
 from orders_service.contract.fields import UNPRINTABLE
 from orders_service.contract.limits import (
     PRODUCT_ID_MAX,
@@ -15,7 +16,9 @@ from orders_service.contract.limits import (
     USER_ID_MAX,
 )
 
+BATCH_MAX = 100  # Orders. With the longest ids and keys in ASCII they take 50 KB; a body may have 64 KiB.
 FIELDS_MAX = 50  # A body with more fields is refused without a check of each field.
+KEY_TEXT = re.compile(r"[\x21\x23-\x7e]{1,255}")
 DOT_SEGMENTS = (".", "..")  # A client removes them from a URL before it sends it (RFC 3986, 5.2.4).
 
 
@@ -69,21 +72,52 @@ class OrderRequest(Schema):
             raise ValidationError(f"times unitPrice must be at most {TOTAL_PRICE_MAX}", "qty")
 
 
-ORDER_REQUEST = OrderRequest()
-KNOWN = {field.data_key or name for name, field in ORDER_REQUEST.fields.items()}
+class IdempotencyKey(fields.Field[str]):
+    """An idempotency key in a body: as in the header Idempotency-Key, without quotes."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if not isinstance(value, str) or not KEY_TEXT.fullmatch(value):
+            raise ValidationError("must be 1 to 255 visible ASCII characters, without quotes")
+        return value
+
+
+class OrderOfBatch(OrderRequest):
+    """An order in the body of `POST …/orders/batch`."""
+
+    idempotency_key = IdempotencyKey(data_key="idempotencyKey", error_messages={"null": "must not be null"})
+
+
+ORDER_REQUEST, ORDER_OF_BATCH = OrderRequest(), OrderOfBatch()
 USER_ID = KeyText(USER_ID_MAX)
 
 
-def load_order(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The validated fields of an order; raises `InvalidFields` for those that are wrong."""
+def load_order(
+    members: Mapping[str, Any], schema: OrderRequest = ORDER_REQUEST, *, pointer: str = ""
+) -> dict[str, Any]:
+    """The validated fields of an order; raises `InvalidFields` for those that are wrong.
+
+    *pointer* is the JSON Pointer of the order in the body.
+    """
     if len(members) > FIELDS_MAX:
-        unknown = [name for name in members if name not in KNOWN]
-        raise InvalidFields(dict.fromkeys(unknown, OrderRequest.error_messages["unknown"]))
+        known = {field.data_key or name for name, field in schema.fields.items()}
+        unknown = [name for name in members if name not in known]
+        raise InvalidFields(dict.fromkeys(unknown, OrderRequest.error_messages["unknown"]), pointer=pointer)
     try:
-        return dict(ORDER_REQUEST.load(members))
+        return dict(schema.load(members))
     except ValidationError as error:
         assert isinstance(error.messages, dict)  # noqa: PT017
-        raise InvalidFields({name: texts[0] for name, texts in error.messages.items()}) from error
+        wrong = {name: texts[0] for name, texts in error.messages.items()}
+        raise InvalidFields(wrong, pointer=pointer) from error
+
+
+def load_batch(members: Mapping[str, Any]) -> list[Any]:
+    """The orders of a batch, not yet validated; raises `InvalidFields`."""
+    if unknown := [name for name in members if name != "orders"]:
+        raise InvalidFields(dict.fromkeys(unknown, "is not a field of a batch"))
+    orders = members.get("orders")
+    if not isinstance(orders, list) or not 1 <= len(orders) <= BATCH_MAX:
+        raise InvalidFields({"orders": f"must be a list of 1 to {BATCH_MAX} orders"})
+    return orders
 
 
 def require_user_id(user_id: str) -> str:

@@ -9,33 +9,33 @@ import heapq
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from orders_service.api.seats import Seats
 from orders_service.database.errors import in_short
 from orders_service.orders import changes
 
 LOOK_SECONDS = 0.05  # From one look at the orders to the next.
-USERS_EVERY = 4  # At every fourth look, a second statement finds users with new or changed orders.
+USERS_EVERY = 2  # At every second look, another statement finds users with new or changed orders.
 USERS_AT_ONCE = 100  # Users in that statement. If there are more, they take turns.
-USERS_READ = 10  # Users whose orders are read after one look. The others are found again by the next.
+# After one look, the orders of so many users are read, and so many of their streams are woken, because a busy
+# user with many streams must not take the event loop. The next look finds the others.
+USERS_READ = 10
+STREAMS_WOKEN = 50
 BREATH_SECONDS = 0.01  # The shortest pause between two looks.
 DOWN_SECONDS = 1.0  # The pause after two failures in a row.
 
 log = structlog.get_logger()
 
 Signature = tuple[int, int]  # The sum of the ids and of the versions of a user's newest orders.
-
-
-class TooManyWaiters(Exception):
-    """As many requests wait as may wait. This one has done nothing yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,44 +81,25 @@ class Watcher:
 
     def __init__(self, engine: Engine, *, most: int) -> None:
         self._engine = engine
-        self._most = most
+        self.seats = Seats(most)
         self._mutex = threading.Lock()
-        self._seats = 0
         self._orders: dict[tuple[str, int], set[Waiter]] = defaultdict(set)
         self._users: dict[tuple[str, Signature], set[Waiter]] = defaultdict(set)
         self._seen_at: dict[str, float] = {}  # When each user's orders were looked at.
+        self._newest: dict[str, Newest] = {}  # What was found, while streams of the user are open.
         self._at_work = False
         self.is_stopping = False
-
-    def require_seat(self) -> None:
-        """Raise `TooManyWaiters` if no seat is free. A view calls it before it reads anything."""
-        if self._seats >= self._most:
-            raise TooManyWaiters
-
-    def take_seat(self) -> None:
-        """Count one more request that may wait; raises `TooManyWaiters`."""
-        with self._mutex:
-            self.require_seat()
-            self._seats += 1
-
-    def leave_seat(self) -> None:
-        """Count one request less."""
-        with self._mutex:
-            self._seats -= 1
-
-    @contextmanager
-    def seat(self) -> Iterator[None]:
-        """A seat until the block ends."""
-        self.take_seat()
-        try:
-            yield
-        finally:
-            self.leave_seat()
 
     def await_order(self, order_id: str, version: int, seconds: float) -> Row[Any] | None:
         """Wait until the order has another version than *version*; the order, or None after *seconds*."""
         found: Row[Any] | None = self._wait(self._orders, (order_id, version), seconds)
         return found
+
+    def newest_of(self, user_id: str) -> Newest | None:
+        """The user's orders as the last look found them, if another stream of the user waits now."""
+        with self._mutex:
+            is_watched = any(user == user_id for user, _ in self._users)
+        return self._newest.get(user_id) if is_watched else None
 
     def await_user(self, user_id: str, signature: Signature, seconds: float) -> Newest | None:
         """Wait until the user's newest orders have another signature; the orders, or None after *seconds*."""
@@ -179,6 +160,8 @@ class Watcher:
     def _is_wanted(self) -> bool:
         with self._mutex:
             self._at_work = bool(self._orders or self._users)
+            if not self._users:
+                self._newest.clear()
             return self._at_work
 
     def _look(self, *, with_users: bool) -> None:
@@ -208,6 +191,7 @@ class Watcher:
         with self._mutex:
             users = {user_id for user_id, _ in self._users}
         self._seen_at = {user_id: self._seen_at.get(user_id, 0.0) for user_id in users}
+        self._newest = {user_id: self._newest[user_id] for user_id in users & self._newest.keys()}
         chosen = heapq.nsmallest(USERS_AT_ONCE, users, key=self._seen_at.__getitem__)
         self._seen_at.update(dict.fromkeys(chosen, time.monotonic()))
         return chosen
@@ -218,15 +202,21 @@ class Watcher:
             for row in connection.execute(*changes.activity_query(users))
         }
         with self._mutex:
+            for user_id, signature in signatures.items():
+                if user_id in self._newest and self._newest[user_id].signature != signature:
+                    del self._newest[user_id]
             changed = {user_id for user_id, known in self._users if signatures.get(user_id, known) != known}
+        left = STREAMS_WOKEN
         for user_id in list(changed)[:USERS_READ]:
             newest = Newest(connection.execute(changes.newest_query(user_id)).all()[::-1])
-            self._wake_for_user(user_id, newest)
+            self._newest[user_id] = newest
+            left -= self._wake_for_user(user_id, newest, most=left)
 
-    def _wake_for_user(self, user_id: str, newest: Newest) -> None:
-        signature = newest.signature
+    def _wake_for_user(self, user_id: str, newest: Newest, *, most: int) -> int:
+        """Wake at most so many streams of the user, those that wait longest first; how many they were."""
         with self._mutex:
-            for (user, known), waiters in self._users.items():
-                if user == user_id and known != signature:
-                    for waiter in waiters:
-                        waiter.wake(newest)
+            keys = [key for key in self._users if key[0] == user_id and key[1] != newest.signature]
+            chosen = list(islice((waiter for key in keys for waiter in self._users[key]), most))
+            for waiter in chosen:
+                waiter.wake(newest)
+        return len(chosen)

@@ -121,7 +121,7 @@ def _changed(
             raise click.ClickException(problem) from error
         except NotInStock as error:
             problem = (
-                f"{-qty} pieces of {product_id} cannot be taken: {error.stock} in stock, {error.reserved}"
+                f"{product_id} cannot be corrected by {qty}: {error.stock} in stock, {error.reserved}"
                 " reserved for orders. Reserved pieces can be taken only after their orders are cancelled"
             )
             raise click.ClickException(problem) from error

@@ -1,7 +1,6 @@
 """`dead-letters list|show|replay|discard`: the operator's tools for dead letters."""
 
 import getpass
-import json
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from orders_service import resources
 from orders_service.commands.dead_letter_json import indented_json, record_json, summary_json
+from orders_service.commands.output import print_json
 from orders_service.database.engines import one_session
 from orders_service.events import dead_letter_search, resolving
 from orders_service.events.consumer import Handler
@@ -59,20 +59,17 @@ def list_(everything: bool, reason: str | None, group: str | None, limit: int | 
     `show` prints one of them with its record.
     """
     only = Filter(group=group, reason=reason, resolved=everything)
-    found = 0
+    letters = islice(_listed(only), limit)
     if as_json:
-        click.echo("[", nl=False)
-    for letter in islice(_listed(only), limit):
-        if as_json:
-            click.echo(("," if found else "") + json.dumps(summary_json(letter)), nl=False)
-        else:
-            resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
-            line = f"{letter.record_id}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
-            click.echo(printable(line))
-        found += 1
-    if as_json:
-        click.echo("]")
-    elif not found:
+        print_json(map(summary_json, letters))
+        return
+    found = False
+    for letter in letters:
+        resolved = f"  {letter.resolution} by {letter.resolved_by}" if letter.resolution else ""
+        line = f"{letter.record_id}  {letter.group}  {letter.reason}  {letter.detail[:SHOWN]}{resolved}"
+        click.echo(printable(line))
+        found = True
+    if not found:
         click.echo("No dead letters.")
 
 

@@ -1,7 +1,9 @@
 """`migrate`: upgrades both databases to the newest version."""
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import click
 from sqlalchemy import Engine
@@ -9,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from orders_service import migrations, resources
 from orders_service.commands.foreign_tables import NotOurs, assert_ours
+from orders_service.commands.output import print_json
 from orders_service.database.engines import open_engine
 from orders_service.database.errors import in_short
 from orders_service.processes import DatabaseName
@@ -16,17 +19,36 @@ from orders_service.settings import Settings, of_process
 
 
 @click.command("migrate")
-def main() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def main(as_json: bool) -> None:
     """Create or upgrade the tables of both databases.
 
     Safe to repeat, and to run twice at the same time.
     """
-    for line in migrate(of_process("migrate")):
-        click.echo(line)
+    done = migrate(of_process("migrate"))
+    if as_json:
+        print_json(map(dataclasses.asdict, done))
+        return
+    for each in done:
+        click.echo(each)
 
 
-def migrate(settings: Settings) -> list[str]:
-    """Migrate both databases and return one line for each that says what was done.
+@dataclass(frozen=True)
+class Migrated:
+    """What was done to a database. As text: one line for people."""
+
+    database: DatabaseName
+    applied: list[str]
+    version: str
+
+    def __str__(self) -> str:
+        if not self.applied:
+            return f"{self.database}: already at {self.version}"
+        return f"{self.database}: {', '.join(self.applied)} applied"
+
+
+def migrate(settings: Settings) -> list[Migrated]:
+    """Migrate both databases and return what was done to each.
 
     If one holds another service's tables, an error is raised before either is changed.
     """
@@ -37,15 +59,12 @@ def migrate(settings: Settings) -> list[str]:
             engine.connect() as connection,
         ):
             assert_ours(connection, database)
-    lines = []
+    done = []
     for database, url in resources.urls(settings).items():
         with _engine(database, url) as engine:
             applied = migrations.upgrade(engine, database)
-        version = migrations.newest(database)
-        lines.append(
-            f"{database}: {', '.join(applied)} applied" if applied else f"{database}: already at {version}"
-        )
-    return lines
+        done.append(Migrated(database, applied, migrations.newest(database)))
+    return done
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def list_(user: str | None, status: Status | None, seconds: int | None, limit: i
         elif not print_table(HEAD, (_row(order) for order in islice(found, limit))):
             click.echo("No orders.")
         if next(found, None) is not None:
-            click.echo(f"There are more than {limit}. To see more, use --limit.", err=True)
+            click.echo(f"More orders match. To see more than {limit}, use --limit.", err=True)
 
 
 @main.command()

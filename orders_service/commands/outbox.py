@@ -1,11 +1,11 @@
 """`outbox list|requeue|resend|purge`: the operator's tools for the outboxes."""
 
-import json
 from datetime import datetime, timedelta
 
 import click
 
 from orders_service import resources
+from orders_service.commands.output import print_json
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.events import pending
@@ -51,7 +51,7 @@ def list_(as_json: bool) -> None:
                 for row in events_set_aside(session)
             ]
     if as_json:
-        click.echo(json.dumps(found))
+        print_json(found)
     elif not found:
         click.echo("No events are pending or set aside.")
     else:

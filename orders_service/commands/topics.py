@@ -1,13 +1,13 @@
 """`topics create|list|describe`: the only command that creates topics, besides `run`."""
 
-import json
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from orders_service import resources
 from orders_service.broker_client import broker, topic_spec
+from orders_service.commands.output import print_json
 from orders_service.events.brokers.port import BrokerError, TopicDescription
 from orders_service.printable import printable
 from orders_service.settings import of_process
@@ -21,19 +21,28 @@ def main() -> None:
 
 
 @main.command()
-def create() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def create(as_json: bool) -> None:
     """Create the topics of the settings that do not exist. Safe to repeat."""
     settings = of_process("topics")
     names = list(resources.topics(settings).names)
     created = _asked(lambda: broker(settings, create=True).create_topics(names, topic_spec(settings)))
+    if as_json:
+        print_json({"name": name, "created": name in created} for name in names)
+        return
     for name in names:
         click.echo(f"{name}: {'created' if name in created else 'exists'}")
 
 
 @main.command("list")
-def list_() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def list_(as_json: bool) -> None:
     """Print the topics' names."""
-    for topic in _described():
+    topics = _described()
+    if as_json:
+        print_json({"name": topic.name} for topic in topics)
+        return
+    for topic in topics:
         click.echo(printable(topic.name))
 
 
@@ -50,12 +59,22 @@ def describe(names: tuple[str, ...], as_json: bool) -> None:
         raise click.ClickException(f"topic {', '.join(missing)} does not exist")
     topics = [known[name] for name in names or known]
     if as_json:
-        click.echo(json.dumps([{**vars(topic), "settings": dict(topic.settings)} for topic in topics]))
+        print_json(map(_as_json, topics))
         return
     for topic in topics:
         settings = "".join(f"  {name}={value}" for name, value in sorted(topic.settings.items()))
         line = f"{topic.name}  partitions={topic.partitions}  replication={topic.replication}{settings}"
         click.echo(printable(line))
+
+
+def _as_json(topic: TopicDescription) -> dict[str, Any]:
+    return {
+        "name": topic.name,
+        "partitions": topic.partitions,
+        "replication": topic.replication,
+        "inSync": topic.in_sync,
+        "settings": dict(topic.settings),
+    }
 
 
 def _described() -> list[TopicDescription]:

@@ -5,8 +5,15 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from orders_service.api.problems import ERRORS_MAX
-from orders_service.api.requests import KeyText, OrderRequest, WholeNumber
+from orders_service.api.errors import ERRORS_MAX
+from orders_service.api.requests import (
+    BATCH_MAX,
+    IdempotencyKey,
+    KeyText,
+    OrderOfBatch,
+    OrderRequest,
+    WholeNumber,
+)
 from orders_service.catalog.product import Reason
 from orders_service.contract import facts
 from orders_service.contract.limits import (
@@ -40,26 +47,29 @@ BOUNDS: dict[str, Schema] = {
 }
 
 
-def request_schema() -> Schema:
-    """The schema of `OrderRequest`, from its marshmallow schema."""
+def request_schema(schema: type[OrderRequest] = OrderRequest) -> Schema:
+    """The schema of an order in a request, from its marshmallow schema."""
     plugin = MarshmallowPlugin()
     spec = APISpec("", "", "3.1.0", plugins=[plugin])
     assert plugin.converter is not None
     plugin.converter.field_mapping[WholeNumber] = ("integer", None)
     plugin.converter.field_mapping[KeyText] = ("string", None)
+    plugin.converter.field_mapping[IdempotencyKey] = ("string", None)
     plugin.converter.add_attribute_function(_bounds)  # type: ignore[no-untyped-call]
-    spec.components.schema("OrderRequest", schema=OrderRequest)
+    spec.components.schema("OrderRequest", schema=schema)
     found: Schema = spec.to_dict()["components"]["schemas"]["OrderRequest"]
     found["description"] = f"`qty` times `unitPrice` must be at most {TOTAL_PRICE_MAX}."
-    for name, schema in found["properties"].items():
-        if description := BOUNDS[name].get("description"):
-            schema["description"] = description
+    for name, property_ in found["properties"].items():
+        if description := BOUNDS.get(name, {}).get("description"):
+            property_["description"] = description
     return found | {"additionalProperties": False}
 
 
 def _bounds(_: Any, field: Any, **__: Any) -> Schema:
     if isinstance(field, WholeNumber):
         return {"minimum": field._least, "maximum": field._most}
+    if isinstance(field, IdempotencyKey):
+        return {"minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"}
     return key_text(field._most) if isinstance(field, KeyText) else {}
 
 
@@ -88,7 +98,11 @@ def schemas() -> dict[str, Schema]:
     checks = dict.fromkeys([*(f"{name}Database" for name in DATABASES), "broker"], state)
     return {
         "OrderRequest": request_schema(),
-        "PlacedOrder": _object(shown | {"status": {"type": "string", "const": Status.PENDING}}),
+        "PlacedOrder": _object(shown | {"status": status}, reason=reason),
+        "OrderOfBatch": request_schema(OrderOfBatch),
+        "Batch": _batch(),
+        "BatchAnswers": {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _ref("BatchAnswer")},
+        "BatchAnswer": _batch_answer(),
         "Order": _object(order, reason=reason),
         "Orders": {"type": "array", "items": _ref("Order")},
         "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
@@ -101,8 +115,24 @@ def schemas() -> dict[str, Schema]:
         ),
         "Links": {"type": "object", "additionalProperties": {"type": "string"}},
         "Any": {"type": "object"},
+        "Events": {"type": "string", "description": "Server-sent events. `data` is the order as JSON."},
         **_problems(),
     }
+
+
+def _batch() -> Schema:
+    orders = {"type": "array", "minItems": 1, "maxItems": BATCH_MAX, "items": _ref("OrderOfBatch")}
+    return _object({"orders": orders}) | {"additionalProperties": False}
+
+
+def _batch_answer() -> Schema:
+    return _object(
+        {"status": {"type": "integer", "enum": [201, 422]}},
+        location={"type": "string", "description": "The address of the order."},
+        order=_ref("PlacedOrder"),
+        replayed={"type": "boolean", "description": "`true` if the key was used before for this order."},
+        problem=_ref("Problem"),
+    )
 
 
 def _problems() -> dict[str, Schema]:
@@ -119,7 +149,11 @@ def _problems() -> dict[str, Schema]:
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text | {"description": "What is wrong, for a person. The texts may change."},
         },
+        instance=text | {"format": "uri-reference", "description": "It ends with the id of the request."},
+        scope=text | {"description": "The scope that is needed."},
         errors={"type": "array", "items": error, "maxItems": ERRORS_MAX},
+        parameters={"type": "array", "items": text},
+        orderIds={"type": "array", "items": text},
         **{"violated-policies": {"type": "array", "items": text}},
         orderId=text | {"maxLength": TEXT_MAX},
         checks={"type": "object", "additionalProperties": {"type": "string"}},

@@ -9,10 +9,9 @@ from werkzeug.routing import Rule
 
 from orders_service import __version__
 from orders_service.api.app import PARAMETERS
-from orders_service.api.identity.access import ACCESS
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS, ProblemType
-from orders_service.contract.scopes import SCOPES
 from rig.documents import components, parameters
+from rig.documents.identity import SCHEMES, of_tokens, security
 from rig.documents.operations import ALWAYS, OPERATIONS, TAGS, UNDOCUMENTED, Operation
 from rig.documents.recording import Recording
 
@@ -23,15 +22,9 @@ Orders over HTTP. A placed order is PENDING; the catalog confirms or rejects it 
 
 Errors are problem details (RFC 9457). The `type` of a problem is an address that [explains it](/problems).
 An unknown field or query parameter is an error, and nothing is written. `Accept` is never a reason to refuse.
+Every answer has the header `X-Request-Id`: the id that the client sent, or a new one.
 HEAD works wherever GET does. If the deployment limits requests, answers have the header `RateLimit`.
 """
-TOKEN = {
-    "type": "http",
-    "scheme": "bearer",
-    "bearerFormat": "JWT",
-    "description": "A token or an API key. With `AUTH_MODE=none` the API needs none. The scopes: "
-    + " ".join(f"`{name}`: {meaning}" for name, meaning in SCOPES.items()),
-}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -57,7 +50,7 @@ def openapi(recording: Recording) -> Object:
         "tags": [{"name": tag, "description": TAGS[tag]} for tag in dict.fromkeys(order)],
         "paths": paths,
         "components": {
-            "securitySchemes": {"token": TOKEN},
+            "securitySchemes": SCHEMES,
             "schemas": components.schemas(),
             "parameters": _parameters(),
             "headers": parameters.ANSWERED,
@@ -84,6 +77,7 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
         found["operationId"] = text.id
     if text.description:
         found["description"] = text.description
+    found["security"] = security(rule.endpoint)
     if used := _used(rule, text):
         found["parameters"] = used
     if text.body:
@@ -92,36 +86,33 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
             content["examples"] = examples
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     found["responses"] = {str(text.status): _answer(rule.endpoint, text, recording)}
-    if (scope := ACCESS[rule.endpoint]) is not None:
-        # With AUTH_MODE=none no token is needed: the empty object says so.
-        found["security"] = [{}, {"token": [scope]}]
-    found["responses"] |= _problem_responses((*text.problems, *_of_access(rule, scope)))
+    found["responses"] |= {str(status): {"description": about} for status, about in text.empty.items()}
+    found["responses"] |= _problem_responses((*text.problems, *of_tokens(rule)))
     found["responses"]["default"] = {"$ref": "#/components/responses/other-problem"}
     return found
-
-
-def _of_access(rule: Rule, scope: str | None) -> tuple[str, ...]:
-    """The problems of a client without the right token, with AUTH_MODE=jwt."""
-    if scope is None:
-        return ()
-    own = ("not-your-orders",) if "user_id" in rule.arguments else ()
-    return ("unauthorized", "insufficient-scope", *own, "keys-unavailable")
 
 
 def _used(rule: Rule, text: Operation) -> list[Object]:
     in_path = re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
     names = [f"path.{parameters.PATH[name]['name']}" for name in in_path]
-    names += [f"query.{name}" for name in PARAMETERS.get(rule.endpoint, ())]
+    names += [f"query.{_described(rule.endpoint, name)}" for name in PARAMETERS.get(rule.endpoint, ())]
     names += [f"header.{name}" for name in text.parameters]
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
 def _parameters() -> Object:
     paths = [{"in": "path", "required": True, **each} for each in parameters.PATH.values()]
-    names = dict.fromkeys(name for used in PARAMETERS.values() for name in used)
-    query = [{"in": "query", "name": name, **parameters.QUERY[name]} for name in names]
+    names = {_described(endpoint, name): name for endpoint, used in PARAMETERS.items() for name in used}
+    query = {
+        f"query.{key}": {"in": "query", "name": name, **parameters.QUERY[key]} for key, name in names.items()
+    }
     headers = [{"in": "header", "name": name, **each} for name, each in parameters.HEADERS.items()]
-    return {f"{each['in']}.{each['name']}": each for each in (*paths, *query, *headers)}
+    return {f"{each['in']}.{each['name']}": each for each in (*paths, *headers)} | query
+
+
+def _described(endpoint: str, name: str) -> str:
+    """The key in `QUERY` of a parameter of an endpoint."""
+    return f"{endpoint}.{name}" if f"{endpoint}.{name}" in parameters.QUERY else name
 
 
 def _answer(endpoint: str, text: Operation, recording: Recording) -> Object:

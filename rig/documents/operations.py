@@ -4,11 +4,13 @@ To document a new route, add a row here. Path and method come from the app, quer
 `PARAMETERS` in `api/app.py`, the texts of problems from `contract/problems.py`. Then run `make contract`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 # Every operation may answer these problems. They are the `default` response of each operation.
 ALWAYS = (
-    *("bad-request", "not-found", "method-not-allowed", "request-timeout", "request-entity-too-large"),
+    *("bad-request", "unknown-parameter", "not-found", "method-not-allowed", "request-timeout"),
+    "request-entity-too-large",
     *("request-uri-too-long", "expectation-failed", "request-header-fields-too-large", "quota-exceeded"),
     *("internal-server-error", "overloaded"),
 )
@@ -25,7 +27,8 @@ TAGS = {
 class Operation:
     """One endpoint. *schema* is the JSON of its answer, and *body* that of its request (`components.py`).
 
-    *problems* are those beside `ALWAYS`.
+    *problems* are those beside `ALWAYS` and beside those of tokens, which come from `ACCESS`. *empty* are
+    other answers, without a body.
     """
 
     id: str
@@ -40,25 +43,52 @@ class Operation:
     body: str | None = None
     parameters: tuple[str, ...] = ()  # Headers of the request.
     problems: tuple[str, ...] = ()
+    empty: Mapping[int, str] = field(default_factory=dict)
 
 
 DATABASE = ("database-unavailable",)
+LIST = ("unknown-parameter", "unknown-after", "invalid-fields", *DATABASE)
+KNOWN = {304: "The client has this version."}
 OPERATIONS: dict[str, Operation] = {
     "orders.place": Operation(
         id="placeOrder",
         tag="orders",
         summary="Place an order",
         description="The order is stored before the answer is sent. Its status is PENDING; the catalog"
-        " confirms or rejects it a moment later. To repeat the request safely, send an `Idempotency-Key`.",
+        " confirms or rejects it a moment later. To wait for that, send `Prefer: wait=10`. To repeat the"
+        " request safely, send an `Idempotency-Key`.",
         body="OrderRequest",
-        parameters=("Idempotency-Key", "traceparent"),
+        parameters=("Idempotency-Key", "Prefer", "traceparent"),
         status=201,
-        answer="The order as it was placed.",
+        answer="The order as it was placed or, if the request waited, with its outcome.",
         schema="PlacedOrder",
-        headers=("Location", "Idempotent-Replayed"),
+        headers=("Location", "ETag", "Idempotent-Replayed", "Preference-Applied"),
         problems=(
-            *("bad-request", "invalid-body", "invalid-idempotency-key", "request-entity-too-large"),
+            *(
+                "bad-request",
+                "unknown-parameter",
+                "invalid-body",
+                "invalid-idempotency-key",
+                "request-entity-too-large",
+            ),
             *("unsupported-media-type", "invalid-fields", "idempotency-key-reused"),
+            *("database-unavailable", "overloaded", "too-many-waiters"),
+        ),
+    ),
+    "orders.place_batch": Operation(
+        id="placeOrders",
+        tag="orders",
+        summary="Place several orders",
+        description="All good orders are stored in one transaction, and a bad order stops no other. Each has"
+        " an answer of its own, in the order sent. To repeat the request safely, give each order an"
+        " `idempotencyKey`. Each order counts as a request.",
+        body="Batch",
+        parameters=("traceparent",),
+        answer="The answers to the orders.",
+        schema="BatchAnswers",
+        problems=(
+            *("bad-request", "unknown-parameter", "invalid-body", "invalid-idempotency-key"),
+            *("request-entity-too-large", "unsupported-media-type", "invalid-fields"),
             *("database-unavailable", "overloaded"),
         ),
     ),
@@ -66,19 +96,25 @@ OPERATIONS: dict[str, Operation] = {
         id="listOrders",
         tag="orders",
         summary="List the orders of a user",
-        description="Oldest first, in pages. A user without orders has an empty list.",
+        description="In pages, oldest or newest first, filtered. A page can be shorter than `limit`, and even"
+        " empty, although the list goes on: follow `Link` until there is none. A user without orders has an"
+        " empty list.",
         answer="A page of orders.",
         schema="Orders",
         headers=("Link",),
-        problems=("bad-request", "order-not-found", "invalid-fields", *DATABASE),
+        problems=LIST,
     ),
     "orders.show": Operation(
         id="showOrder",
         tag="orders",
         summary="Show an order",
+        description="To wait until the order is no longer PENDING, send `Prefer: wait=10`.",
         answer="The order as it is now.",
         schema="Order",
-        problems=("order-not-found", "invalid-fields", *DATABASE),
+        headers=("ETag", "Preference-Applied"),
+        parameters=("Prefer", "If-None-Match"),
+        problems=("bad-request", "order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
+        empty=KNOWN,
     ),
     "orders.cancel": Operation(
         id="cancelOrder",
@@ -88,8 +124,37 @@ OPERATIONS: dict[str, Operation] = {
         " request can be repeated safely.",
         answer="The cancelled order.",
         schema="Order",
-        parameters=("traceparent",),
-        problems=("order-not-found", "order-rejected", "invalid-fields", *DATABASE),
+        headers=("ETag",),
+        parameters=("If-Match", "traceparent"),
+        problems=(
+            *("bad-request", "order-not-found", "order-rejected", "precondition-failed", "invalid-fields"),
+            *DATABASE,
+        ),
+    ),
+    "order_events.of_order": Operation(
+        id="followOrder",
+        tag="orders",
+        summary="Follow an order",
+        description="Server-sent events: the order, and then each change of it. The id of an event is the"
+        " order's id and version. The stream ends when the order is REJECTED or CANCELLED, or after"
+        " 5 minutes; a browser connects again by itself.",
+        answer="The stream.",
+        schema="Events",
+        types=("text/event-stream",),
+        parameters=("Last-Event-ID",),
+        problems=("order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
+        empty={204: "The client has the last event. There will be no other."},
+    ),
+    "order_events.of_user": Operation(
+        id="followOrders",
+        tag="orders",
+        summary="Follow the orders of a user",
+        description="Server-sent events: new orders, and changes of the user's newest orders.",
+        answer="The stream.",
+        schema="Events",
+        types=("text/event-stream",),
+        parameters=("Last-Event-ID",),
+        problems=("invalid-fields", "too-many-waiters", *DATABASE),
     ),
     "admin.index": Operation(
         id="listOrdersOfAllUsers",
@@ -101,7 +166,7 @@ OPERATIONS: dict[str, Operation] = {
         answer="A page of orders with their users.",
         schema="OrdersOfAllUsers",
         headers=("Link",),
-        problems=("unknown-parameter", "unknown-after", "host-not-allowed", "invalid-fields", *DATABASE),
+        problems=("host-not-allowed", *LIST),
     ),
     "catalog.index": Operation(
         id="listProducts",
@@ -111,7 +176,7 @@ OPERATIONS: dict[str, Operation] = {
         answer="A page of products.",
         schema="Products",
         headers=("Link",),
-        problems=("bad-request", "product-not-found", "invalid-fields", *DATABASE),
+        problems=LIST,
     ),
     "catalog.show": Operation(
         id="showProduct",
@@ -177,6 +242,8 @@ OPERATIONS: dict[str, Operation] = {
         answer="OpenAPI 3.1.",
         schema="Any",
         headers=("ETag",),
+        parameters=("If-None-Match",),
+        empty=KNOWN,
     ),
     "documents.asyncapi": Operation(
         id="showAsyncApi",
@@ -185,6 +252,8 @@ OPERATIONS: dict[str, Operation] = {
         answer="AsyncAPI 3.0, with the topics and partitions of this deployment.",
         schema="Any",
         headers=("ETag",),
+        parameters=("If-None-Match",),
+        empty=KNOWN,
     ),
     "documents.schema": Operation(
         id="showEventSchema",
@@ -194,7 +263,9 @@ OPERATIONS: dict[str, Operation] = {
         schema="Any",
         types=("application/schema+json",),
         headers=("ETag",),
+        parameters=("If-None-Match",),
         problems=("not-found",),
+        empty=KNOWN,
     ),
     "documents.docs": Operation(
         id="showDocs",

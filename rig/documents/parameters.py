@@ -3,6 +3,7 @@
 from typing import Any
 
 from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX, USER_ID_MAX
+from orders_service.orders.order import Status
 from orders_service.settings import Settings
 
 PAGE_MAX = Settings.api_list_max  # The default of API_LIST_MAX.
@@ -11,6 +12,15 @@ ORDER_ID = "8ee40b0c-3d4f-5e0c-8a0b-5f9b6d3c4e21"
 # texts of dots and spaces. JSON in UTF-8 cannot contain the unpaired surrogates that `KeyText` refuses.
 HIDDEN = r"\u0000-\u001f\u007f-\u009f"
 KEY_TEXT = rf"^[^{HIDDEN}]*[^{HIDDEN}\s.][^{HIDDEN}]*$"
+
+
+TAGS = r'^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*")*)$'
+FROM_1970 = {
+    "type": "string",
+    "format": "date-time",
+    "description": "An instant as in RFC 3339, from 1970 on, with `Z` or an offset.",
+    "example": "2026-11-24T07:06:15Z",
+}
 
 
 def key_text(most: int) -> dict[str, Any]:
@@ -49,24 +59,73 @@ PATH: dict[str, dict[str, Any]] = {
         "example": "invalid-fields",
     },
 }
-# Every parameter that `PARAMETERS` in `api/app.py` names.
+STATUSES = "|".join(Status)
+# Every parameter that `PARAMETERS` in `api/app.py` names. `endpoint.name` describes it for one endpoint only.
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {
         "description": "The largest number of items in the answer.",
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
+    },
+    "order": {
+        "description": "`asc`: from the oldest item. `desc`: from the newest.",
+        "schema": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
+    },
+    "status": {
+        "description": "Only orders with one of these statuses, separated by commas.",
+        "schema": {"type": "string", "pattern": f"^({STATUSES})(,({STATUSES}))*$"},
+    },
+    "admin.index.status": {
+        "description": "Only orders with this status.",
+        "schema": {"type": "string", "enum": [*Status], "default": Status.PENDING},
+    },
+    "olderThan": {
+        "description": "Only orders that were placed at least so many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    },
+    "productId": {
+        "description": "Only orders of this product.",
+        "schema": key_text(PRODUCT_ID_MAX),
     },
     "after": {
         "description": "The id of the order or product after which the page begins. The header `Link` of an"
         " answer has it for the next page.",
         "schema": {"type": "string"},
     },
+    "createdAfter": {
+        "description": "Only orders that were placed at this instant or later.",
+        "schema": FROM_1970,
+    },
+    "createdBefore": {
+        "description": "Only orders that were placed before this instant. It must be later than"
+        " `createdAfter`.",
+        "schema": FROM_1970,
+    },
 }
 HEADERS: dict[str, dict[str, Any]] = {
+    "If-None-Match": {
+        "description": 'The ETags that the client knows, such as `"1"`. If the order still has one of these'
+        " versions, the answer is 304 without a body.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
+    "If-Match": {
+        "description": 'An ETag, such as `"1"`, or several. The order is cancelled only if it has one of'
+        " these versions. An order that is CANCELLED already is answered with 200.",
+        "schema": {"type": "string", "pattern": TAGS},
+    },
     "Idempotency-Key": {
         "description": "A text that the client chooses for this order, such as a UUID. If the request is sent"
         " again with the same key, the answer is the same order, and no second order is placed. A key never"
         " expires. It belongs to the user in the path.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
+    },
+    "Prefer": {
+        "description": "`wait=10`: answer when the catalog has confirmed or rejected the order, or after"
+        " 10 s; 30 s at most (RFC 7240). Other preferences are ignored.",
+        "schema": {"type": "string"},
+    },
+    "Last-Event-ID": {
+        "description": "The id of the last event that the client got. The stream goes on after it.",
+        "schema": {"type": "string"},
     },
     "traceparent": {
         "description": "W3C Trace Context. The events of the order have the same header. A value of another"
@@ -101,10 +160,15 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the document.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "How long the service would have waited, if the request had `Prefer: wait`.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": "The version of the order or the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
+    "precondition-failed": ("ETag",),
     "method-not-allowed": ("Allow",),
     "unauthorized": ("WWW-Authenticate",),
     "insufficient-scope": ("WWW-Authenticate",),
@@ -112,5 +176,6 @@ OF_PROBLEMS = {
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
+    "too-many-waiters": ("Retry-After",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }

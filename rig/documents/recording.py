@@ -25,6 +25,8 @@ from rig.processes import Process, service
 
 IDS = {"a": new_order_id("ann", "basket-17"), "b": new_order_id("ann", "basket-18")}
 CREATED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
+REQUEST_ID = re.compile(r"/requests/[0-9a-f-]{36}")
+A_REQUEST = "/requests/019acf3a-7c3d-7b41-9d1e-5a2f8c6b0e47"
 A_TIME = "2026-11-29T09:30:00.125+00:00"
 EVENT_TIME = "2026-11-29T09:30:00.125000Z"
 PORT = 8000  # In the recorded answers, whatever port the service had.
@@ -79,7 +81,8 @@ class Recording:
             if answer.status >= 400 and answer.value["type"] == kind.uri:
                 return answer.value
         detail = DETAILS.get(kind.slug, kind.meaning)
-        return {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+        told = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+        return told | {"instance": A_REQUEST}
 
 
 def record(folder: Path) -> Recording:
@@ -139,7 +142,7 @@ def _parsed(text: str) -> Answer:
     return Answer(
         line,
         tuple((name, value) for name, value in headers if name.lower() in SHOWN),
-        CREATED_AT.sub(A_TIME, body),
+        REQUEST_ID.sub(A_REQUEST, CREATED_AT.sub(A_TIME, body)),
     )
 
 

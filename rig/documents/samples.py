@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from rig.documents.parameters import ORDER_ID
 
 FOLDER = "/order-service/ann/orders"
-SHOWN = ("content-type", "location", "idempotent-replayed", "link", "allow", "retry-after")
+SHOWN = (
+    *("content-type", "location", "etag", "idempotent-replayed", "preference-applied", "link", "allow"),
+    "retry-after",
+)
+BATCHES = "/order-service/bob/orders"  # The list of ann's orders stays short.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +38,11 @@ class Sample:
 def order(product: str, qty: int, price: int) -> str:
     """The JSON of an order."""
     return json.dumps({"productId": product, "qty": qty, "unitPrice": price}, separators=(",", ":"))
+
+
+def batched(key: str, qty: int) -> str:
+    """The JSON of an order in a batch."""
+    return order("CATALOG-003", qty, 2000)[:-1] + f',"idempotencyKey":"{key}"}}'
 
 
 def _problem(endpoint: str, target: str, method: str = "GET", *, body: str = "", headers: str = "") -> Sample:
@@ -63,6 +72,15 @@ SAMPLES = (
         target=FOLDER,
         headers=("Idempotency-Key: basket-17", JSON),
         body=order("CATALOG-001", 2, 1500),
+    ),
+    Sample(
+        endpoint="orders.place_batch",
+        title="Place several orders",
+        text="Up to 100 orders in one request. Each has an answer of its own: a bad order stops no other.",
+        method="POST",
+        target=f"{BATCHES}/batch",
+        headers=(JSON,),
+        body=f'{{"orders":[{batched("basket-20", 1)},{batched("basket-20", 1)},{batched("basket-21", 0)}]}}',
     ),
     Sample(
         endpoint="orders.show",
@@ -99,12 +117,37 @@ SAMPLES = (
         target=f"{FOLDER}?limit=1&after={{a}}",
     ),
     Sample(
+        endpoint="orders.index",
+        title="Find orders",
+        text="Filters: `status` (one or more, separated by commas), `productId`, `createdAfter` and"
+        " `createdBefore`. `order=desc` begins with the newest.",
+        target=f"{FOLDER}?status=PENDING,REJECTED&order=desc",
+    ),
+    Sample(
+        endpoint="orders.show",
+        title="Has an order changed?",
+        text="The header `ETag` is the version of the order. If the client sends it back and it is still"
+        " right, the answer is 304, without a body.",
+        target=f"{FOLDER}/{{a}}",
+        headers=('If-None-Match: "2"',),
+    ),
+    Sample(
         endpoint="orders.cancel",
         title="Cancel an order",
         text="Its pieces go back into stock. The request can be repeated safely. A rejected order cannot be"
-        " cancelled (409).",
+        " cancelled (409). With `If-Match` the order is only cancelled if it has not changed since the client"
+        " read it; otherwise the answer is 412.",
         method="POST",
         target=f"{FOLDER}/{{a}}/cancel",
+        headers=('If-Match: "2"',),
+    ),
+    Sample(
+        endpoint="order_events.of_order",
+        title="Follow an order",
+        text="Server-sent events: the order, and then each change of it. The stream ends with the last change"
+        " that is possible. Browsers read it with `EventSource`. `/order-service/ann/orders/events` follows"
+        " all new orders of a user.",
+        target=f"{FOLDER}/{{b}}/events",
     ),
     Sample(
         endpoint="catalog.index",
@@ -120,9 +163,25 @@ SAMPLES = (
     ),
     Sample(
         endpoint="orders.place",
+        title="Wait for the outcome",
+        text="With `Prefer: wait=10` the answer comes when the catalog has answered, or after 10 s.",
+        method="POST",
+        target=FOLDER,
+        headers=("Idempotency-Key: basket-19", "Prefer: wait=10", JSON),
+        body=order("CATALOG-002", 1, 1000),
+    ),
+    Sample(
+        endpoint="admin.index",
+        title="List the orders of all users",
+        text="For operators. Without tokens it answers only on the machine itself.",
+        target="/admin/orders?status=REJECTED",
+    ),
+    Sample(
+        endpoint="orders.place",
         title="A request with an error",
         text="Errors are problem details (RFC 9457). `type` is an address that explains the problem;"
-        " `errors` names each wrong field. Nothing was written.",
+        " `errors` names each wrong field. `instance` has the id of the request, which is also in the header"
+        " `X-Request-Id` and in the log. Nothing was written.",
         method="POST",
         target=FOLDER,
         headers=(JSON,),
@@ -156,7 +215,11 @@ SAMPLES = (
         " limits, `/events` every event. `/metrics` has the metrics for Prometheus.",
         target="/",
     ),
+    _problem("orders.index", f"{FOLDER}?limit=1&limit=2"),
     _problem("orders.index", f"{FOLDER}?limt=1"),
+    _problem("orders.index", f"{FOLDER}?after=basket-17"),
+    _problem("orders.cancel", f"{FOLDER}/{{a}}/cancel", "POST", headers='If-Match: "1"'),
+    _problem("admin.index", "/admin/orders", headers="Host: shop.example"),
     _problem("orders.place", FOLDER, "POST", body='{"productId"', headers=JSON),
     _problem("orders.place", FOLDER, "POST", body=order("x", 1, 1), headers=f"Idempotency-Key: a b\n{JSON}"),
     _problem("", "/orders"),
@@ -184,6 +247,12 @@ DETAILS = {
     "internal-server-error": "The service failed. The error was logged.",
     "database-unavailable": "The database is not available. Try again.",
     "overloaded": "Too many orders are waiting to be committed. This order was not placed. Try again.",
+    "unauthorized": "Send a token in the header Authorization: `Bearer`, a space, and the token.",
+    "insufficient-scope": "This request needs the scope orders:write.",
+    "not-your-orders": "The token is ann's; it does not give access to another user's orders.",
+    "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not ask"
+    " to wait.",
+    "keys-unavailable": "The keys of the token's issuer are not available now.",
     "not-ready": "The orders database does not answer, or was not migrated.",
     "metrics-late": "The databases did not answer within 5 s.",
 }

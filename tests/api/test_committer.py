@@ -1,9 +1,9 @@
 """The committer: who waits is committed together, nobody waits for ever, and nobody pays for another."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,8 +13,9 @@ from sqlalchemy import event, select
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from orders_service.api.committer import GROUP_MAX, Committer, Overdue
+from orders_service.api.committer import GROUP_MAX, Committer, Overdue, Overloaded
 from orders_service.contract.topics import Topics
+from orders_service.database import bounds
 from orders_service.database.columns import Clock, utc_now
 from orders_service.database.engines import open_engine
 from orders_service.events.outbox import Outbox
@@ -33,12 +34,16 @@ OUTBOX = Outbox("/order-service", Topics())
 class Held:
     """A committer that gathers until it is let go, so that a test decides who is in its group."""
 
-    def __init__(self, databases: Databases, clock: Clock = utc_now) -> None:
+    def __init__(self, databases: Databases, clock: Clock = utc_now, *, queue_max: int = 512) -> None:
         self.databases = databases
         self.go = threading.Event()
         self.engine = open_engine(databases.orders_url, pool_size=1, one_trip=True)
         self.committer = Committer(
-            self.engine, OUTBOX, gather=lambda: self.go.wait(waiting.seconds(10)), clock=clock
+            self.engine,
+            OUTBOX,
+            gather=lambda: self.go.wait(waiting.seconds(10)),
+            clock=clock,
+            queue_max=queue_max,
         )
         self._customers = ThreadPoolExecutor(GROUP_MAX + 10)
 
@@ -50,6 +55,13 @@ class Held:
             waiting.append(self._customers.submit(self.committer.place, placement))
             await_true(partial(self._are_waiting, more), "it waits")
         return waiting
+
+    def place_all(self, batch: Sequence[Placement]) -> Future[list[Placed | KeyReused]]:
+        """Let a customer send a batch; its orders wait when it returns."""
+        more = len(self.committer._queue) + len(batch)
+        answered = self._customers.submit(self.committer.place_all, batch)
+        await_true(partial(self._are_waiting, more), "the batch waits")
+        return answered
 
     def _are_waiting(self, count: int) -> bool:
         return len(self.committer._queue) == count
@@ -117,6 +129,48 @@ def test_a_group_is_no_larger_than_it_may_be(held: Held) -> None:
 
     assert len(commits) == 2
     assert len(held.orders()) == GROUP_MAX + 5
+
+
+def test_a_batch_is_not_divided(held: Held) -> None:
+    before = held.place(*(wanted() for _ in range(GROUP_MAX - 1)))
+    batch = [wanted() for _ in range(100)]
+    answered = held.place_all(batch)
+    after = held.place(wanted())
+
+    with held.commits() as commits:
+        held.go.set()
+        placed = answered.result(10)
+        for future in before + after:
+            future.result(10)
+
+    assert len(commits) == 2
+    assert [answer.order for answer in placed if isinstance(answer, Placed)] == batch
+    assert held.orders()[GROUP_MAX - 1 : -1] == [placement.order_id for placement in batch]
+
+
+def test_a_batch_that_does_not_fit_in_the_queue_is_refused_whole(databases: Databases) -> None:
+    with closing(Held(databases, queue_max=100)) as held:
+        waiting = held.place(wanted())
+
+        with pytest.raises(Overloaded):
+            held.committer.place_all([wanted() for _ in range(100)])
+        fitting = held.place_all([wanted() for _ in range(99)])
+        held.go.set()
+
+        assert len(fitting.result(10)) == 99
+        waiting[0].result(10)
+        assert len(held.orders()) == 100
+
+
+def test_a_batch_that_has_waited_too_long_is_not_placed(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "COMMIT_SECONDS", 0.2)
+
+    with pytest.raises(Overdue):
+        held.committer.place_all([wanted() for _ in range(3)])
+    held.go.set()
+    await_true(lambda: not held.committer._at_work, "it has ended")
+
+    assert held.orders() == []
 
 
 def test_a_committer_that_had_ended_starts_again(held: Held) -> None:

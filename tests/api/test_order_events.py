@@ -1,5 +1,6 @@
 """Server-sent events: the changes of one order, and of a user's orders."""
 
+import gc
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from orders_service.api import order_events
-from orders_service.api.watch import Watcher
+from orders_service.api.order_events import EventStream, OrdersOfUser
+from orders_service.api.watch import Newest, Watcher
 from orders_service.orders import changes
 from tests.api.kit import ORDERS, Api, assert_problem
 
@@ -77,7 +79,7 @@ of_user = partial(stream, path=f"{ORDERS}/events")
 
 def seats(api: Api) -> int:
     watcher: Watcher = api.app.extensions["watcher"]
-    return watcher._seats
+    return watcher.seats.taken
 
 
 def test_a_stream_says_that_nothing_may_keep_it_back(api: Api) -> None:
@@ -249,6 +251,17 @@ def test_a_stream_that_ends_leaves_its_seat_whatever_ended_it(api: Api) -> None:
     assert (head.status_code, seats(api)) == (200, 0)
 
 
+def test_a_stream_whose_answer_never_begins_leaves_its_seat(api: Api) -> None:
+    watcher: Watcher = api.app.extensions["watcher"]
+    body = EventStream(watcher, OrdersOfUser(watcher, "kim", Newest([]), None))
+    before = seats(api)
+
+    del body
+    gc.collect()
+
+    assert (before, seats(api)) == (1, 0)
+
+
 @pytest.mark.parametrize("user", ["lee", "KIM"])
 def test_anothers_order_has_no_stream(api: Api, user: str) -> None:
     order_id = api.placed()
@@ -258,4 +271,4 @@ def test_anothers_order_has_no_stream(api: Api, user: str) -> None:
 
 def test_a_user_that_no_order_can_have_has_no_stream(api: Api) -> None:
     assert_problem(api.get("/order-service/%20/orders/events"), 422, "invalid-fields", fields=("userId",))
-    assert_problem(api.get("/order-service/kim/orders/events?limit=1"), 400, "bad-request")
+    assert_problem(api.get("/order-service/kim/orders/events?limit=1"), 400, "unknown-parameter")

@@ -173,9 +173,9 @@ def test_more_changes_than_one_look_returns_are_all_found(api: Api, monkeypatch:
 
 
 def test_more_than_may_wait_are_refused_and_nothing_is_written(api: Api) -> None:
-    seats = watcher(api)
-    for _ in range(seats._most):
-        seats.take_seat()
+    seats = watcher(api).seats
+    for _ in range(seats.most):
+        seats.take()
     try:
         placed = api.place(headers=LONG)
         assert_nothing_written(api)
@@ -184,8 +184,8 @@ def test_more_than_may_wait_are_refused_and_nothing_is_written(api: Api) -> None
         streams = [api.get(f"{ORDERS}/{order_id}/events"), api.get(f"{ORDERS}/events")]
         plain = api.place()
     finally:
-        for _ in range(seats._most):
-            seats.leave_seat()
+        for _ in range(seats.most):
+            seats.leave()
 
     for response in (placed, shown, *streams):
         assert_problem(response, 503, "too-many-waiters")
@@ -194,14 +194,14 @@ def test_more_than_may_wait_are_refused_and_nothing_is_written(api: Api) -> None
 
 
 def test_with_threads_three_are_left_for_other_requests(own_api: Api) -> None:
-    assert watcher(own_api)._most == int(own_api.app.config["SETTINGS"].api_threads) - 3
+    assert watcher(own_api).seats.most == int(own_api.app.config["SETTINGS"].api_threads) - 3
 
 
 def test_a_request_that_fails_leaves_its_seat(api: Api) -> None:
     for _ in range(3):
         assert api.place(qty=0, headers=LONG).status_code == 422
 
-    assert watcher(api)._seats == 0
+    assert watcher(api).seats.taken == 0
 
 
 def test_told_to_stop_everyone_is_answered_with_what_there_is(own_api: Api) -> None:

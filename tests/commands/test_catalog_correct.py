@@ -72,7 +72,7 @@ def test_more_than_the_stock_is_refused_with_stock_and_reserved(clerk: CliRunner
 
     result = correct(clerk, BERLIN, "-3", "--note", "broken")
 
-    assert_refused(result, 1, "3 pieces of CATALOG-001 cannot be taken: 2 in stock, 98 reserved for orders")
+    assert_refused(result, 1, "CATALOG-001 cannot be corrected by -3: 2 in stock, 98 reserved for orders")
     assert flow.stock() == 2
     flow.assert_stock_adds_up()
 

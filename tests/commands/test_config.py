@@ -1,6 +1,8 @@
-"""`config show|describe`: every setting, its meaning, where it comes from, and what is allowed."""
+"""`config show|check|describe`: every setting, its meaning, where it comes from, and what is allowed."""
 
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,8 @@ from click.testing import CliRunner
 from marshmallow import ValidationError
 
 from orders_service.commands.config import main
-from orders_service.settings import FIELDS
+from orders_service.settings import FIELDS, secrets
+from rig.processes import ended
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/settings.md"
 ALLOWED = {name.upper(): field.metadata["field"].metadata["allowed"] for name, field in FIELDS.items()}
@@ -121,3 +124,75 @@ def test_only_a_secret_is_shown_as_stars(monkeypatch: pytest.MonkeyPatch) -> Non
     assert lines["KAFKA_USERNAME"].startswith("* KAFKA_USERNAME=orders ")
     assert lines["KAFKA_PASSWORD"].startswith("* KAFKA_PASSWORD=*** ")
     assert "s3cret" not in "".join(lines.values())
+
+
+INVALID = {
+    "API_PORT": "x",
+    "ORDERS_DATABASE_URL": "postgresql://o:s3cret@db/orders",
+    "TOPIC_RETENTION_DAYS": "14",
+    "LOG_LEVEL": "debug",
+}
+PROBLEMS = [
+    "API_PORT must be a whole number from 1 to 65535 (it is 'x')",
+    "ORDERS_DATABASE_URL must start with mariadb+pymysql:// or sqlite:///, not postgresql://",
+    "OUTBOX_KEEP_DAYS is not longer than TOPIC_RETENTION_DAYS;"
+    " events that a topic has deleted could not be sent again",
+]
+
+
+def config(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return ended("config", *words, **variables)
+
+
+def test_valid_settings_are_shown_beside_the_invalid_ones_which_are_marked() -> None:
+    done = config("show", **INVALID)
+
+    lines = {line[2:].partition("=")[0]: line for line in done.stdout.splitlines()}
+    assert done.returncode == 2
+    assert list(lines) == [name.upper() for name in FIELDS]
+    assert {name for name, line in lines.items() if line.startswith("✘")} == {
+        *("API_PORT", "ORDERS_DATABASE_URL", "OUTBOX_KEEP_DAYS")
+    }
+    assert lines["LOG_LEVEL"].startswith("* LOG_LEVEL=debug ")
+    assert lines["API_PORT"].startswith("✘ API_PORT=x ")
+    assert lines["API_PORT"].endswith(f"# {PROBLEMS[0]}")
+    assert lines["OUTBOX_KEEP_DAYS"].startswith("✘ OUTBOX_KEEP_DAYS=14 ")
+    assert done.stderr.splitlines() == ["The settings are invalid:", *(f"  {line}" for line in PROBLEMS)]
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_a_script_gets_every_setting_with_its_problem() -> None:
+    done = config("show", "--json", **INVALID)
+
+    found = {setting["name"]: setting for setting in json.loads(done.stdout)}
+    assert done.returncode == 2
+    assert [found[name]["problem"] for name in ("API_PORT", "ORDERS_DATABASE_URL")] == PROBLEMS[:2]
+    assert found["LOG_LEVEL"] == {
+        **{"name": "LOG_LEVEL", "value": "debug", "isSet": True, "problem": None},
+        "about": FIELDS["log_level"].metadata["about"],
+    }
+    assert "s3cret" not in done.stdout
+
+
+def test_check_prints_valid_or_every_problem() -> None:
+    good, bad = config("check"), config("check", **INVALID)
+
+    assert (good.returncode, good.stdout, good.stderr) == (0, "valid\n", "")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.splitlines() == ["The settings are invalid:", *(f"  {line}" for line in PROBLEMS)]
+
+
+def test_check_gives_a_script_every_problem() -> None:
+    good, bad = config("check", "--json"), config("check", "--json", **INVALID)
+
+    assert (good.returncode, json.loads(good.stdout)) == (0, [])
+    assert bad.returncode == 2
+    assert [each["problem"] for each in json.loads(bad.stdout)] == PROBLEMS
+    assert json.loads(bad.stdout)[0]["name"] == "API_PORT"
+
+
+def test_a_script_gets_the_reference_of_all_settings() -> None:
+    described = json.loads(CliRunner().invoke(main, ["describe", "--json"], catch_exceptions=False).output)
+
+    assert {each["name"]: each["allowed"] for each in described} == ALLOWED
+    assert {each["name"] for each in described if each["isSecret"]} == {*secrets()}

@@ -1,5 +1,6 @@
 """`migrate`: both databases, told line by line."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,18 @@ def test_a_new_folder_gets_both_databases(monkeypatch: pytest.MonkeyPatch, tmp_p
         "catalog.db",
         "orders.db",
     ]
+
+
+def test_a_script_gets_what_was_applied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+
+    first, again = (json.loads(CliRunner().invoke(main, ["--json"]).output) for _ in range(2))
+
+    assert first == [
+        {"database": "orders", "applied": ["orders_0001", "orders_0002"], "version": "orders_0002"},
+        {"database": "catalog", "applied": ["catalog_0001", "catalog_0002"], "version": "catalog_0002"},
+    ]
+    assert again == [done | {"applied": []} for done in first]
 
 
 def test_a_second_time_changes_nothing(monkeypatch: pytest.MonkeyPatch, databases: Databases) -> None:

@@ -82,7 +82,7 @@ def test_a_list_that_is_cut_says_so_on_stderr(operator: CliRunner, flow: Flow) -
 
     cut, whole = run(operator, "list", "--limit", "1"), run(operator, "list", "--limit", "2")
 
-    assert cut.stderr == "There are more than 1. To see more, use --limit.\n"
+    assert cut.stderr == "More orders match. To see more than 1, use --limit.\n"
     assert whole.stderr == ""
 
 

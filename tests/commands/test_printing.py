@@ -104,6 +104,19 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("connect")
+def test_what_connect_says_to_a_script() -> None:
+    listed = json.loads(CliRunner().invoke(command.main, ["list", "--json"]).output)
+    output = CliRunner().invoke(command.main, ["status", "--json"]).output
+
+    connector, task = json.loads(output)
+    assert listed == [{"connector": HOSTILE}]
+    assert connector == {"connector": HOSTILE, "part": "connector", "state": "RUNNING", "cause": None}
+    assert (task["part"], task["state"]) == ("task 0", "FAILED")
+    assert not any(character in output for character in "\x1b\x07\u202e")
+    assert "s3cret" not in output
+
+
+@pytest.mark.usefixtures("connect")
 @pytest.mark.parametrize("word", ["list", "status"])
 def test_what_connect_says(word: str) -> None:
     output = CliRunner().invoke(command.main, [word]).output

@@ -49,6 +49,17 @@ def test_topics_are_described_for_people_and_for_scripts(monkeypatch: pytest.Mon
     assert f"{CATALOG}  partitions=3  replication=1" in run("describe")
 
 
+def test_scripts_get_what_was_created_and_what_there_is() -> None:
+    created, again = json.loads(run("create", "--json")), json.loads(run("create", "--json"))
+
+    assert created == [{"name": CATALOG, "created": True}, {"name": STOCK, "created": True}]
+    assert again == [{"name": CATALOG, "created": False}, {"name": STOCK, "created": False}]
+    assert json.loads(run("list", "--json")) == [{"name": CATALOG}, {"name": STOCK}]
+    assert {*json.loads(run("describe", "--json"))[0]} == {
+        *("name", "partitions", "replication", "inSync", "settings")
+    }
+
+
 @pytest.mark.parametrize("words", [["list"], ["describe"], ["describe", "--json"]])
 def test_without_a_log_the_command_that_makes_it_is_told(words: list[str], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, words)

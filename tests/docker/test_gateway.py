@@ -105,7 +105,14 @@ def test_metrics_readiness_and_the_operators_list_are_not_answered_outside(
 
 
 @pytest.mark.parametrize(
-    "target", ["/livez", "/order-service/metrics/orders", "/catalog-service/catalogs/readyz"]
+    "target",
+    [
+        "/livez",
+        "/order-service/metrics/orders",
+        "/catalog-service/catalogs/readyz",
+        "/order-service/kim/orders/events",
+        "/order-service/kim/orders/x/%65vents",
+    ],
 )
 def test_everything_else_reaches_the_api(port: int, target: str) -> None:
     status, _ = get(port, target)

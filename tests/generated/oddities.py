@@ -30,6 +30,15 @@ VERSIONS = [
 PATHS = [
     b"/livez",
     b"/",
+    b"/docs",
+    b"/openapi.json",
+    b"/asyncapi.json",
+    b"/events",
+    b"/problems/not-found",
+    b"/problems/%00",
+    b"/schemas/order.placed.v1.json",
+    b"/schemas/..%2fopenapi.json",
+    b"/docs/assets/x",
     b"//",
     b"*",
     b"/order-service/kim/orders",
@@ -38,6 +47,8 @@ PATHS = [
     b"/order-service/%2e%2e/orders",
     b"/order-service/kim/orders/",
     b"/order-service/kim/orders/x/cancel",
+    b"/order-service/kim/orders/x/events",
+    b"/order-service/%20/orders/events",
     b"/catalog-service/catalogs",
     b"/catalog-service/catalogs/%00",
     b"/catalog-service/catalogs/%ff",
@@ -53,6 +64,11 @@ PATHS = [
     b"/order-service/kim/orders?limit=%00",
     b"/order-service/kim/orders?after=%ff&limit=1",
     b"/order-service/kim/orders?status=PENDING",
+    b"/order-service/kim/orders?status=PENDING,,NEW&order=desc",
+    b"/order-service/kim/orders?productId=%F0%9F%98%80&createdAfter=2026-11-24T07:06:15Z&order=desc&limit=3",
+    b"/order-service/kim/orders?productId=%ED%A0%80&createdBefore=9999-12-31T23:59:59-23:59",
+    b"/order-service/kim/orders?createdAfter=0001-01-01T00:00:00%2B23:59&createdBefore=+",
+    b"/order-service/kim/orders/batch",
     b"/order-service/kim/orders#f",
     b"/\xff",
     b"/" + b"a" * 9000,
@@ -170,6 +186,9 @@ BODIES = [
     b"x" * 70000,
 ]
 FIELDS = [
+    b"X-Request-Id",
+    b"If-Match",
+    b"If-None-Match",
     b"Idempotency-Key",
     b"traceparent",
     b"Host",
@@ -205,3 +224,14 @@ BYTES = [
     b"\xc3",
     b"'",
 ]
+
+# What is unknown or malformed in `Prefer` is ignored, and none of these asks to wait.
+PREFERENCES = (
+    b"respond-async, wait=0",
+    b"wait",
+    b"wait=",
+    b"wait=-1, wait=9",
+    b'wait="9',
+    b"handling=lenient; wait=9",
+    b',,;;=="\\',
+)

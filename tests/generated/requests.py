@@ -47,6 +47,8 @@ def _order(chance: random.Random) -> Sent:
     headers = [(b"traceparent", trace.encode())] if trace else []
     if chance.random() < 0.3:
         headers.append((b"Idempotency-Key", _key(chance)))
+    if chance.random() < 0.1:
+        headers.append((b"Prefer", chance.choice(oddities.PREFERENCES)))
     return Sent(
         _post(chance, texts.quoted(chance, user), headers, body),
         True,

@@ -11,6 +11,7 @@ OPEN = None  # Anybody may call it. With AUTH_MODE=none that is so for every end
 
 ACCESS: dict[str, str | None] = {
     "orders.place": WRITE,
+    "orders.place_batch": WRITE,
     "orders.index": READ,
     "orders.show": READ,
     "orders.cancel": WRITE,

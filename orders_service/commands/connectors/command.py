@@ -1,12 +1,12 @@
 """`connectors apply|list|status|restart|delete`: manage Kafka Connect's connectors from files."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from orders_service.commands.connectors.rest import FOLDER, Config, Connect, ConnectError, load
+from orders_service.commands.output import print_json
 from orders_service.printable import printable, without_passwords
 from orders_service.settings import of_process
 
@@ -51,9 +51,14 @@ def apply(names: tuple[str, ...], folder: Path) -> None:
 
 
 @main.command("list")
-def list_() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
+def list_(as_json: bool) -> None:
     """Print the connectors' names."""
-    for name in _connect().names():
+    names = _connect().names()
+    if as_json:
+        print_json({"connector": name} for name in names)
+        return
+    for name in names:
         click.echo(printable(name))
 
 
@@ -68,7 +73,11 @@ def status(names: tuple[str, ...], as_json: bool) -> None:
     connect = _connect()
     states = {name: connect.states(name) for name in names or connect.names()}
     if as_json:
-        click.echo(json.dumps({name: {part: state for part, state, _ in of} for name, of in states.items()}))
+        print_json(
+            {"connector": name, "part": part, "state": state, "cause": without_passwords(cause) or None}
+            for name, of in states.items()
+            for part, state, cause in of
+        )
     else:
         for name, of in states.items():
             for part, state, cause in of:
