@@ -21,6 +21,7 @@ from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
 from orders_service.api.etags import etag
 from orders_service.api.identity.errors import HostNotAllowed
+from orders_service.api.quoting import pointer_token, shortened
 from orders_service.api.rate_limit import QuotaExceeded
 from orders_service.api.seats import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
@@ -31,7 +32,6 @@ from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 RETRY_SECONDS = 1
 READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
 ERRORS_MAX = 20  # The most fields that one answer names.
-NAME_MAX = 100  # The most characters of a field's name that an answer repeats.
 # The problem types of Werkzeug's exceptions, by status.
 OF_HTTP_STATUS = {
     400: "bad-request",
@@ -62,7 +62,8 @@ class InvalidFields(Exception):
     def __init__(self, errors: Mapping[str, str], *, in_body: bool = True, pointer: str = "") -> None:
         super().__init__()
         self.errors = [
-            {"field": name, "detail": text} | ({"pointer": f"{pointer}/{_escaped(name)}"} if in_body else {})
+            {"field": name, "detail": text}
+            | ({"pointer": f"{pointer}/{pointer_token(name)}"} if in_body else {})
             for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
         ]
         self.more = max(0, len(errors) - ERRORS_MAX)
@@ -243,13 +244,3 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
         members["orderIds"] = order_ids
         detail = "It is unknown which orders were placed. Repeat those with a key; look for the others."
     return _later(problem("database-unavailable", detail, **members))
-
-
-def shortened(name: str) -> str:
-    """A name that a client sent, shortened to NAME_MAX characters."""
-    return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
-
-
-def _escaped(name: str) -> str:
-    """*name* as a reference token of a JSON Pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
