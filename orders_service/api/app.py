@@ -15,6 +15,7 @@ from orders_service.api.catalog import catalog
 from orders_service.api.committer import Committer, WaitingRequest
 from orders_service.api.database import COMMITTER, WATCHER, db
 from orders_service.api.documents import documents
+from orders_service.api.errors import UnknownParameter
 from orders_service.api.health import Readiness, health
 from orders_service.api.identity import access, cors, setup
 from orders_service.api.lists import OPERATOR_FILTERS, ORDER_FILTERS, PAGE
@@ -22,7 +23,6 @@ from orders_service.api.metrics import metrics, shared_metrics
 from orders_service.api.order_events import order_events
 from orders_service.api.orders import orders
 from orders_service.api.pages import Turn
-from orders_service.api.problems import UnknownParameter
 from orders_service.api.serving.application import Application
 from orders_service.api.watch import Watcher
 from orders_service.database.engines import open_engine

@@ -9,7 +9,7 @@ from flask import Response, current_app, g
 
 from orders_service.api import requests, responses
 from orders_service.api.committer import Committer
-from orders_service.api.problems import InvalidFields
+from orders_service.api.errors import InvalidFields
 from orders_service.orders.errors import KeyReused
 from orders_service.orders.service import Placed, Placement
 

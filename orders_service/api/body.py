@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from flask import Request, current_app
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
-from orders_service.api.problems import InvalidBody, InvalidFields
+from orders_service.api.errors import InvalidBody, InvalidFields
 
 BODY_MAX = 64 * 1024  # Bytes.
 LARGE_BODY = 4 * 1024  # Bytes. A larger body is read and parsed in turns. An order is a tenth of this size.

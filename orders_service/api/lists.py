@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 from sqlalchemy import ColumnElement
 
 from orders_service.api.database import db
+from orders_service.api.errors import InvalidFields, UnknownAfter
 from orders_service.api.pages import Listing, ToJson
-from orders_service.api.problems import InvalidFields, UnknownAfter
 from orders_service.api.requests import KeyText
 from orders_service.api.scan import Scan
 from orders_service.catalog.errors import ProductNotFound

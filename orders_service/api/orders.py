@@ -13,8 +13,8 @@ from orders_service.api import batch, etags, lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
+from orders_service.api.errors import InvalidKey
 from orders_service.api.preferences import say_applied, wait_seconds
-from orders_service.api.problems import InvalidKey
 from orders_service.api.scan import Scan
 from orders_service.api.watch import Watcher
 from orders_service.contract.wire import traceparent_or_none

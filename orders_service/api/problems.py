@@ -1,8 +1,7 @@
 """Error responses: every error as problem details (RFC 9457)."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -19,6 +18,14 @@ from werkzeug.exceptions import (
 
 from orders_service.api import request_ids
 from orders_service.api.committer import Overdue, Overloaded
+from orders_service.api.errors import (
+    InvalidBody,
+    InvalidFields,
+    InvalidKey,
+    UnknownAfter,
+    UnknownParameter,
+    shortened,
+)
 from orders_service.api.etags import etag
 from orders_service.api.identity.errors import HostNotAllowed
 from orders_service.api.rate_limit import QuotaExceeded
@@ -30,8 +37,6 @@ from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected
 
 RETRY_SECONDS = 1
 READ_ONLY = (1290, 1836)  # MariaDB's error codes for a write to a read-only server.
-ERRORS_MAX = 20  # The most fields that one answer names.
-NAME_MAX = 100  # The most characters of a field's name that an answer repeats.
 # The problem types of Werkzeug's exceptions, by status.
 OF_HTTP_STATUS = {
     400: "bad-request",
@@ -43,41 +48,6 @@ OF_HTTP_STATUS = {
 }
 
 log = structlog.get_logger()
-
-
-class InvalidBody(Exception):
-    """The body is not a JSON object. The text says what is wrong."""
-
-
-class InvalidKey(Exception):
-    """The Idempotency-Key header cannot be used. The text says why."""
-
-
-class InvalidFields(Exception):
-    """Fields of a request are wrong: *errors* maps names to texts.
-
-    A field of the body has a JSON Pointer; *pointer* is that of the object which has the field.
-    """
-
-    def __init__(self, errors: Mapping[str, str], *, in_body: bool = True, pointer: str = "") -> None:
-        super().__init__()
-        self.errors = [
-            {"field": name, "detail": text} | ({"pointer": f"{pointer}/{_escaped(name)}"} if in_body else {})
-            for name, text in ((shortened(name), text) for name, text in islice(errors.items(), ERRORS_MAX))
-        ]
-        self.more = max(0, len(errors) - ERRORS_MAX)
-
-
-class UnknownParameter(Exception):
-    """The query parameter *name* does not exist at this address, which has the parameters *known*."""
-
-    def __init__(self, name: str, known: Collection[str]) -> None:
-        super().__init__(name)
-        self.name, self.known = name, known
-
-
-class UnknownAfter(Exception):
-    """The parameter `after` of a list is no id of its rows. The text is its value."""
 
 
 def problem(slug: str, detail: str, **members: Any) -> Response:
@@ -243,13 +213,3 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
         members["orderIds"] = order_ids
         detail = "It is unknown which orders were placed. Repeat those with a key; look for the others."
     return _later(problem("database-unavailable", detail, **members))
-
-
-def shortened(name: str) -> str:
-    """A name that a client sent, shortened to NAME_MAX characters."""
-    return name if len(name) <= NAME_MAX else name[: NAME_MAX - 1] + "…"
-
-
-def _escaped(name: str) -> str:
-    """*name* as a reference token of a JSON Pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

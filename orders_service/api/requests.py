@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
-from orders_service.api.problems import InvalidFields
+from orders_service.api.errors import InvalidFields
 from orders_service.contract.fields import UNPRINTABLE
 from orders_service.contract.limits import (
     PRODUCT_ID_MAX,

@@ -5,7 +5,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
-from orders_service.api.problems import ERRORS_MAX
+from orders_service.api.errors import ERRORS_MAX
 from orders_service.api.requests import (
     BATCH_MAX,
     IdempotencyKey,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from marshmallow import ValidationError
 
-from orders_service.api.problems import InvalidFields
+from orders_service.api.errors import InvalidFields
 from orders_service.api.requests import KeyText, load_order
 from orders_service.contract.errors import Unreadable
 from orders_service.contract.events import InvalidOrder

@@ -5,9 +5,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from orders_service.api.errors import InvalidFields
 from orders_service.api.identity.errors import InvalidToken
 from orders_service.api.identity.principal import Principal
-from orders_service.api.problems import InvalidFields
 from orders_service.api.requests import require_user_id
 from orders_service.contract.scopes import SCOPES
 from orders_service.settings import Settings
