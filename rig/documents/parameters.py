@@ -143,6 +143,10 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "description": 'The address of the next page (`rel="next"`). On the last page it is missing.',
         "schema": {"type": "string"},
     },
+    "WWW-Authenticate": {
+        "description": "What is missing (RFC 6750): a token, a valid one (`invalid_token`), or a scope.",
+        "schema": {"type": "string"},
+    },
     "Retry-After": {
         "description": "The seconds to wait before the request is sent again.",
         "schema": {"type": "integer", "minimum": 0},
@@ -160,22 +164,18 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "description": "How long the service would have waited, if the request had `Prefer: wait`.",
         "schema": {"type": "string"},
     },
-    "WWW-Authenticate": {
-        "description": "What is wrong with the token (RFC 6750).",
-        "schema": {"type": "string"},
-    },
     "ETag": {"description": "The version of the order or the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
     "precondition-failed": ("ETag",),
     "method-not-allowed": ("Allow",),
+    "unauthorized": ("WWW-Authenticate",),
+    "insufficient-scope": ("WWW-Authenticate",),
+    "keys-unavailable": ("Retry-After",),
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
     "too-many-waiters": ("Retry-After",),
-    "keys-unavailable": ("Retry-After",),
-    "unauthorized": ("WWW-Authenticate",),
-    "insufficient-scope": ("WWW-Authenticate",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }
