@@ -12,8 +12,10 @@ from orders_service.api.app import PARAMETERS
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS, ProblemType
 from rig.documents import components, parameters
 from rig.documents.identity import SCHEMES, of_tokens, security
-from rig.documents.operations import ALWAYS, OPERATIONS, TAGS, UNDOCUMENTED, Operation
+from rig.documents.operation import ALWAYS, TAGS, Operation
+from rig.documents.operations import OPERATIONS
 from rig.documents.recording import Recording
+from rig.documents.support import UNDOCUMENTED
 
 Object = dict[str, Any]
 

@@ -21,6 +21,7 @@ REQUESTS = 30  # The most generated requests of each operation, beside those at 
 def findings(url: str, folder: Path) -> str:
     """What schemathesis finds at *url*; empty if it finds nothing."""
     options = ["--checks", "all", "--max-examples", str(REQUESTS), "--continue-on-failure", "--no-color"]
+    options += ["--warnings", "off"]
     same = ["--generation-deterministic", "--suppress-health-check", "all"]
     # At the address of a batch, `Allow` names GET, too: it could be the address of an order.
     same += ["--exclude-checks", "allow_header_conformance"]
@@ -32,7 +33,7 @@ def findings(url: str, folder: Path) -> str:
         text=True,
         timeout=waiting.seconds(100),
     )
-    if "No issues found" in done.stdout and done.returncode == 0:
+    if done.returncode == 0:
         return ""
     return f"exit code {done.returncode}\n{done.stdout[-6000:]}{done.stderr[-2000:]}"
 

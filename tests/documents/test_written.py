@@ -14,9 +14,11 @@ from orders_service.contract.problems import PROBLEMS
 from rig.documents.__main__ import FOLDER, ROOT, files
 from rig.documents.identity import of_tokens
 from rig.documents.openapi import METHODS, path_of
-from rig.documents.operations import ALWAYS, OPERATIONS, UNDOCUMENTED
+from rig.documents.operation import ALWAYS
+from rig.documents.operations import OPERATIONS
 from rig.documents.recording import Recording
 from rig.documents.samples import DETAILS
+from rig.documents.support import UNDOCUMENTED
 
 API = ROOT / "orders_service/api"
 
