@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.stage import Stage
 from bench.wrk import load
-from orders_service.commands.token import new_token
+from orders_service.commands.new_token import new_token
 from orders_service.contract.scopes import WRITE
 from orders_service.settings import Settings
 from rig.processes import Process, service

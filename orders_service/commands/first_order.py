@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orders_service import resources
 from orders_service.broker_client import broker
-from orders_service.commands.token import new_token
+from orders_service.commands.new_token import new_token
 from orders_service.contract import events, reading, wire
 from orders_service.contract.errors import Unreadable
 from orders_service.contract.scopes import READ, WRITE

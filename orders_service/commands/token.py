@@ -1,24 +1,17 @@
 """`token`: makes an access token with AUTH_SECRET, for trying the API and for scripts."""
 
 import re
-import time
-from typing import Any
 
 import click
-import jwt
 from marshmallow import ValidationError
 
 from orders_service.api.requests import USER_ID
+from orders_service.commands.new_token import new_token
 from orders_service.contract.scopes import READ, SCOPES, WRITE
-from orders_service.settings import Settings, of_process
-from orders_service.token_secret import algorithms_of, key_of
+from orders_service.settings import of_process
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 SECONDS_MAX = 366 * UNITS["d"]
-NO_SECRET = (
-    "AUTH_SECRET is not set, and only its owner can make tokens with it."
-    " With AUTH_JWKS_URL or AUTH_KEYS_FILE, get a token from their issuer"
-)
 
 
 def _user(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -57,17 +50,3 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> int:
 def main(user: str, scope: str, seconds: int) -> None:
     """Print a new access token, and nothing else. Needs AUTH_SECRET."""
     click.echo(new_token(of_process("token"), user, scope=scope, seconds=seconds))
-
-
-def new_token(settings: Settings, user: str, *, scope: str, seconds: int) -> str:
-    """A token that an API with the same settings accepts; raises `ClickException` without AUTH_SECRET."""
-    if not settings.auth_secret:
-        raise click.ClickException(NO_SECRET)
-    now = int(time.time())
-    claims: dict[str, Any] = {"sub": user, "iat": now, "exp": now + seconds, settings.auth_scope_claim: scope}
-    if settings.auth_issuer:
-        claims["iss"] = settings.auth_issuer
-    if settings.auth_audience:
-        claims["aud"] = settings.auth_audience
-    key = key_of(settings.auth_secret, settings.auth_secret_form)
-    return jwt.encode(claims, key, algorithms_of(key)[-1])

@@ -1,5 +1,6 @@
 """The checks of who may use the API, and of the keys that tokens are checked with."""
 
+import pkgutil
 import time
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
@@ -8,7 +9,6 @@ from urllib.parse import urlsplit
 
 from orders_service.api.identity import issuer
 from orders_service.api.identity.key_sets import KeySet, KeySetError
-from orders_service.api.identity.setup import KeyFiles
 from orders_service.api_settings import OPEN_TO_ALL
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.setting_rules import is_loopback
@@ -16,6 +16,7 @@ from orders_service.settings import Settings, SettingsError
 from orders_service.token_secret import algorithms_of, key_of
 
 DAY = 86_400
+KEY_FILES = "orders_service.api.identity.setup:KeyFiles"  # Loaded when it is used, because it loads Flask.
 
 
 class IdentityChecks:
@@ -40,7 +41,7 @@ class IdentityChecks:
             do = "set AUTH_MODE=jwt, or put a gateway in front that checks users"
             return warning(OPEN_TO_ALL, do)
         try:
-            files = KeyFiles.read(settings)
+            files = pkgutil.resolve_name(KEY_FILES).read(settings)
         except SettingsError as error:
             return wrong(str(error), "correct the file")
         accepted = [f"{len(files.api_keys)} API keys"] if settings.api_keys_file else []
