@@ -12,11 +12,11 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
-from orders_service.api import assets
+from orders_service.api import assets, topics
 from orders_service.api.assets import document
 from orders_service.contract.problems import PROBLEMS, ProblemType
-from orders_service.settings import Settings
 
+FOR_EVER = "public, max-age=31536000, immutable"  # The name of an asset contains its hash.
 CODE = re.compile("`([^`]+)`")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -51,9 +51,9 @@ def with_code(text: str) -> Markup:
 def add_headers(response: Response) -> Response:
     """Forbid a page everything but this service's own files, and scripts inside the page."""
     response.headers["Content-Security-Policy"] = POLICY
-    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers.setdefault("Cache-Control", "no-cache")
+    is_asset = request.endpoint == "documents.asset" and response.status_code == 200
+    response.headers["Cache-Control"] = FOR_EVER if is_asset else "no-cache"
     return response
 
 
@@ -78,14 +78,16 @@ def openapi() -> ResponseReturnValue:
 @documents.get("/asyncapi.json")
 def asyncapi() -> ResponseReturnValue:
     """The AsyncAPI document, with the topics and partitions of the settings."""
-    return _unless_known(*assets.with_etag(json.dumps(_asyncapi(), indent=1).encode()))
+    return _unless_known(
+        *assets.with_etag(json.dumps(topics.asyncapi(current_app.config["SETTINGS"]), indent=1).encode())
+    )
 
 
 @documents.get("/events")
 def events() -> ResponseReturnValue:
     """The AsyncAPI document as a page."""
-    found = _asyncapi()
-    return _page("events.html", document=found, channels=_channels(found))
+    found = topics.asyncapi(current_app.config["SETTINGS"])
+    return _page("events.html", document=found, channels=topics.channels(found))
 
 
 @documents.get("/schemas/<event>.json")
@@ -127,7 +129,6 @@ def asset(name: str) -> ResponseReturnValue:
     if is_packed:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return response
 
 
@@ -169,48 +170,3 @@ def _described(kind: ProblemType) -> dict[str, Any]:
         "meaning": kind.meaning,
         "remedy": kind.remedy,
     }
-
-
-def _asyncapi() -> dict[str, Any]:
-    settings: Settings = current_app.config["SETTINGS"]
-    found: dict[str, Any] = json.loads(document("asyncapi.json")[0])
-    for name, channel in found["channels"].items():
-        channel["address"] = getattr(settings, f"{name}_topic")
-        channel["bindings"]["kafka"] |= {
-            "topic": channel["address"],
-            "partitions": settings.topic_partitions,
-            "replicas": settings.topic_replication,
-        }
-    return found
-
-
-def _channels(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The channels with what the page shows of each: its sender, its reader and its events."""
-    processes = {
-        (each["channel"]["$ref"].rpartition("/")[2], each["action"]): name
-        for name, each in found["operations"].items()
-    }
-    parts = found["components"]
-    return [
-        channel
-        | {
-            "name": name,
-            "send": processes[name, "send"],
-            "receive": processes[name, "receive"],
-            "events": [
-                parts["messages"][event]
-                | {
-                    "schema": parts["schemas"][event],
-                    "example": example,
-                    "value": _compact(example["payload"]),
-                }
-                for event in channel["messages"]
-                for example in parts["messages"][event]["examples"][:1]
-            ],
-        }
-        for name, channel in found["channels"].items()
-    ]
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

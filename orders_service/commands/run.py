@@ -18,6 +18,7 @@ import click
 
 from orders_service import environment, logs, resources
 from orders_service.api import request_ids
+from orders_service.api.identity import principal
 from orders_service.api.serving import server
 from orders_service.broker_client import BROKER_FILE, broker, topic_spec
 from orders_service.commands.config import is_set
@@ -55,7 +56,7 @@ def main(reset: bool) -> None:
     given = of_process("run")
     settings = replace(given, api_workers=1)
     level = "warning" if settings.log_level == "info" else settings.log_level
-    logs.configure(level, request_ids.add_to_line)
+    logs.configure(level, request_ids.add_to_line, principal.add_to_line)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
     _print_environment_settings(given)
     require_free_port(settings.api_host, settings.api_port, start=START)

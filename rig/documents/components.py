@@ -115,6 +115,7 @@ def schemas() -> dict[str, Schema]:
         ),
         "Links": {"type": "object", "additionalProperties": {"type": "string"}},
         "Any": {"type": "object"},
+        "Events": {"type": "string", "description": "Server-sent events. `data` is the order as JSON."},
         **_problems(),
     }
 
@@ -149,6 +150,7 @@ def _problems() -> dict[str, Schema]:
             "detail": text | {"description": "What is wrong, for a person. The texts may change."},
         },
         instance=text | {"format": "uri-reference", "description": "It ends with the id of the request."},
+        scope=text | {"description": "The scope that is needed."},
         errors={"type": "array", "items": error, "maxItems": ERRORS_MAX},
         parameters={"type": "array", "items": text},
         orderIds={"type": "array", "items": text},

@@ -11,6 +11,7 @@ from orders_service import __version__
 from orders_service.api.app import PARAMETERS
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS, ProblemType
 from rig.documents import components, parameters
+from rig.documents.identity import SCHEMES, of_tokens, security
 from rig.documents.operations import ALWAYS, OPERATIONS, TAGS, UNDOCUMENTED, Operation
 from rig.documents.recording import Recording
 
@@ -49,6 +50,7 @@ def openapi(recording: Recording) -> Object:
         "tags": [{"name": tag, "description": TAGS[tag]} for tag in dict.fromkeys(order)],
         "paths": paths,
         "components": {
+            "securitySchemes": SCHEMES,
             "schemas": components.schemas(),
             "parameters": _parameters(),
             "headers": parameters.ANSWERED,
@@ -75,6 +77,7 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
         found["operationId"] = text.id
     if text.description:
         found["description"] = text.description
+    found["security"] = security(rule.endpoint)
     if used := _used(rule, text):
         found["parameters"] = used
     if text.body:
@@ -83,10 +86,8 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
             content["examples"] = examples
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     found["responses"] = {str(text.status): _answer(rule.endpoint, text, recording)}
-    if text.unchanged:
-        etag = {"ETag": {"$ref": "#/components/headers/ETag"}}
-        found["responses"]["304"] = {"description": "The client knows this version.", "headers": etag}
-    found["responses"] |= _problem_responses(text.problems)
+    found["responses"] |= {str(status): {"description": about} for status, about in text.empty.items()}
+    found["responses"] |= _problem_responses((*text.problems, *of_tokens(rule)))
     found["responses"]["default"] = {"$ref": "#/components/responses/other-problem"}
     return found
 
@@ -94,17 +95,24 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
 def _used(rule: Rule, text: Operation) -> list[Object]:
     in_path = re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
     names = [f"path.{parameters.PATH[name]['name']}" for name in in_path]
-    names += [f"query.{name}" for name in PARAMETERS.get(rule.endpoint, ())]
+    names += [f"query.{_described(rule.endpoint, name)}" for name in PARAMETERS.get(rule.endpoint, ())]
     names += [f"header.{name}" for name in text.parameters]
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
 def _parameters() -> Object:
     paths = [{"in": "path", "required": True, **each} for each in parameters.PATH.values()]
-    names = dict.fromkeys(name for used in PARAMETERS.values() for name in used)
-    query = [{"in": "query", "name": name, **parameters.QUERY[name]} for name in names]
+    names = {_described(endpoint, name): name for endpoint, used in PARAMETERS.items() for name in used}
+    query = {
+        f"query.{key}": {"in": "query", "name": name, **parameters.QUERY[key]} for key, name in names.items()
+    }
     headers = [{"in": "header", "name": name, **each} for name, each in parameters.HEADERS.items()]
-    return {f"{each['in']}.{each['name']}": each for each in (*paths, *query, *headers)}
+    return {f"{each['in']}.{each['name']}": each for each in (*paths, *headers)} | query
+
+
+def _described(endpoint: str, name: str) -> str:
+    """The key in `QUERY` of a parameter of an endpoint."""
+    return f"{endpoint}.{name}" if f"{endpoint}.{name}" in parameters.QUERY else name
 
 
 def _answer(endpoint: str, text: Operation, recording: Recording) -> Object:

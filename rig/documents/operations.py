@@ -4,14 +4,15 @@ To document a new route, add a row here. Path and method come from the app, quer
 `PARAMETERS` in `api/app.py`, the texts of problems from `contract/problems.py`. Then run `make contract`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 # Every operation may answer these problems. They are the `default` response of each operation.
 ALWAYS = (
-    *("bad-request", "not-found", "method-not-allowed", "request-timeout", "request-entity-too-large"),
+    *("bad-request", "unknown-parameter", "not-found", "method-not-allowed", "request-timeout"),
+    "request-entity-too-large",
     *("request-uri-too-long", "expectation-failed", "request-header-fields-too-large", "quota-exceeded"),
-    *("internal-server-error", "overloaded", "unauthorized", "insufficient-scope", "not-your-orders"),
-    "keys-unavailable",
+    *("internal-server-error", "overloaded"),
 )
 TAGS = {
     "orders": "Place, read and cancel orders.",
@@ -26,7 +27,8 @@ TAGS = {
 class Operation:
     """One endpoint. *schema* is the JSON of its answer, and *body* that of its request (`components.py`).
 
-    *problems* are those beside `ALWAYS`.
+    *problems* are those beside `ALWAYS` and beside those of tokens, which come from `ACCESS`. *empty* are
+    other answers, without a body.
     """
 
     id: str
@@ -41,22 +43,24 @@ class Operation:
     body: str | None = None
     parameters: tuple[str, ...] = ()  # Headers of the request.
     problems: tuple[str, ...] = ()
-    unchanged: bool = False  # The answer can be 304.
+    empty: Mapping[int, str] = field(default_factory=dict)
 
 
 DATABASE = ("database-unavailable",)
+LIST = ("unknown-parameter", "unknown-after", "invalid-fields", *DATABASE)
+KNOWN = {304: "The client has this version."}
 OPERATIONS: dict[str, Operation] = {
     "orders.place": Operation(
         id="placeOrder",
         tag="orders",
         summary="Place an order",
         description="The order is stored before the answer is sent. Its status is PENDING; the catalog"
-        " confirms or rejects it a moment later. To repeat the request safely, send an `Idempotency-Key`. To"
-        " wait for the outcome, send `Prefer: wait=10`.",
+        " confirms or rejects it a moment later. To wait for that, send `Prefer: wait=10`. To repeat the"
+        " request safely, send an `Idempotency-Key`.",
         body="OrderRequest",
         parameters=("Idempotency-Key", "Prefer", "traceparent"),
         status=201,
-        answer="The order as it was placed.",
+        answer="The order as it was placed or, if the request waited, with its outcome.",
         schema="PlacedOrder",
         headers=("Location", "ETag", "Idempotent-Replayed", "Preference-Applied"),
         problems=(
@@ -92,25 +96,25 @@ OPERATIONS: dict[str, Operation] = {
         id="listOrders",
         tag="orders",
         summary="List the orders of a user",
-        description="In pages: follow the header `Link` until an answer has none. With a filter, a page can"
-        " be short or empty although more pages follow, because one request looks at 10,000 orders at most.",
+        description="In pages, oldest or newest first, filtered. A page can be shorter than `limit`, and even"
+        " empty, although the list goes on: follow `Link` until there is none. A user without orders has an"
+        " empty list.",
         answer="A page of orders.",
         schema="Orders",
         headers=("Link",),
-        problems=("bad-request", "unknown-parameter", "unknown-after", "invalid-fields", *DATABASE),
+        problems=LIST,
     ),
     "orders.show": Operation(
         id="showOrder",
         tag="orders",
         summary="Show an order",
-        description="With `Prefer: wait=10` the answer comes when the order is no longer PENDING. If too many"
-        " requests wait, it is 503 with the problem `too-many-waiters`.",
+        description="To wait until the order is no longer PENDING, send `Prefer: wait=10`.",
         answer="The order as it is now.",
         schema="Order",
         headers=("ETag", "Preference-Applied"),
-        parameters=("If-None-Match", "Prefer"),
-        unchanged=True,
-        problems=("bad-request", "unknown-parameter", "order-not-found", "invalid-fields", *DATABASE),
+        parameters=("Prefer", "If-None-Match"),
+        problems=("bad-request", "order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
+        empty=KNOWN,
     ),
     "orders.cancel": Operation(
         id="cancelOrder",
@@ -123,9 +127,34 @@ OPERATIONS: dict[str, Operation] = {
         headers=("ETag",),
         parameters=("If-Match", "traceparent"),
         problems=(
-            *("bad-request", "unknown-parameter", "order-not-found", "order-rejected", "precondition-failed"),
-            *("invalid-fields", *DATABASE),
+            *("bad-request", "order-not-found", "order-rejected", "precondition-failed", "invalid-fields"),
+            *DATABASE,
         ),
+    ),
+    "order_events.of_order": Operation(
+        id="followOrder",
+        tag="orders",
+        summary="Follow an order",
+        description="Server-sent events: the order, and then each change of it. The id of an event is the"
+        " order's id and version. The stream ends when the order is REJECTED or CANCELLED, or after"
+        " 5 minutes; a browser connects again by itself.",
+        answer="The stream.",
+        schema="Events",
+        types=("text/event-stream",),
+        parameters=("Last-Event-ID",),
+        problems=("order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
+        empty={204: "The client has the last event. There will be no other."},
+    ),
+    "order_events.of_user": Operation(
+        id="followOrders",
+        tag="orders",
+        summary="Follow the orders of a user",
+        description="Server-sent events: new orders, and changes of the user's newest orders.",
+        answer="The stream.",
+        schema="Events",
+        types=("text/event-stream",),
+        parameters=("Last-Event-ID",),
+        problems=("invalid-fields", "too-many-waiters", *DATABASE),
     ),
     "admin.index": Operation(
         id="listOrdersOfAllUsers",
@@ -137,29 +166,7 @@ OPERATIONS: dict[str, Operation] = {
         answer="A page of orders with their users.",
         schema="OrdersOfAllUsers",
         headers=("Link",),
-        problems=("unknown-parameter", "unknown-after", "host-not-allowed", "invalid-fields", *DATABASE),
-    ),
-    "order_events.of_order": Operation(
-        id="followOrder",
-        tag="orders",
-        summary="Follow an order",
-        description="Server-sent events: the order, and the order again after each change. The stream ends"
-        " when the order is REJECTED or CANCELLED, or after 5 minutes. If the client has got the last event,"
-        " the answer is 204.",
-        parameters=("Last-Event-ID",),
-        answer="The events `order`. Each has the order as JSON, and the id `orderId:version`.",
-        types=("text/event-stream",),
-        problems=("order-not-found", "invalid-fields", "too-many-waiters", *DATABASE),
-    ),
-    "order_events.of_user": Operation(
-        id="followOrders",
-        tag="orders",
-        summary="Follow the orders of a user",
-        description="Server-sent events: new orders, and changes of the newest orders, from now on.",
-        parameters=("Last-Event-ID",),
-        answer="The events `order`. Each has an order as JSON, and the id `orderId:version`.",
-        types=("text/event-stream",),
-        problems=("invalid-fields", "too-many-waiters", *DATABASE),
+        problems=("host-not-allowed", *LIST),
     ),
     "catalog.index": Operation(
         id="listProducts",
@@ -169,7 +176,7 @@ OPERATIONS: dict[str, Operation] = {
         answer="A page of products.",
         schema="Products",
         headers=("Link",),
-        problems=("bad-request", "unknown-parameter", "unknown-after", "invalid-fields", *DATABASE),
+        problems=LIST,
     ),
     "catalog.show": Operation(
         id="showProduct",
@@ -235,6 +242,8 @@ OPERATIONS: dict[str, Operation] = {
         answer="OpenAPI 3.1.",
         schema="Any",
         headers=("ETag",),
+        parameters=("If-None-Match",),
+        empty=KNOWN,
     ),
     "documents.asyncapi": Operation(
         id="showAsyncApi",
@@ -243,6 +252,8 @@ OPERATIONS: dict[str, Operation] = {
         answer="AsyncAPI 3.0, with the topics and partitions of this deployment.",
         schema="Any",
         headers=("ETag",),
+        parameters=("If-None-Match",),
+        empty=KNOWN,
     ),
     "documents.schema": Operation(
         id="showEventSchema",
@@ -252,7 +263,9 @@ OPERATIONS: dict[str, Operation] = {
         schema="Any",
         types=("application/schema+json",),
         headers=("ETag",),
+        parameters=("If-None-Match",),
         problems=("not-found",),
+        empty=KNOWN,
     ),
     "documents.docs": Operation(
         id="showDocs",

@@ -34,7 +34,7 @@ def _section(sample: Sample, answer: Answer) -> str:
     lines = [answer.line.rstrip(), *(f"{name}: {value}" for name, value in answer.headers), ""]
     text = f"\n{_wrapped(sample.text)}\n" if sample.text else ""
     body = answer.body.rstrip("\n")
-    shown = "\n".join([*lines, body])
+    shown = "\n".join([*lines, body]).rstrip("\n")
     return f"\n## {sample.title}\n{text}\n```console\n$ {command(sample)}\n{shown}\n```\n"
 
 

@@ -59,30 +59,37 @@ PATH: dict[str, dict[str, Any]] = {
         "example": "invalid-fields",
     },
 }
-# Every parameter that `PARAMETERS` in `api/app.py` names.
+STATUSES = "|".join(Status)
+# Every parameter that `PARAMETERS` in `api/app.py` names. `endpoint.name` describes it for one endpoint only.
 QUERY: dict[str, dict[str, Any]] = {
     "limit": {
         "description": "The largest number of items in the answer.",
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
     },
-    "after": {
-        "description": "The id of the order or product after which the page begins. The header `Link` of an"
-        " answer has it for the next page.",
-        "schema": {"type": "string"},
-    },
     "order": {
-        "description": "`asc` begins with the oldest item, `desc` with the newest.",
+        "description": "`asc`: from the oldest item. `desc`: from the newest.",
         "schema": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
     },
     "status": {
         "description": "Only orders with one of these statuses, separated by commas.",
-        "schema": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [*Status]}},
-        "style": "form",
-        "explode": False,
+        "schema": {"type": "string", "pattern": f"^({STATUSES})(,({STATUSES}))*$"},
+    },
+    "admin.index.status": {
+        "description": "Only orders with this status.",
+        "schema": {"type": "string", "enum": [*Status], "default": Status.PENDING},
+    },
+    "olderThan": {
+        "description": "Only orders that were placed at least so many seconds ago.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     },
     "productId": {
         "description": "Only orders of this product.",
         "schema": key_text(PRODUCT_ID_MAX),
+    },
+    "after": {
+        "description": "The id of the order or product after which the page begins. The header `Link` of an"
+        " answer has it for the next page.",
+        "schema": {"type": "string"},
     },
     "createdAfter": {
         "description": "Only orders that were placed at this instant or later.",
@@ -92,10 +99,6 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "Only orders that were placed before this instant. It must be later than"
         " `createdAfter`.",
         "schema": FROM_1970,
-    },
-    "olderThan": {
-        "description": "Only orders that were placed at least this many seconds ago.",
-        "schema": {"type": "integer", "minimum": 0},
     },
 }
 HEADERS: dict[str, dict[str, Any]] = {
@@ -116,13 +119,12 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
     },
     "Prefer": {
-        "description": "`wait=N` (RFC 7240): the answer comes when the order is no longer PENDING, or after N"
-        " seconds, at most 30, as it is. Other preferences are ignored.",
+        "description": "`wait=10`: answer when the catalog has confirmed or rejected the order, or after"
+        " 10 s; 30 s at most (RFC 7240). Other preferences are ignored.",
         "schema": {"type": "string"},
-        "example": "wait=1",
     },
     "Last-Event-ID": {
-        "description": "The id of the last event that the client has got. Browsers send it by themselves.",
+        "description": "The id of the last event that the client got. The stream goes on after it.",
         "schema": {"type": "string"},
     },
     "traceparent": {
@@ -137,12 +139,12 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "description": "`true` if an earlier request with this key placed the order.",
         "schema": {"type": "string", "const": "true"},
     },
-    "Preference-Applied": {
-        "description": "`wait=N`, if the client asked to wait.",
-        "schema": {"type": "string"},
-    },
     "Link": {
         "description": 'The address of the next page (`rel="next"`). On the last page it is missing.',
+        "schema": {"type": "string"},
+    },
+    "WWW-Authenticate": {
+        "description": "What is missing (RFC 6750): a token, a valid one (`invalid_token`), or a scope.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
@@ -158,15 +160,22 @@ ANSWERED: dict[str, dict[str, Any]] = {
         "schema": {"type": "string"},
     },
     "Allow": {"description": "The methods that the address allows.", "schema": {"type": "string"}},
-    "ETag": {"description": "The version of the order, or of the document.", "schema": {"type": "string"}},
+    "Preference-Applied": {
+        "description": "How long the service would have waited, if the request had `Prefer: wait`.",
+        "schema": {"type": "string"},
+    },
+    "ETag": {"description": "The version of the order or the document.", "schema": {"type": "string"}},
 }
 # The headers of problems, by slug.
 OF_PROBLEMS = {
     "precondition-failed": ("ETag",),
     "method-not-allowed": ("Allow",),
+    "unauthorized": ("WWW-Authenticate",),
+    "insufficient-scope": ("WWW-Authenticate",),
+    "keys-unavailable": ("Retry-After",),
     "database-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
-    "too-many-waiters": ("Retry-After",),
     "not-ready": ("Retry-After",),
+    "too-many-waiters": ("Retry-After",),
     "quota-exceeded": ("Retry-After", "RateLimit", "RateLimit-Policy"),
 }

@@ -81,7 +81,8 @@ class Recording:
             if answer.status >= 400 and answer.value["type"] == kind.uri:
                 return answer.value
         detail = DETAILS.get(kind.slug, kind.meaning)
-        return {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+        told = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+        return told | {"instance": A_REQUEST}
 
 
 def record(folder: Path) -> Recording:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from rig.documents.parameters import ORDER_ID
 
 FOLDER = "/order-service/ann/orders"
+SHOWN = (
+    *("content-type", "location", "etag", "idempotent-replayed", "preference-applied", "link", "allow"),
+    "retry-after",
+)
 BATCHES = "/order-service/bob/orders"  # The list of ann's orders stays short.
-SHOWN = ("content-type", "location", "etag", "idempotent-replayed", "link", "allow", "retry-after")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,16 +118,16 @@ SAMPLES = (
     ),
     Sample(
         endpoint="orders.index",
-        title="Filter a list",
-        text="The newest rejected orders. The other filters are `productId`, `createdAfter` and"
-        " `createdBefore`.",
-        target=f"{FOLDER}?status=REJECTED,CANCELLED&order=desc",
+        title="Find orders",
+        text="Filters: `status` (one or more, separated by commas), `productId`, `createdAfter` and"
+        " `createdBefore`. `order=desc` begins with the newest.",
+        target=f"{FOLDER}?status=PENDING,REJECTED&order=desc",
     ),
     Sample(
         endpoint="orders.show",
         title="Has an order changed?",
-        text="The header `ETag` is the version of the order. A client that sends it gets the order only if it"
-        " has changed.",
+        text="The header `ETag` is the version of the order. If the client sends it back and it is still"
+        " right, the answer is 304, without a body.",
         target=f"{FOLDER}/{{a}}",
         headers=('If-None-Match: "2"',),
     ),
@@ -132,9 +135,19 @@ SAMPLES = (
         endpoint="orders.cancel",
         title="Cancel an order",
         text="Its pieces go back into stock. The request can be repeated safely. A rejected order cannot be"
-        " cancelled (409).",
+        " cancelled (409). With `If-Match` the order is only cancelled if it has not changed since the client"
+        " read it; otherwise the answer is 412.",
         method="POST",
         target=f"{FOLDER}/{{a}}/cancel",
+        headers=('If-Match: "2"',),
+    ),
+    Sample(
+        endpoint="order_events.of_order",
+        title="Follow an order",
+        text="Server-sent events: the order, and then each change of it. The stream ends with the last change"
+        " that is possible. Browsers read it with `EventSource`. `/order-service/ann/orders/events` follows"
+        " all new orders of a user.",
+        target=f"{FOLDER}/{{b}}/events",
     ),
     Sample(
         endpoint="catalog.index",
@@ -150,9 +163,25 @@ SAMPLES = (
     ),
     Sample(
         endpoint="orders.place",
+        title="Wait for the outcome",
+        text="With `Prefer: wait=10` the answer comes when the catalog has answered, or after 10 s.",
+        method="POST",
+        target=FOLDER,
+        headers=("Idempotency-Key: basket-19", "Prefer: wait=10", JSON),
+        body=order("CATALOG-002", 1, 1000),
+    ),
+    Sample(
+        endpoint="admin.index",
+        title="List the orders of all users",
+        text="For operators. Without tokens it answers only on the machine itself.",
+        target="/admin/orders?status=REJECTED",
+    ),
+    Sample(
+        endpoint="orders.place",
         title="A request with an error",
         text="Errors are problem details (RFC 9457). `type` is an address that explains the problem;"
-        " `errors` names each wrong field. Nothing was written.",
+        " `errors` names each wrong field. `instance` has the id of the request, which is also in the header"
+        " `X-Request-Id` and in the log. Nothing was written.",
         method="POST",
         target=FOLDER,
         headers=(JSON,),
@@ -186,7 +215,11 @@ SAMPLES = (
         " limits, `/events` every event. `/metrics` has the metrics for Prometheus.",
         target="/",
     ),
+    _problem("orders.index", f"{FOLDER}?limit=1&limit=2"),
     _problem("orders.index", f"{FOLDER}?limt=1"),
+    _problem("orders.index", f"{FOLDER}?after=basket-17"),
+    _problem("orders.cancel", f"{FOLDER}/{{a}}/cancel", "POST", headers='If-Match: "1"'),
+    _problem("admin.index", "/admin/orders", headers="Host: shop.example"),
     _problem("orders.place", FOLDER, "POST", body='{"productId"', headers=JSON),
     _problem("orders.place", FOLDER, "POST", body=order("x", 1, 1), headers=f"Idempotency-Key: a b\n{JSON}"),
     _problem("", "/orders"),
@@ -194,8 +227,6 @@ SAMPLES = (
     _problem("catalog.show", "/catalog-service/catalogs/CATALOG-009"),
     _problem("orders.index", FOLDER, "DELETE"),
     _problem("orders.cancel", f"{FOLDER}/{{b}}/cancel", "POST"),
-    _problem("orders.cancel", f"{FOLDER}/{{b}}/cancel", "POST", headers='If-Match: "1"'),
-    _problem("orders.index", f"{FOLDER}?after={ORDER_ID}"),
     _problem("orders.place", FOLDER, "POST", body=f'{{"productId":"{"x" * 65536}"}}', headers=JSON),
     _problem("", f"/{'x' * 8200}"),
     _problem("orders.place", FOLDER, "POST", body=order("x", 1, 1), headers="Content-Type: text/plain"),
@@ -216,7 +247,12 @@ DETAILS = {
     "internal-server-error": "The service failed. The error was logged.",
     "database-unavailable": "The database is not available. Try again.",
     "overloaded": "Too many orders are waiting to be committed. This order was not placed. Try again.",
-    "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not wait.",
+    "unauthorized": "Send a token in the header Authorization: `Bearer`, a space, and the token.",
+    "insufficient-scope": "This request needs the scope orders:write.",
+    "not-your-orders": "The token is ann's; it does not give access to another user's orders.",
+    "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not ask"
+    " to wait.",
+    "keys-unavailable": "The keys of the token's issuer are not available now.",
     "not-ready": "The orders database does not answer, or was not migrated.",
     "metrics-late": "The databases did not answer within 5 s.",
 }

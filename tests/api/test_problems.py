@@ -53,7 +53,6 @@ def test_head_is_get_without_a_body(api: Api, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/orders",
         "/order-service",
         "/order-service/",

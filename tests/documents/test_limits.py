@@ -71,6 +71,8 @@ def test_a_text_that_fits_its_schema_can_be_a_key(text: str) -> None:
     except ValidationError:
         is_key = False
 
+    if text.endswith("\n"):
+        return  # In Python, unlike in JSON Schema, `$` also matches before it.
     # The schema refuses every text of dots and spaces; the code refuses only some of them.
     if text.strip(". \t\u00a0") or not is_key:
         assert accepts(key_text(5), text) == is_key or not re.search(r"[^\s.]", text)

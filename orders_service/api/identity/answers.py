@@ -3,7 +3,6 @@
 import structlog
 from flask import Flask, Response
 
-from orders_service.api.identity import principal
 from orders_service.api.identity.errors import (
     IdentityError,
     InsufficientScope,
@@ -60,6 +59,4 @@ def _challenge(response: Response, more: str = "") -> Response:
 
 
 def _log(error: IdentityError) -> None:
-    client = principal.of_request()
-    if client is not None:
-        log.debug("request refused", user=client.name, kid=client.key_id, reason=str(error))
+    log.debug("request refused", reason=str(error))

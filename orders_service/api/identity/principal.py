@@ -1,8 +1,9 @@
 """The client of a request: a user with a token, or a service with an API key."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from flask import g
+from flask import g, has_request_context
 
 from orders_service.contract.scopes import ADMIN
 
@@ -30,3 +31,10 @@ def of_request() -> Principal | None:
 def set_of_request(principal: Principal) -> None:
     """Set the client of the current request."""
     g._get_current_object().principal = principal
+
+
+def add_to_line(_: object, __: str, line: Any) -> Any:
+    """Add the client to a log line that is written while its request is served: a processor of structlog."""
+    if has_request_context() and (client := of_request()) is not None:
+        line |= {"user": client.name, "kid": client.key_id}
+    return line

@@ -16,6 +16,7 @@ from gunicorn.http.errors import ParseException
 from orders_service import logs, resources
 from orders_service.api import request_ids
 from orders_service.api.app import create_app
+from orders_service.api.identity import principal
 from orders_service.api.identity.setup import KeyFiles
 from orders_service.api.problems import problem
 from orders_service.api.serving.connection import IDLE_SECONDS
@@ -151,7 +152,7 @@ def main() -> None:
     settings = of_process("api")
     for url in resources.urls(settings).values():
         require_file(url)
-    logs.configure(settings.log_level, request_ids.add_to_line)
+    logs.configure(settings.log_level, request_ids.add_to_line, principal.add_to_line)
     require_free_port(settings.api_host, settings.api_port)
     if settings.auth_mode == "none" and not is_loopback(settings.api_host):
         log.warning(OPEN_TO_ALL)
