@@ -24,8 +24,6 @@ def _lost(released: Any, now: Any, path: str, bodies: set[str], sent: bool) -> I
             here = f"{path}/{name}"
             if name in TEXTS and not path.endswith(("/properties", "/paths", "/schemas")):
                 continue
-            if name == "const" and value in now.get("enum", ()):
-                continue  # Other values come only if the client asks, as with `Prefer: wait`.
             if name not in now:
                 yield f"{here} is missing"
             elif name == "required":
