@@ -33,7 +33,7 @@ CATALOG = (
 )
 WRONG = (
     '{"type":"/problems/invalid-fields","title":"The request has invalid fields","status":422,'
-    '"detail":"qty must be an integer from 1 to 10000",'
+    '"detail":"qty must be an integer from 1 to 10000","instance":"/requests/mine",'
     '"errors":[{"field":"qty","detail":"must be an integer from 1 to 10000","pointer":"/qty"}]}\n'
 )
 
@@ -87,7 +87,8 @@ def test_the_seed_catalog(flow: Flow) -> None:
 
 
 def test_a_refused_order(flow: Flow) -> None:
-    response = flow.api.post("/order-service/kim/orders", json={"productId": "x", "qty": 0, "unitPrice": 1})
+    order = {"productId": "x", "qty": 0, "unitPrice": 1}
+    response = flow.api.post("/order-service/kim/orders", json=order, headers={"X-Request-Id": "mine"})
 
     assert (response.content_type, response.text) == ("application/problem+json", WRONG)
 
