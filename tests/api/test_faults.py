@@ -334,7 +334,7 @@ def test_when_every_connection_is_taken_a_client_is_told_to_come_again(
         placed, listed = api.place(), api.get(ORDERS)
 
     assert placed.status_code == 201  # Whoever looks takes nothing from those who order.
-    assert_unavailable(listed)
+    assert_problem(listed, 503, "overloaded")
 
 
 def test_a_writer_that_does_not_end_is_not_waited_for_long(
