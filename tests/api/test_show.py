@@ -63,8 +63,9 @@ def test_an_id_in_capitals_is_another_id(api: Api) -> None:
 
 
 def test_whether_an_order_is_anothers_or_nobodys_is_not_told(api: Api) -> None:
-    theirs = api.placed("kim")
+    theirs, path, same_id = api.placed("kim"), "/order-service/lee/orders", {"X-Request-Id": "mine"}
 
-    hidden, unknown = api.get(f"/order-service/lee/orders/{theirs}"), api.get("/order-service/lee/orders/x")
+    hidden = api.client.get(f"{path}/{theirs}", headers=same_id)
+    unknown = api.client.get(f"{path}/x", headers=same_id)
 
     assert hidden.data.replace(theirs.encode(), b"x") == unknown.data
