@@ -85,7 +85,7 @@ class Watcher:
         self._mutex = threading.Lock()
         self._orders: dict[tuple[str, int], set[Waiter]] = defaultdict(set)
         self._users: dict[tuple[str, Signature], set[Waiter]] = defaultdict(set)
-        self._seen_at: dict[str, float] = {}  # When each user's orders were looked at.
+        self._seen_at: dict[str, float] = {}  # When each user's turn was.
         self._newest: dict[str, Newest] = {}  # What was found, while streams of the user are open.
         self._at_work = False
         self.is_stopping = False
@@ -187,14 +187,12 @@ class Watcher:
                             waiter.wake(row)
 
     def _users_in_turn(self) -> list[str]:
-        """Those users whose orders were looked at longest ago."""
+        """Those users whose last turn was longest ago, in this sequence."""
         with self._mutex:
             users = {user_id for user_id, _ in self._users}
         self._seen_at = {user_id: self._seen_at.get(user_id, 0.0) for user_id in users}
         self._newest = {user_id: self._newest[user_id] for user_id in users & self._newest.keys()}
-        chosen = heapq.nsmallest(USERS_AT_ONCE, users, key=self._seen_at.__getitem__)
-        self._seen_at.update(dict.fromkeys(chosen, time.monotonic()))
-        return chosen
+        return heapq.nsmallest(USERS_AT_ONCE, users, key=self._seen_at.__getitem__)
 
     def _look_at_users(self, connection: Connection, users: Sequence[str]) -> None:
         signatures = {
@@ -206,10 +204,15 @@ class Watcher:
                 if user_id in self._newest and self._newest[user_id].signature != signature:
                     del self._newest[user_id]
             changed = {user_id for user_id, known in self._users if signatures.get(user_id, known) != known}
-        left = STREAMS_WOKEN
-        for user_id in list(changed)[:USERS_READ]:
+        # A user with changes whom this look does not reach is among the first of the next look.
+        now, left = time.monotonic(), STREAMS_WOKEN
+        self._seen_at.update(dict.fromkeys(set(users) - changed, now))
+        for user_id in [user_id for user_id in users if user_id in changed][:USERS_READ]:
+            if left == 0:
+                break
             newest = Newest(connection.execute(changes.newest_query(user_id)).all()[::-1])
             self._newest[user_id] = newest
+            self._seen_at[user_id] = now
             left -= self._wake_for_user(user_id, newest, most=left)
 
     def _wake_for_user(self, user_id: str, newest: Newest, *, most: int) -> int:
