@@ -7,12 +7,12 @@ from orders_service.settings import Settings
 METHODS = "GET, POST"
 REQUEST_HEADERS = (
     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer,"
-    " traceparent, X-Request-ID"
+    " traceparent, X-Request-Id"
 )
 # Headers of an answer that a page may read, beside those that it always may (Content-Type, …).
 ANSWER_HEADERS = (
     "ETag, Idempotent-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After,"
-    " WWW-Authenticate, X-Request-ID"
+    " WWW-Authenticate, X-Request-Id"
 )
 PREFLIGHT_SECONDS = 600  # A browser need not ask again for so long.
 

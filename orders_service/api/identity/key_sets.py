@@ -168,7 +168,7 @@ def _public_key(found: Any) -> PublicKey | None:
     if not isinstance(found, dict) or found.get("use", "sig") != "sig" or "d" in found:
         return None
     kind, key_id = found.get("kty"), found.get("kid")
-    algorithm = ALGORITHMS.get((str(kind), found.get("crv") if kind != "RSA" else None))
+    algorithm = ALGORITHMS.get((str(kind), None if kind == "RSA" else str(found.get("crv"))))
     if algorithm is None or found.get("alg", algorithm) != algorithm:
         return None
     if not isinstance(key_id, str | None):
