@@ -57,9 +57,7 @@ def place_batch(user_id: str) -> ResponseReturnValue:
     committer.require_room()
     if "Idempotency-Key" in request.headers:
         raise InvalidKey("Send no header Idempotency-Key with a batch: each order has its `idempotencyKey`.")
-    sent = requests.load_batch(read_object(request))
-    if "rate_limit" in g:
-        g.rate_limit.take(g.client, len(sent) - 1)  # The request itself is counted already.
+    sent = _counted_batch() if "rate_limit" in g else requests.load_batch(read_object(request))
     return batch.place(sent, partial(_placement_of_batch, user_id), committer, _path_of(user_id))
 
 
@@ -149,6 +147,14 @@ def _placement(user_id: str) -> Placement:
     placement = _new_placement(user_id, requests.load_order(read_object(request)), _idempotency_key())
     g.order_id = placement.order_id
     return placement
+
+
+def _counted_batch() -> list[Any]:
+    """The orders of the batch. Each counts in the rate limit; more than its quota could never be sent."""
+    most = min(requests.BATCH_MAX, g.rate_limit.quota.requests)
+    sent = requests.load_batch(read_object(request), most=most)
+    g.rate_limit.take(g.client, len(sent) - 1)  # The request itself is counted already.
+    return sent
 
 
 def _placement_of_batch(user_id: str, fields: dict[str, Any]) -> Placement:

@@ -110,13 +110,13 @@ def load_order(
         raise InvalidFields(wrong, pointer=pointer) from error
 
 
-def load_batch(members: Mapping[str, Any]) -> list[Any]:
-    """The orders of a batch, not yet validated; raises `InvalidFields`."""
+def load_batch(members: Mapping[str, Any], *, most: int = BATCH_MAX) -> list[Any]:
+    """The orders of a batch, at most *most* and not yet validated; raises `InvalidFields`."""
     if unknown := [name for name in members if name != "orders"]:
         raise InvalidFields(dict.fromkeys(unknown, "is not a field of a batch"))
     orders = members.get("orders")
-    if not isinstance(orders, list) or not 1 <= len(orders) <= BATCH_MAX:
-        raise InvalidFields({"orders": f"must be a list of 1 to {BATCH_MAX} orders"})
+    if not isinstance(orders, list) or not 1 <= len(orders) <= most:
+        raise InvalidFields({"orders": f"must be a list of 1 to {most} orders"})
     return orders
 
 

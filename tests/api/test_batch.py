@@ -203,6 +203,18 @@ def test_each_order_of_a_batch_counts_in_the_rate_limit(databases: Databases) ->
     assert second.status_code == 429
 
 
+def test_a_batch_that_the_rate_limit_could_never_allow_is_told_so(databases: Databases) -> None:
+    with Api.on(databases, RATE_LIMIT="10/min", API_WORKERS="1") as api:
+        refused = send(api, [ORDER] * 11)
+        assert_nothing_written(api)
+    with Api.on(databases, RATE_LIMIT="10/min", API_WORKERS="1") as api:
+        placed = send(api, [ORDER] * 10)
+
+    assert_problem(refused, 422, "invalid-fields", fields=("orders",))
+    assert "1 to 10 orders" in member(refused, "detail")
+    assert statuses(placed) == [201] * 10
+
+
 def test_a_batch_larger_than_the_queue_is_placed_when_nobody_waits(databases: Databases) -> None:
     with Api.on(databases, API_QUEUE_MAX="10") as api:
         assert statuses(send(api, [ORDER | {"productId": BERLIN}] * 100)) == [201] * 100
