@@ -50,6 +50,8 @@ class KeySet:
     @classmethod
     def read(cls, text: bytes) -> "KeySet":
         """The keys of a JWK set in JSON that this service can use; raises `KeySetError`."""
+        if len(text) > SET_BYTES_MAX:
+            raise KeySetError(f"it has more than {SET_BYTES_MAX} bytes")
         try:
             found = json.loads(text)["keys"]
         except (ValueError, RecursionError, KeyError, TypeError) as error:

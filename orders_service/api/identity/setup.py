@@ -37,7 +37,7 @@ class KeyFiles:
         if settings.auth_keys_file:
             try:
                 with Path(settings.auth_keys_file).open("rb") as file:
-                    public = KeySet.read(file.read(SET_BYTES_MAX))
+                    public = KeySet.read(file.read(SET_BYTES_MAX + 1))
             except (KeySetError, OSError) as error:
                 problems.append(f"AUTH_KEYS_FILE cannot be used: {error}")
         if problems:

@@ -95,7 +95,11 @@ def test_a_key_that_is_secret_weak_or_for_another_purpose_is_left_out(key: Any) 
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"[]", b"{}", b'{"keys":{}}', b'{"keys":[]}', b"\xff", b"[" * 9999, key_set(*[EC] * 101)]
+    "text",
+    [
+        *(b"", b"[]", b"{}", b'{"keys":{}}', b'{"keys":[]}', b"\xff", b"[" * 9999, key_set(*[EC] * 101)),
+        key_set(EC) + b" " * SET_BYTES_MAX,
+    ],
 )
 def test_what_is_no_key_set_is_refused(text: bytes) -> None:
     with pytest.raises(KeySetError):
