@@ -5,28 +5,26 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from marshmallow import ValidationError
 
-from orders_service.contract.fields import UNPRINTABLE
+from orders_service.api.requests import KeyText
 
 NEGATIVE = re.compile(r"-+[0-9]+([.,_]?[0-9])*")
-DOT_SEGMENTS = (".", "..")  # No product or user has such an id: a client removes them from a URL.
 
 Callback = Callable[[click.Context, click.Parameter, str | None], str | None]
 
 
 def text(most: int) -> Callback:
     """A callback for a text of at most *most* characters, with the API's rules for names."""
+    field = KeyText(most)
 
     def check(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
         if value is None:
             return None
-        if not value.strip() or len(value) > most:
-            raise click.BadParameter(f"it must be a string of 1 to {most} characters")
-        if UNPRINTABLE.search(value):
-            raise click.BadParameter("it must not contain control characters or unpaired surrogates")
-        if value in DOT_SEGMENTS:
-            raise click.BadParameter("it must not be . or .., because clients remove them from URLs")
-        return value
+        try:
+            return field.deserialize(value)
+        except ValidationError as error:
+            raise click.BadParameter(f"it {error.messages[0]}") from None
 
     return check
 

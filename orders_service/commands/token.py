@@ -3,22 +3,15 @@
 import re
 
 import click
-from marshmallow import ValidationError
 
-from orders_service.api.requests import USER_ID
+from orders_service.commands import arguments
 from orders_service.commands.new_token import new_token
+from orders_service.contract.limits import USER_ID_MAX
 from orders_service.contract.scopes import READ, SCOPES, WRITE
 from orders_service.settings import of_process
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 SECONDS_MAX = 366 * UNITS["d"]
-
-
-def _user(_: click.Context, __: click.Parameter, value: str) -> str:
-    try:
-        return USER_ID.deserialize(value) or ""
-    except ValidationError as error:
-        raise click.BadParameter(f"it {error.messages[0]}") from None
 
 
 def _scopes(_: click.Context, __: click.Parameter, value: str) -> str:
@@ -36,7 +29,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str) -> int:
 
 
 @click.command("token")
-@click.option("--user", required=True, callback=_user, help="The user id (`sub`).")
+@click.option("--user", required=True, callback=arguments.text(USER_ID_MAX), help="The user id (`sub`).")
 @click.option(
     "--scope",
     default=f"{READ} {WRITE}",
