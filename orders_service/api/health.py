@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 
 from orders_service.api.identity.key_sets import FetchedKeys
-from orders_service.api.problems import RETRY_SECONDS, problem
+from orders_service.api.problems import later, problem
 from orders_service.api.serving.shared_answer import SharedAnswer
 from orders_service.catalog.product import Product
 from orders_service.database.bounds import CONNECT_SECONDS
@@ -47,9 +47,7 @@ def ready() -> ResponseReturnValue:
     """Readiness: 503 if the orders database is down. Without catalog or broker, events wait in the outbox."""
     checks = _readiness().checks()
     if missing := [NEEDED[name] for name in NEEDED if checks.get(name, "ok") != "ok"]:
-        response = problem("not-ready", " ".join(missing), checks=checks)
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return later(problem("not-ready", " ".join(missing), checks=checks))
     degraded = any(check != "ok" for check in checks.values())
     return jsonify(status="degraded" if degraded else "ready", checks=checks)
 

@@ -58,6 +58,12 @@ def problem(slug: str, detail: str, **members: Any) -> Response:
     return response
 
 
+def later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
+    """*response* with the header Retry-After."""
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
 def problem_body(slug: str, detail: str, request_id: str, **members: Any) -> bytes:
     """Problem details as bytes of JSON."""
     kind = PROBLEMS[slug]
@@ -98,24 +104,17 @@ def _overloaded(error: Overloaded | PoolTimeout) -> Response:
     detail = "Too many requests wait for the database. Nothing was written. Try again."
     if isinstance(error, Overloaded):
         detail = "Too many orders are waiting to be committed. This order was not placed. Try again."
-    return _later(problem("overloaded", detail))
+    return later(problem("overloaded", detail))
 
 
 def _quota_exceeded(error: QuotaExceeded) -> Response:
     detail = f"You have sent too many requests. Send the next one in {error.seconds} s."
-    return _later(problem("quota-exceeded", detail, **{"violated-policies": ["user"]}), error.seconds)
-
-
-def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
-    response.headers["Retry-After"] = str(seconds)
-    return response
+    return later(problem("quota-exceeded", detail, **{"violated-policies": ["user"]}), error.seconds)
 
 
 def _too_many_waiters(_: TooManyWaiters) -> Response:
     detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
-    response = problem("too-many-waiters", detail)
-    response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response
+    return later(problem("too-many-waiters", detail))
 
 
 def _invalid_body(error: InvalidBody) -> Response:
@@ -212,4 +211,4 @@ def _unavailable(error: DBAPIError | Overdue) -> Response:
     elif order_ids := g.get("order_ids"):
         members["orderIds"] = order_ids
         detail = "It is unknown which orders were placed. Repeat those with a key; look for the others."
-    return _later(problem("database-unavailable", detail, **members))
+    return later(problem("database-unavailable", detail, **members))

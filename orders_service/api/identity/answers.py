@@ -12,7 +12,7 @@ from orders_service.api.identity.errors import (
     Unauthorized,
 )
 from orders_service.api.identity.key_sets import RETRY_SECONDS
-from orders_service.api.problems import problem
+from orders_service.api.problems import later, problem
 
 CHALLENGE = 'Bearer realm="orders"'
 
@@ -48,9 +48,7 @@ def _not_your_orders(error: NotYourOrders) -> Response:
 
 
 def _keys_unavailable(error: KeysUnavailable) -> Response:
-    response = problem("keys-unavailable", str(error))
-    response.headers["Retry-After"] = str(RETRY_SECONDS)
-    return response
+    return later(problem("keys-unavailable", str(error)), RETRY_SECONDS)
 
 
 def _challenge(response: Response, more: str = "") -> Response:
