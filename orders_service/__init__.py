@@ -10,9 +10,10 @@
     catalog/handlers.py      (7) stock is reserved or refused; the answer takes the same way back
     orders/handlers.py       (8) the order is confirmed or rejected
 
-Beside the road stand `contract/` (what other services rely on: events, topics, limits), `processes.py`
-(every process, as a row of data), `database/` and `api/serving/` (technique: what makes statements and
-requests fast, and bounds them), `workers/` (the relays and consumers) and `commands/`.
+Beside the road stand `contract/` (what other services rely on: events, topics, limits, problems and the
+written documents), `api/identity/` (who may call the API), `api/watch.py` (requests that wait for an order),
+`processes.py` (every process, as a row of data), `database/` and `api/serving/` (technique: what makes
+statements and requests fast, and bounds them), `workers/` (the relays and consumers) and `commands/`.
 
 Read the packages in this order, each file from its top. `docs/architecture.md` has a picture, and
 `docs/extending.md` shows how to add a process, a field, a filter or a setting.
