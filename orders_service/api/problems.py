@@ -113,7 +113,7 @@ def _quota_exceeded(error: QuotaExceeded) -> Response:
 
 
 def _too_many_waiters(_: TooManyWaiters) -> Response:
-    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not wait."
     return later(problem("too-many-waiters", detail))
 
 

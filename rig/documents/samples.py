@@ -250,8 +250,7 @@ DETAILS = {
     "unauthorized": "Send a token in the header Authorization: `Bearer`, a space, and the token.",
     "insufficient-scope": "This request needs the scope orders:write.",
     "not-your-orders": "The token is ann's; it does not give access to another user's orders.",
-    "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not ask"
-    " to wait.",
+    "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not wait.",
     "keys-unavailable": "The keys of the token's issuer are not available now.",
     "not-ready": "The orders database does not answer, or was not migrated.",
     "metrics-late": "The databases did not answer within 5 s.",
