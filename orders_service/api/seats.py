@@ -15,7 +15,8 @@ class Seats:
     def __init__(self, most: int) -> None:
         self.most = most
         self.taken = 0
-        self._mutex = threading.Lock()
+        # The garbage collector may end a stream, and so call `leave`, while this thread holds the lock.
+        self._mutex = threading.RLock()
 
     def require_one(self) -> None:
         """Raise `TooManyWaiters` if no seat is free. A view calls it before it reads anything."""

@@ -262,6 +262,17 @@ def test_a_stream_whose_answer_never_begins_leaves_its_seat(api: Api) -> None:
     assert (before, seats(api)) == (1, 0)
 
 
+def test_the_garbage_collector_may_end_a_stream_while_another_takes_a_seat(api: Api) -> None:
+    watcher: Watcher = api.app.extensions["watcher"]
+    body = EventStream(watcher, OrdersOfUser(watcher, "kim", Newest([]), None))
+
+    with watcher.seats._mutex:
+        del body
+        gc.collect()
+
+    assert seats(api) == 0
+
+
 @pytest.mark.parametrize("user", ["lee", "KIM"])
 def test_anothers_order_has_no_stream(api: Api, user: str) -> None:
     order_id = api.placed()
