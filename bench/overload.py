@@ -18,10 +18,8 @@ from rig.processes import service
 
 CONNECTIONS = 1500  # The queues of two API processes hold 1,024 orders.
 BEFORE_SECONDS, FROZEN_SECONDS, AFTER_SECONDS = 5, 10, 5
-PAUSE_SECONDS = (
-    1,
-    2,
-)  # A refused customer waits at least as long as `Retry-After` says, so not all return at once.
+# A refused customer waits at least as long as `Retry-After` says, and not all return at once.
+PAUSE_SECONDS = (1, 2)
 BODY = b'{"productId":"CATALOG-001","qty":1,"unitPrice":1500}'
 REQUEST = (
     b"POST /order-service/user-%d/orders HTTP/1.1\r\nHost: api\r\nContent-Type: application/json\r\n"

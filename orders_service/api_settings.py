@@ -65,7 +65,11 @@ class ApiSettings:
         whole(1, 65536),
         "The largest number of orders that wait for a commit in each API process. Others get 503 at once.",
     )
-    api_waiters_max: int = setting(1000, whole(1, 1000), "The most requests that wait, in each API process.")
+    api_waiters_max: int = setting(
+        1000,
+        whole(1, 1000),
+        "The largest number of requests that wait for orders in each API process (`Prefer: wait`, streams).",
+    )
     api_list_max: int = setting(1000, whole(1, 10_000), "The largest `limit` of a list, and its default.")
     rate_limit: str = setting(
         "",

@@ -114,7 +114,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 def client_name() -> str:
     """The name that a request is counted under: its user's, or the API key's; without a token its address.
 
-    Of an IPv6 address it is the network of 64 bits: a provider gives each customer at least such a network.
+    An IPv6 address is counted as its network of 64 bits: a provider gives each customer at least one.
     """
     client = principal.of_request()
     if client is not None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orders_service.database.columns import NAMING_CONVENTION, UtcDateTime, exact_text, row_number
 
-FIRST_VERSION = 1  # Of an order as it was placed. Each change of its status adds 1.
+FIRST_VERSION = 1  # The version of a new order. Each change of its status adds 1.
 
 
 class OrdersBase(DeclarativeBase):

@@ -162,7 +162,7 @@ def _other_problem() -> Object:
         f"\n* {kind.status}: [{kind.title}](/problems/{kind.slug})"
         for kind in map(PROBLEMS.__getitem__, ALWAYS)
     )
-    return _problem_response([]) | {
+    return {
         "description": f"Problems that every operation may answer:\n{lines}",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }

@@ -35,9 +35,9 @@ class Operation:
     status: int = 200
     schema: str | None = None
     types: tuple[str, ...] = ("application/json",)
-    headers: tuple[str, ...] = ()  # Of the answer.
+    headers: tuple[str, ...] = ()  # The headers of the answer.
     body: str | None = None
-    parameters: tuple[str, ...] = ()  # Headers of the request.
+    parameters: tuple[str, ...] = ()  # The headers of the request.
     problems: tuple[str, ...] = ()
     empty: Mapping[int, str] = field(default_factory=dict)
 

@@ -7,7 +7,8 @@ from collections import OrderedDict
 from orders_service.api.identity.principal import Principal
 
 ENTRIES_MAX = 10_000
-BYTES_MAX = 8 * 1024 * 1024  # Of all headers: ten thousand of the longest would take ten times as much.
+# The headers together. Ten thousand of the longest would take ten times as much.
+BYTES_MAX = 8 * 1024 * 1024
 KEEP_SECONDS = 60  # A key that was withdrawn is accepted for so long.
 
 

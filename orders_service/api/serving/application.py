@@ -64,7 +64,7 @@ class Application(Flask):
     ensure_sync = staticmethod(lru_cache(maxsize=256)(lambda func: func))
 
     def make_response(self, rv: Any) -> Response:
-        # Of a response that is complete, Flask would ask in several ways what it is.
+        # Flask would check the type of a complete response in several ways.
         return rv if type(rv) is FinalResponse else super().make_response(rv)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:

@@ -69,7 +69,9 @@ class IdentityChecks:
             return wrong(f"{url}: {error}", "check AUTH_JWKS_URL")
         seen = f"{len(keys)} keys from {url} in {(time.monotonic() - began) * 1000:.0f} ms"
         if url.startswith("http://") and not is_loopback(urlsplit(url).hostname or ""):
-            return warning(f"{seen}, without TLS", "use https://: who changes the keys can sign tokens")
+            return warning(
+                f"{seen}, without TLS", "use https://: a person who can change the answer can sign tokens"
+            )
         return fine(seen)
 
     def _issuer_clock(self) -> Finding:

@@ -19,7 +19,7 @@ from tests.api.identity.kit import FromNow, bearer, claims, raw_token, token
 from tests.api.kit import ORDER, Api, assert_problem
 from tests.settings_kit import CATALOG_URL, ORDERS_URL
 
-# Whoever opens an address adds it here, too.
+# An endpoint that is made open in `ACCESS` must be added here, too.
 OPEN_ENDPOINTS = {
     *("health.live", "health.ready", "health.order_service", "health.catalog_service"),
     *("documents.home", "documents.docs", "documents.asset", "documents.openapi", "documents.asyncapi"),
