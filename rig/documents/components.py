@@ -87,13 +87,6 @@ def schemas() -> dict[str, Schema]:
         "maxLength": REASON_MAX,
         "description": f"Why the order was rejected: {', '.join(f'`{each}`' for each in Reason)}.",
     }
-    product = {
-        "productId": {"type": "string", "maxLength": PRODUCT_ID_MAX},
-        "productName": {"type": "string", "maxLength": PRODUCT_NAME_MAX},
-        "unitPrice": {"type": "integer", "minimum": 0, "maximum": INT_MAX},
-        "stock": {"type": "integer", "minimum": 0, "maximum": INT_MAX},
-        "createdAt": INSTANT,
-    }
     state: Schema = {"type": "string", "enum": ["ok", "down"]}
     checks = dict.fromkeys([*(f"{name}Database" for name in DATABASES), "broker"], state)
     return {
@@ -107,7 +100,7 @@ def schemas() -> dict[str, Schema]:
         "Orders": {"type": "array", "items": _ref("Order")},
         "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
         "OrdersOfAllUsers": {"type": "array", "items": _ref("OrderOfUser")},
-        "Product": _object(product),
+        "Product": _product(),
         "Products": {"type": "array", "items": _ref("Product")},
         "Alive": _object({"status": {"type": "string", "const": "alive"}}),
         "Ready": _object(
@@ -118,6 +111,18 @@ def schemas() -> dict[str, Schema]:
         "Events": {"type": "string", "description": "Server-sent events. `data` is the order as JSON."},
         **_problems(),
     }
+
+
+def _product() -> Schema:
+    return _object(
+        {
+            "productId": {"type": "string", "maxLength": PRODUCT_ID_MAX},
+            "productName": {"type": "string", "maxLength": PRODUCT_NAME_MAX},
+            "unitPrice": {"type": "integer", "minimum": 0, "maximum": INT_MAX},
+            "stock": {"type": "integer", "minimum": 0, "maximum": INT_MAX},
+            "createdAt": INSTANT,
+        }
+    )
 
 
 def _batch() -> Schema:
