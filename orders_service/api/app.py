@@ -43,7 +43,7 @@ UNCHECKED = {
     "health.catalog_service",
     "metrics.show",
 }
-BUSY_THREADS = 3  # With threads, so many are never taken by requests that wait for orders.
+BUSY_THREADS = 3  # With threads, requests that wait for orders leave so many to the others.
 BROKEN_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
 
@@ -80,13 +80,17 @@ def create_app(
             waiting=waiting,
             queue_max=settings.api_queue_max,
         )
-        most = max(0, settings.api_threads - BUSY_THREADS) if waiters_max is None else waiters_max
+        most = _waiters_of_threads(settings) if waiters_max is None else waiters_max
         app.extensions["watcher"] = Watcher(db.engines[WATCHER], most=most)
     problems.init_app(app)
     _add_checks(app, settings, key_files)
     _open_probes(app, settings)
     _add_routes(app)
     return app
+
+
+def _waiters_of_threads(settings: Settings) -> int:
+    return min(settings.api_waiters_max, max(0, settings.api_threads - BUSY_THREADS))
 
 
 def _databases(settings: Settings) -> dict[str | None, str]:

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from orders_service.api import watch
 from orders_service.api.database import WATCHER
 from orders_service.api.watch import Watcher
+from rig.databases import Databases
 from rig.waiting import await_true
 from tests.api.kit import ORDERS, Api, assert_nothing_written, assert_problem, member
 
@@ -195,6 +196,11 @@ def test_more_than_may_wait_are_refused_and_nothing_is_written(api: Api) -> None
 
 def test_with_threads_three_are_left_for_other_requests(own_api: Api) -> None:
     assert watcher(own_api).seats.most == int(own_api.app.config["SETTINGS"].api_threads) - 3
+
+
+def test_with_threads_the_setting_bounds_those_that_wait_too(databases: Databases) -> None:
+    with Api.on(databases, API_WAITERS_MAX="2") as api:
+        assert watcher(api).seats.most == 2
 
 
 def test_a_request_that_fails_leaves_its_seat(api: Api) -> None:
