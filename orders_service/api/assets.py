@@ -1,10 +1,12 @@
 """The files of the documentation, read at the first request and kept: documents, styles and scripts."""
 
 import hashlib
+import json
 import zlib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).parent / "assets"
 DOCUMENTS = Path(__file__).parents[1] / "contract/documents"
@@ -32,6 +34,12 @@ class Asset:
 def document(name: str) -> tuple[bytes, str]:
     """A file of the contract and its ETag. The name must be one of ours: each is kept."""
     return with_etag((DOCUMENTS / name).read_bytes())
+
+
+@cache
+def parsed(name: str) -> Any:
+    """A file of the contract, parsed. All requests share it: it must not be changed."""
+    return json.loads(document(name)[0])
 
 
 def with_etag(body: bytes) -> tuple[bytes, str]:

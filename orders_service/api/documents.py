@@ -93,7 +93,7 @@ def events() -> ResponseReturnValue:
 @documents.get("/schemas/<event>.json")
 def schema(event: str) -> ResponseReturnValue:
     """The JSON Schema of an event."""
-    if event not in json.loads(document("asyncapi.json")[0])["components"]["schemas"]:
+    if event not in assets.parsed("asyncapi.json")["components"]["schemas"]:
         raise NotFound("There is no such event. GET /events shows all events.")
     return _unless_known(*document(f"schemas/{event}.json"), kind="application/schema+json")
 
@@ -112,7 +112,7 @@ def problem(slug: str) -> ResponseReturnValue:
     kind = PROBLEMS.get(slug)
     if kind is None:
         raise NotFound("There is no such problem type. GET /problems lists all.")
-    example = json.loads(document("openapi.json")[0])["components"]["examples"][slug]["value"]
+    example = assets.parsed("openapi.json")["components"]["examples"][slug]["value"]
     if _is_for_person():
         return _page("problem.html", kind=kind, example=json.dumps(example, indent=2, ensure_ascii=False))
     return _json(_described(kind) | {"example": example})
