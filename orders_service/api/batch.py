@@ -10,6 +10,7 @@ from flask import Response, current_app, g
 from orders_service.api import requests, responses
 from orders_service.api.committer import Committer
 from orders_service.api.errors import InvalidFields
+from orders_service.api.rate_limit import Quota
 from orders_service.orders.errors import KeyReused
 from orders_service.orders.service import Placed, Placement
 
@@ -30,6 +31,12 @@ def place(sent: Sequence[Any], new_placement: NewPlacement, committer: Committer
     with _turn(len(sent)):
         body = b"[" + b",".join([_answer(outcome, path) for outcome in outcomes]) + b"]\n"
     return current_app.response_class(body, mimetype="application/json")
+
+
+def require_fitting(orders: int, quota: Quota) -> None:
+    """Refuse a batch of more orders than RATE_LIMIT ever allows at once: to try it again would not help."""
+    if orders > quota.requests:
+        raise InvalidFields({"orders": f"must be at most {quota.requests} orders, the whole rate limit"})
 
 
 def _check(order: Any, number: int, new_placement: NewPlacement) -> Placement | InvalidFields:

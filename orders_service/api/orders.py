@@ -60,6 +60,7 @@ def place_batch(user_id: str) -> ResponseReturnValue:
         raise InvalidKey("Send no header Idempotency-Key with a batch: each order has its `idempotencyKey`.")
     sent = requests.load_batch(read_object(request))
     if "rate_limit" in g:
+        batch.require_fitting(len(sent), g.rate_limit.quota)
         g.rate_limit.take(g.client, len(sent) - 1)  # The request itself is counted already.
     return batch.place(sent, partial(_placement_of_batch, user_id), committer, _path_of(user_id))
 

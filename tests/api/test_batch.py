@@ -195,6 +195,16 @@ def test_a_batch_that_cannot_be_committed_is_unknown_as_a_whole(own_api: Api) ->
     assert len(own_api.orders()) == 2
 
 
+def test_a_batch_larger_than_the_whole_rate_limit_is_not_told_to_try_again(databases: Databases) -> None:
+    with Api.on(databases, RATE_LIMIT="10/min", API_WORKERS="1") as api:
+        too_large = send(api, [ORDER] * 11)
+
+        assert_problem(too_large, 422, "invalid-fields", fields=("orders",))
+        assert "must be at most 10" in member(too_large, "detail")
+        assert "Retry-After" not in too_large.headers
+        assert_nothing_written(api)
+
+
 def test_each_order_of_a_batch_counts_in_the_rate_limit(databases: Databases) -> None:
     with Api.on(databases, RATE_LIMIT="10/min", API_WORKERS="1") as api:
         first, second = send(api, [ORDER] * 7), send(api, [ORDER] * 4)
