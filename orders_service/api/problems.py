@@ -112,7 +112,7 @@ def _later(response: Response, seconds: int = RETRY_SECONDS) -> Response:
 
 
 def _too_many_waiters(_: TooManyWaiters) -> Response:
-    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not ask to wait."
+    detail = "Too many requests wait for orders. Nothing was written. Try again, or do not wait."
     response = problem("too-many-waiters", detail)
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
