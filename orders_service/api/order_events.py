@@ -17,6 +17,7 @@ from sqlalchemy import Row, Select
 
 from orders_service.api import responses
 from orders_service.api.database import db
+from orders_service.api.hang_ups import client_of, hung_up
 from orders_service.api.orders import check_user_id
 from orders_service.api.serving.connection import Connection
 from orders_service.api.watch import Newest, Watcher
@@ -92,8 +93,8 @@ class Followed(Protocol):
     def first(self) -> bytes:
         """The events at the beginning of the stream."""
 
-    def next(self, seconds: float) -> bytes:
-        """The next events; b"" after *seconds* without one."""
+    def next(self, seconds: float, client: int | None) -> bytes:
+        """The next events; b"" after *seconds* without one, or when the *client* has hung up."""
 
 
 class OneOrder:
@@ -111,8 +112,8 @@ class OneOrder:
     def first(self) -> bytes:
         return b"" if self._is_known else event(self._row)
 
-    def next(self, seconds: float) -> bytes:
-        row = self._watcher.await_order(self._row.order_id, self._row.version, seconds)
+    def next(self, seconds: float, client: int | None) -> bytes:
+        row = self._watcher.await_order(self._row.order_id, self._row.version, seconds, client=client)
         if row is None:
             return b""
         self._row = row
@@ -139,8 +140,8 @@ class OrdersOfUser:
             return b""
         return b"".join(event(row) for row in rows if row.updated_at >= since and event_id(row) != self._last)
 
-    def next(self, seconds: float) -> bytes:
-        newest = self._watcher.await_user(self._user_id, self._newest.signature, seconds)
+    def next(self, seconds: float, client: int | None) -> bytes:
+        newest = self._watcher.await_user(self._user_id, self._newest.signature, seconds, client=client)
         if newest is None:
             return b""
         before, self._newest = self._newest, newest
@@ -148,19 +149,23 @@ class OrdersOfUser:
 
 
 class EventStream:
-    """The body of a stream. It has a seat of the watcher, which it leaves when it is closed."""
+    """The body of a stream to *client*. It has a seat of the watcher, which it leaves when it is closed."""
 
-    def __init__(self, watcher: Watcher, followed: Followed) -> None:
+    def __init__(self, watcher: Watcher, followed: Followed, client: int | None = None) -> None:
         self._watcher: Watcher | None = None  # Until it has a seat.
         watcher.seats.take()
         self._watcher = watcher
         self._followed = followed
+        self._client = client
 
     def __iter__(self) -> Iterator[bytes]:
         yield RETRY + self._followed.first()
         end = time.monotonic() + STREAM_SECONDS
         while self._goes_on and (left := end - time.monotonic()) > 0:
-            yield self._followed.next(min(COMMENT_SECONDS, left)) or COMMENT
+            events = self._followed.next(min(COMMENT_SECONDS, left), self._client)
+            if not events and self._client is not None and hung_up([self._client]):
+                return
+            yield events or COMMENT
         yield RETRY
 
     @property
@@ -179,7 +184,7 @@ class EventStream:
 
 
 def _stream(followed: Followed) -> Response:
-    stream = EventStream(_watcher(), followed)
+    stream = EventStream(_watcher(), followed, client_of(request.environ))
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, Connection):  # With threads it is a socket, which has a time-out of its own.
         connection.begin_stream()

@@ -12,13 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from orders_service.api.hang_ups import hung_up
 from orders_service.api.seats import Seats
 from orders_service.database.errors import in_short
 from orders_service.orders import changes
@@ -56,11 +57,12 @@ class Newest:
 
 
 class Waiter:
-    """A request that waits, until `found` is set or its time is over."""
+    """A request of *client* (see `hang_ups`) that waits, until `found` is set or its time is over."""
 
-    __slots__ = ("found", "woken")
+    __slots__ = ("client", "found", "woken")
 
-    def __init__(self) -> None:
+    def __init__(self, client: int | None) -> None:
+        self.client = client
         self.found: Any = None
         self.woken = threading.Event()
 
@@ -90,9 +92,14 @@ class Watcher:
         self._at_work = False
         self.is_stopping = False
 
-    def await_order(self, order_id: str, version: int, seconds: float) -> Row[Any] | None:
-        """Wait until the order has another version than *version*; the order, or None after *seconds*."""
-        found: Row[Any] | None = self._wait(self._orders, (order_id, version), seconds)
+    def await_order(
+        self, order_id: str, version: int, seconds: float, *, client: int | None = None
+    ) -> Row[Any] | None:
+        """Wait until the order has another version than *version*; the order, or None after *seconds*.
+
+        None also when the *client* has hung up.
+        """
+        found: Row[Any] | None = self._wait(self._orders, (order_id, version), seconds, client)
         return found
 
     def newest_of(self, user_id: str) -> Newest | None:
@@ -101,10 +108,21 @@ class Watcher:
             is_watched = any(user == user_id for user, _ in self._users)
         return self._newest.get(user_id) if is_watched else None
 
-    def await_user(self, user_id: str, signature: Signature, seconds: float) -> Newest | None:
-        """Wait until the user's newest orders have another signature; the orders, or None after *seconds*."""
-        found: Newest | None = self._wait(self._users, (user_id, signature), seconds)
+    def await_user(
+        self, user_id: str, signature: Signature, seconds: float, *, client: int | None = None
+    ) -> Newest | None:
+        """Wait until the user's newest orders have another signature; the orders, or None as above."""
+        found: Newest | None = self._wait(self._users, (user_id, signature), seconds, client)
         return found
+
+    def end_hung_up(self) -> None:
+        """End the waits of clients that have hung up. The server calls this once a second."""
+        with self._mutex:
+            everybody = [*chain(*self._orders.values(), *self._users.values())]
+            gone = hung_up({waiter.client for waiter in everybody if waiter.client is not None})
+            for waiter in everybody:
+                if waiter.client in gone:
+                    waiter.wake()
 
     def stop(self) -> None:
         """End every wait, now and from now on: each request is answered with what it has."""
@@ -114,8 +132,8 @@ class Watcher:
                 for waiter in waiters:
                     waiter.wake()
 
-    def _wait(self, waiting: dict[Any, set[Waiter]], key: Any, seconds: float) -> Any:
-        waiter = Waiter()
+    def _wait(self, waiting: dict[Any, set[Waiter]], key: Any, seconds: float, client: int | None) -> Any:
+        waiter = Waiter(client)
         with self._mutex:
             if self.is_stopping:
                 return None

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -90,6 +91,17 @@ def test_accept_is_never_a_reason_to_refuse(api: Api, path: str, accept: str) ->
     response = api.client.get(path, headers={"Accept": accept})
 
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("part", [" ", ";", "; ", '"', ","])
+def test_no_accept_header_takes_long(api: Api, part: str) -> None:
+    header = "text/html" + part * (30_000 // len(part)) + "b"  # The longest that the server lets pass.
+    began = time.process_time()
+
+    response = api.client.get("/problems/not-found", headers={"Accept": header})
+
+    assert response.status_code == 200
+    assert time.process_time() - began < 0.5  # A quadratic search took seconds.
 
 
 @pytest.mark.parametrize("kind", PROBLEMS.values(), ids=list(PROBLEMS))

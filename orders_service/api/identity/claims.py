@@ -59,7 +59,8 @@ class ClaimRules:
             raise InvalidToken("The token is from another issuer.")
         audience = claims.get("aud")
         # A token that names its audience is for nobody else (RFC 7519, 4.1.3).
-        if (self.audience or audience is not None) and self.audience not in _texts(audience):
+        is_for_us = self.audience and self.audience in _texts(audience)
+        if (self.audience or audience is not None) and not is_for_us:
             raise InvalidToken("The token is for another audience.")
 
     def _scopes_of(self, claims: dict[str, Any]) -> frozenset[str]:

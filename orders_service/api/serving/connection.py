@@ -177,6 +177,11 @@ class Connection:
             while self.recv(8192) and self._bytes < UNREAD_BYTES:
                 pass
 
+    def fileno(self) -> int:
+        """The file descriptor of the socket."""
+        number: int = self._client.fileno()
+        return number
+
     def close(self) -> None:
         """Close the socket."""
         with suppress(OSError):

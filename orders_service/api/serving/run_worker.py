@@ -51,10 +51,10 @@ class ThreadWorkerForRun(ThreadWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """While the worker stops, end the waits for orders, and return often enough to end on time.
+        """End the waits of clients that have hung up and, while the worker stops, all waits.
 
-        gunicorn would wait for up to a second.
+        Then it returns often enough to end on time: gunicorn would wait for up to a second.
         """
-        if not self.alive:
-            self.wsgi.extensions["watcher"].stop()
+        watcher = self.wsgi.extensions["watcher"]
+        watcher.end_hung_up() if self.alive else watcher.stop()
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, STOP_POLL_SECONDS))

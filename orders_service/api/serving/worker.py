@@ -75,11 +75,14 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         super().handle_exit(sig, frame)
 
     def notify(self) -> None:
-        """End every wait whose deadline has passed. gunicorn calls this once a second."""
+        """End every wait whose deadline has passed, or whose client has hung up.
+
+        gunicorn calls this once a second.
+        """
         super().notify()
         CoarseTimeout.end_overdue()
-        if not self.alive:
-            self.wsgi.extensions["watcher"].stop()
+        watcher = self.wsgi.extensions["watcher"]
+        watcher.end_hung_up() if self.alive else watcher.stop()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
 
     @property

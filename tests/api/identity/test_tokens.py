@@ -122,6 +122,8 @@ def test_another_claim_may_hold_the_scopes_and_a_token_without_it_may_have_none(
         *(({"sub": value}, "cannot be a user id") for value in ("", " ", "k" * 256, "kim\n", "kim\0", "..")),
         ({"aud": "billing"}, "another audience"),
         ({"aud": ["billing", 7]}, "another audience"),
+        ({"aud": ""}, "another audience"),
+        ({"aud": []}, "another audience"),
     ],
     ids=lambda value: str(value)[:60],
 )

@@ -4,13 +4,15 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import gevent
 import gevent.socket
+import pytest
 
+from orders_service.api.order_events import COMMENT_SECONDS
 from orders_service.api.serving.connection import ANSWER_SECONDS, STREAM_BYTES, Connection, Stage
 from orders_service.api.serving.server import DRAIN_SECONDS
 from rig import waiting
@@ -40,6 +42,14 @@ def begun(client: socket.socket) -> bytes:
         more = client.recv(65536)
         assert more, f"hung up after {read!r}"
         read += more
+    return read
+
+
+def answer(client: socket.socket) -> bytes:
+    """The next answer, if it has a body in JSON."""
+    read = b""
+    while not read.endswith(b"}\n"):
+        read += client.recv(65536)
     return read
 
 
@@ -148,6 +158,26 @@ def test_a_client_that_does_not_read_its_stream_is_hung_up_on(tmp_path: Path) ->
             "its seat is free",
             seconds=2 * ANSWER_SECONDS,
         )
+
+
+@pytest.mark.parametrize("hang_up", [socket.socket.close, lambda client: client.shutdown(socket.SHUT_WR)])
+def test_clients_that_hang_up_while_they_wait_leave_their_seats(
+    tmp_path: Path, hang_up: Callable[[socket.socket], None]
+) -> None:
+    with serving(tmp_path, API_WAITERS_MAX="3") as (address, _), ExitStack() as clients:
+        order_id = json.loads(address.send(sized(BODY)).body)["orderId"]
+        of_order = STREAM.replace(b"orders/", b"orders/%s/" % order_id.encode())
+        waiters = [clients.enter_context(connected(address, each)) for each in (STREAM, of_order, WAITING)]
+        await_true(lambda: address.send(WAITING_BRIEFLY).status == 503, "all seats are taken")
+        for client in waiters:
+            hang_up(client)
+
+        def all_seats_are_free() -> bool:
+            three = [clients.enter_context(connected(address, WAITING_BRIEFLY)) for _ in waiters]
+            return {Answer.of(answer(client)).status for client in three} == {201}
+
+        # Otherwise a stream keeps its seat until two comments were sent, a request until its time is up.
+        await_true(all_seats_are_free, "the seats are free", seconds=COMMENT_SECONDS - 5)
 
 
 def test_each_piece_of_a_stream_has_a_time_out_of_its_own() -> None:
