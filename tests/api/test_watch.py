@@ -18,7 +18,7 @@ def watcher(api: Api) -> Watcher:
 
 def waiters(watcher: Watcher, user_id: str, count: int = 1) -> list[Waiter]:
     """Streams of a user that wait for the first order."""
-    found = [Waiter() for _ in range(count)]
+    found = [Waiter(None) for _ in range(count)]
     watcher._users[user_id, NOTHING].update(found)
     return found
 
