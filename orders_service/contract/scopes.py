@@ -9,5 +9,5 @@ SCOPES = {
     READ: "Read one's own orders, and the products.",
     WRITE: "Place and cancel one's own orders.",
     ADMIN: "Use the other scopes for the orders of every user.",
-    OPERATE: "Read the metrics.",
+    OPERATE: "Read the metrics, and the list of the orders of all users.",
 }
