@@ -182,7 +182,7 @@ def _http(error: HTTPException) -> Response:
         detail = f"This address allows {', '.join(sorted(error.valid_methods or ()))}."
     if isinstance(error, RequestEntityTooLarge):
         detail = f"The body must not be larger than {current_app.config['MAX_CONTENT_LENGTH']} bytes."
-    response = problem(OF_HTTP_STATUS[error.code or 500], detail or error.name)
+    response = problem(OF_HTTP_STATUS.get(error.code or 500, "internal-server-error"), detail or error.name)
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers[name] = value

@@ -7,8 +7,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from orders_service.api.identity.key_sets import SET_BYTES_MAX
 
-SOCKET_SECONDS = 2
-FETCH_SECONDS = 5  # From the request to the last byte, whatever the issuer does.
+SOCKET_SECONDS = 2  # For the connection, and for each read.
+FETCH_SECONDS = 5  # From the request to the last byte of the body, once the head has arrived.
 READ_BYTES = 64 * 1024
 
 

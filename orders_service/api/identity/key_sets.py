@@ -142,18 +142,19 @@ class FetchedKeys:
         while self._is_open:
             self._wanted.clear()
             pause = REFRESH_SECONDS if self._refresh() else RETRY_SECONDS
-            if not self._wanted.is_set():  # A request that asked meanwhile waits for the next fetch.
-                self._answered.set()
+            with self._mutex:
+                if not self._wanted.is_set():  # A request that asked meanwhile waits for the next fetch.
+                    self._answered.set()
             self._wanted.wait(pause)
 
     def _refresh(self) -> bool:
         """Fetch the keys. True if that worked."""
         try:
             keys = KeySet.read(self._fetch())
-        except (OSError, KeySetError) as error:
+        except Exception as error:  # Whatever the issuer answers, this thread must go on.
             age = self.age
             kept = "none were ever fetched" if age is None else f"those of {age:.0f} s ago stay valid"
-            log.error("cannot fetch the issuer's keys", url=self._source, error=str(error), keys=kept)
+            log.error("cannot fetch the issuer's keys", url=self._source, error=repr(error), keys=kept)
             return False
         self._keys, self._fetched_at = keys, self._clock()
         return True
