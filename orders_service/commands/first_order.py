@@ -32,6 +32,7 @@ from orders_service.settings import Settings, of_process
 WAIT_SECONDS = 30
 LOOK_SECONDS = 0.02
 TOKEN_SECONDS = 300
+OTHER_SETTINGS = "Give this command the API's AUTH_MODE and AUTH_SECRET, or a token with --token"
 
 
 def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
@@ -230,7 +231,8 @@ def _product(api: httpx.Client, product_id: str) -> dict[str, Any]:
         raise ValueError("the answer is not a product")
     if response.status_code != 200:
         told = product.get("detail") or response.text.strip() or response.reason_phrase
-        raise click.ClickException(f"the product cannot be read: {response.status_code} {told}")
+        told = f"the product cannot be read: {response.status_code} {told}"
+        raise click.ClickException(f"{told} {OTHER_SETTINGS}" if response.status_code == 401 else told)
     if missing := {"productName", "stock", "unitPrice"} - product.keys():
         raise ValueError(f"the product has no {', '.join(sorted(missing))}")
     return product

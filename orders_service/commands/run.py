@@ -175,10 +175,13 @@ def _is_embedded(settings: Settings) -> bool:
 
 
 def _settings_for_first_order(settings: Settings) -> str:
-    """The settings to put before `first-order`, so that another terminal reaches this service."""
-    used = environment.used("first-order", names(), kafka=settings.broker == "kafka") - set(secrets())
-    shown = settings.show()
-    return "".join(f"{name}={shlex.quote(shown[name])} " for name in names() if name in used and is_set(name))
+    """The settings to put before `first-order` in another terminal, with `…` for a secret without a file."""
+    used = environment.used("first-order", names(), kafka=settings.broker == "kafka")
+    shown = {name: f"{name}={shlex.quote(value)} " for name, value in settings.show().items()}
+    for name in secrets():
+        path = os.environ.get(f"{name}_FILE")
+        shown[name] = f"{name}_FILE={shlex.quote(path)} " if path else f"{name}=… "
+    return "".join(shown[name] for name in names() if name in used and is_set(name))
 
 
 def _is_ready(host: str, port: int) -> bool:

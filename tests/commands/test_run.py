@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from lab import Ports
+from orders_service.commands import run
+from orders_service.settings import Settings
 from rig import waiting
 from rig.processes import UNSET, Process, children, ended, service
 from rig.waiting import await_true
@@ -132,6 +134,21 @@ def test_a_folder_with_other_files_stays_as_open_as_it_was(running: Running) -> 
 
     assert stat.S_IMODE(state.stat().st_mode) == 0o755
     assert stat.S_IMODE((state / "orders.db").stat().st_mode) == 0o600
+
+
+def test_the_printed_first_order_names_the_file_of_a_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef" * 2)
+    monkeypatch.setenv("AUTH_MODE", "jwt")
+    monkeypatch.setenv("AUTH_SECRET_FILE", str(secret))
+
+    assert f"AUTH_MODE=jwt AUTH_SECRET_FILE={secret} " in run._settings_for_first_order(Settings.read())
+
+    monkeypatch.delenv("AUTH_SECRET_FILE")
+    monkeypatch.setenv("AUTH_SECRET", secret.read_text())
+    assert "AUTH_SECRET=… " in run._settings_for_first_order(Settings.read())
 
 
 def test_the_advice_for_a_taken_port_works_as_printed(running: Running) -> None:
