@@ -43,7 +43,7 @@ def contradictions(
         (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
         (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
         *_of_kafka(values),
-        *_of_identity(values, given),
+        *_of_identity(values, given, wrong),
     ]
     return [
         (one, f"{one} {fault} {other}{so}")
@@ -78,7 +78,7 @@ def _of_kafka(values: Mapping[str, Any]) -> list[Rule]:
     ]
 
 
-def _of_identity(values: Mapping[str, Any], given: Collection[str]) -> Iterator[Rule]:
+def _of_identity(values: Mapping[str, Any], given: Collection[str], wrong: Collection[str]) -> Iterator[Rule]:
     """The rules of AUTH_MODE and of the keys that it needs."""
     mode, secret, url = "AUTH_MODE", "AUTH_SECRET", "AUTH_JWKS_URL"
     keys = (secret, url, "AUTH_KEYS_FILE", "API_KEYS_FILE")
@@ -91,7 +91,8 @@ def _of_identity(values: Mapping[str, Any], given: Collection[str]) -> Iterator[
     )
     for name in having:
         yield not is_said, name, "has no effect without", f"{mode}=jwt", ""
-    yield with_tokens and not having, mode, "is jwt, which needs one of", ", ".join(keys), ""
+    has_none = not having and not {*keys} & {*wrong}  # An invalid one is reported by itself.
+    yield with_tokens and has_none, mode, "is jwt, which needs one of", ", ".join(keys), ""
     for one, other in combinations(keys[:3], 2):
         yield with_tokens and {one, other} <= {*having}, one, "must not be set together with", other, ""
     for name in ("AUTH_ISSUER", "AUTH_AUDIENCE"):

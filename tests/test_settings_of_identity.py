@@ -39,6 +39,7 @@ def test_a_process_that_serves_nobody_need_not_say_it(process: str) -> None:
     ("environment", "told"),
     [
         (JWT, ["AUTH_MODE is jwt, which needs one of AUTH_SECRET, AUTH_JWKS_URL"]),
+        (JWT | {"AUTH_KEYS_FILE": "/missing"}, ["AUTH_KEYS_FILE must be a file that can be read"]),
         ({"AUTH_SECRET": SECRET}, ["AUTH_SECRET has no effect without AUTH_MODE=jwt"]),
         ({"AUTH_KEYS_FILE": "/dev/null"}, ["AUTH_KEYS_FILE has no effect without AUTH_MODE=jwt"]),
         ({"API_KEYS_FILE": "/dev/null"}, ["API_KEYS_FILE has no effect without AUTH_MODE=jwt"]),

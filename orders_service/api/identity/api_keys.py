@@ -72,7 +72,8 @@ class ApiKeys:
 
 
 def _key(line: str) -> tuple[bytes, Principal]:
-    name, *scopes, digest = line.split()
+    name, *rest = line.split()
+    *scopes, digest = rest or [""]
     names = frozenset(",".join(scopes).split(",")) - {""}
     if not names or not DIGEST.fullmatch(digest.lower()):
         raise ValueError("it must be: name scopes sha256-of-key")

@@ -48,6 +48,11 @@ def test_a_line_that_is_wrong_is_named_by_its_number_only(line: str) -> None:
     assert KEY not in str(refusal.value)
 
 
+def test_a_line_of_one_word_is_told_its_form() -> None:
+    with pytest.raises(KeyFileError, match="line 1: it must be: name scopes sha256-of-key"):
+        ApiKeys.of(["shop"])
+
+
 def test_a_key_belongs_to_one_service() -> None:
     with pytest.raises(KeyFileError, match="line 2: the same key is in a line above"):
         ApiKeys.of([f"shop orders:read {DIGEST}", f"till orders:write {DIGEST}"])
