@@ -62,7 +62,10 @@ def add_headers(response: Response) -> Response:
 @documents.get("/")
 def home() -> ResponseReturnValue:
     """The addresses of this API."""
-    return _page("home.html", root=request.url_root) if _is_for_person() else _json(ADDRESSES)
+    if not _is_for_person():
+        return _json(ADDRESSES)
+    with_tokens = current_app.config["SETTINGS"].auth_mode == "jwt"
+    return _page("home.html", root=request.url_root, with_tokens=with_tokens)
 
 
 @documents.get("/docs")
