@@ -127,7 +127,7 @@ class StockReserved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StockRejected(Event):
-    """No piece is reserved for an order, and *reason* says why. The order is to be rejected.
+    """No piece is reserved for an order, and `reason` says why. The order is to be rejected.
 
     `qty` is sent as 1 if the order's qty was invalid. A reader accepts 0, too.
     """

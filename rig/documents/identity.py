@@ -13,7 +13,9 @@ SCHEMES: dict[str, dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": f"With AUTH_MODE=jwt. `sub` is the id of the user. Scopes:\n{SCOPE_LIST}",
+        "description": "With AUTH_MODE=jwt. Enter the token alone, without `Bearer`. Its `sub` is the id of"
+        " the user. If the service has AUTH_SECRET, `orders-service token --user ID` makes a token."
+        f" Scopes:\n{SCOPE_LIST}",
     },
     "key": {
         "type": "http",

@@ -173,7 +173,8 @@ SAMPLES = (
     Sample(
         endpoint="admin.index",
         title="List the orders of all users",
-        text="For operators. Without tokens it answers only on the machine itself.",
+        text="For operators: the orders with one status, which is PENDING unless the request names another."
+        " Without tokens it answers only on the machine itself.",
         target="/admin/orders?status=REJECTED",
     ),
     Sample(

@@ -10,8 +10,10 @@ import pytest
 from jsonschema import Draft7Validator
 
 from orders_service.api.assets import FOLDER
+from orders_service.api.documents import with_code
 from orders_service.contract.problems import PROBLEMS, ProblemType
 from rig.documents.__main__ import ROOT
+from tests.api.identity.kit import WITH_SECRET
 from tests.api.kit import Api, assert_problem
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -117,6 +119,14 @@ def test_the_type_of_a_problem_is_an_address_that_explains_it(api: Api, kind: Pr
     assert "What to do" in page
 
 
+def test_the_first_order_has_a_token_if_the_service_asks_for_one(api: Api) -> None:
+    with Api.on(api.databases, **WITH_SECRET) as own:
+        page = own.client.get("/", headers=BROWSER).text
+
+    assert "Authorization: Bearer $TOKEN" in page
+    assert "$TOKEN" not in api.client.get("/", headers=BROWSER).text
+
+
 def test_an_unknown_problem_event_or_asset_is_not_found(api: Api) -> None:
     for path in ("/problems/x", "/schemas/x.json", "/schemas/..%2fopenapi.json", "/docs/assets/x.js"):
         assert_problem(api.get(path), 404, "not-found")
@@ -164,7 +174,7 @@ def test_the_page_of_events_shows_every_event(api: Api) -> None:
 
     for name, message in document["components"]["messages"].items():
         assert f'<h3 id="{name}">' in page
-        assert message["summary"] in page
+        assert with_code(message["summary"]) in page
         assert message["examples"][0]["headers"]["ce_id"] in page
 
 

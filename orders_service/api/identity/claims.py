@@ -48,7 +48,7 @@ class ClaimRules:
         if expires is None:
             raise InvalidToken("The token never expires: it has no exp.")
         if expires + self.leeway <= now:
-            raise InvalidToken("The token has expired.")
+            raise InvalidToken("The token has expired. Get a new one.")
         for name in ("nbf", "iat"):
             if (_time_of(claims, name) or 0) > now + self.leeway:
                 raise InvalidToken(f"The token is not valid yet: its {name} is in the future.")
