@@ -18,6 +18,7 @@ from sqlalchemy import Row, Select
 from orders_service.api import responses
 from orders_service.api.database import db
 from orders_service.api.hang_ups import client_of, hung_up
+from orders_service.api.identity.principal import user_of_request
 from orders_service.api.orders import check_user_id
 from orders_service.api.serving.connection import Connection
 from orders_service.api.watch import Newest, Watcher
@@ -42,7 +43,7 @@ def of_order(user_id: str, order_id: str) -> ResponseReturnValue:
     A CONFIRMED order can still be cancelled, so the stream goes on. Browsers connect again when a stream
     ends; after a final event, the answer 204 tells them to stop.
     """
-    _watcher().seats.require_one()
+    _watcher().seats.require_one(user_of_request())
     rows = _read(queries.order_query(user_id, order_id))
     if not rows:
         raise OrderNotFound(order_id)
@@ -56,7 +57,7 @@ def of_order(user_id: str, order_id: str) -> ResponseReturnValue:
 @order_events.get("/<user_id>/orders/events")
 def of_user(user_id: str) -> ResponseReturnValue:
     """New orders of the user, and changes of the user's newest orders (NEWEST_MAX), from now on."""
-    _watcher().seats.require_one()
+    _watcher().seats.require_one(user_of_request())
     last = request.headers.get("Last-Event-ID")
     newest = None if last else _watcher().newest_of(user_id)
     newest = newest or Newest(_read(changes.newest_query(user_id))[::-1])
@@ -149,11 +150,14 @@ class OrdersOfUser:
 
 
 class EventStream:
-    """The body of a stream to *client*. It has a seat of the watcher, which it leaves when it is closed."""
+    """The body of a stream to *client*. It has a seat of *user*, which it leaves when it is closed."""
 
-    def __init__(self, watcher: Watcher, followed: Followed, client: int | None = None) -> None:
+    def __init__(
+        self, watcher: Watcher, followed: Followed, client: int | None = None, user: str = ""
+    ) -> None:
         self._watcher: Watcher | None = None  # Until it has a seat.
-        watcher.seats.take()
+        watcher.seats.take(user)
+        self._user = user
         self._watcher = watcher
         self._followed = followed
         self._client = client
@@ -176,7 +180,7 @@ class EventStream:
         """Leave the seat. The server calls this at the end of the answer, also when the client is gone."""
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
-            watcher.seats.leave()
+            watcher.seats.leave(self._user)
 
     def __del__(self) -> None:
         # A request that fails before its answer begins, for example in a hook, never closes its body.
@@ -184,7 +188,7 @@ class EventStream:
 
 
 def _stream(followed: Followed) -> Response:
-    stream = EventStream(_watcher(), followed, client_of(request.environ))
+    stream = EventStream(_watcher(), followed, client_of(request.environ), user_of_request())
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, Connection):  # With threads it is a socket, which has a time-out of its own.
         connection.begin_stream()

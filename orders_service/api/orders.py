@@ -15,6 +15,7 @@ from orders_service.api.committer import ATTEMPTS, Committer
 from orders_service.api.database import db, read_only_session
 from orders_service.api.errors import InvalidKey
 from orders_service.api.hang_ups import client_of
+from orders_service.api.identity.principal import user_of_request
 from orders_service.api.preferences import say_applied, wait_seconds
 from orders_service.api.scan import Scan
 from orders_service.api.watch import Watcher
@@ -114,7 +115,7 @@ def _with_etag(response: Response, order: Order | Row[Any]) -> Response:
 
 def _place_and_wait(user_id: str, seconds: int) -> Response:
     """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
-    with _watcher().seats.one():
+    with _watcher().seats.one(user_of_request()):
         placed = _committer().place(_placement(user_id))
         outcome = _watcher().await_order(
             placed.order.order_id, FIRST_VERSION, seconds, client=client_of(request.environ)
@@ -127,7 +128,7 @@ def _settled(order: Order | Row[Any], seconds: int) -> Order | Row[Any]:
     if order.status != Status.PENDING:
         return order
     db.session.close()  # A request that waits holds no connection.
-    with _watcher().seats.one():
+    with _watcher().seats.one(user_of_request()):
         client = client_of(request.environ)
         return _watcher().await_order(order.order_id, order.version, seconds, client=client) or order
 
