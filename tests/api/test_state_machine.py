@@ -1,5 +1,6 @@
-"""Any sequence of requests agrees with a small model: place, batch, retry, change, cancel, read and list."""
+"""Any sequence of requests agrees with a small model: place, batch, retry, cancel, read, wait and list."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,8 +108,23 @@ class Customer(RuleBasedStateMachine):
     @precondition(lambda self: self.model.orders)
     @rule(pick=PICK, rejected=st.booleans())
     def answer(self, pick: int, rejected: bool) -> None:
+        self.let_catalog_answer(self.picked(pick), rejected)
+
+    @precondition(lambda self: self.model.orders)
+    @rule(pick=PICK, rejected=st.booleans())
+    def wait(self, pick: int, rejected: bool) -> None:
+        """Read an order with `Prefer: wait` while the catalog answers."""
         order = self.picked(pick)
 
+        with ThreadPoolExecutor(1) as pool:
+            path, prefer = f"{ORDERS}/{order.order_id}", {"Prefer": "wait=30"}
+            waiting = pool.submit(lambda: self.api.client.get(path, headers=prefer))
+            self.let_catalog_answer(order, rejected)
+
+        assert waiting.result().headers["Preference-Applied"] == "wait=30"
+        self.agrees(waiting.result(), order)
+
+    def let_catalog_answer(self, order: ModelOrder, rejected: bool) -> None:
         if rejected:
             moved = self.api.reject(order.order_id, "insufficient-stock")
         else:

@@ -1,4 +1,4 @@
-"""A client that openapi-python-client generates from the document places an order and reads it."""
+"""A client that openapi-python-client generates places an order and waits for its answer."""
 
 import importlib
 import json
@@ -33,20 +33,20 @@ def client(site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         del sys.modules[name]
 
 
-def test_it_places_an_order_and_reads_it(client: Any, site: str) -> None:
+def test_it_places_an_order_and_waits_for_its_answer(client: Any, site: str) -> None:
     api = importlib.import_module("orders_client.api.orders")
     place, show = (
         importlib.import_module(f"{api.__name__}.{name}") for name in ("place_order", "show_order")
     )
     models = importlib.import_module("orders_client.models")
     order = models.OrderRequest(product_id="CATALOG-001", qty=2, unit_price=1500)
-    connected = client.Client(base_url=site)
+    connected = client.Client(base_url=site, timeout=httpx.Timeout(60))
 
     placed = place.sync("bea", client=connected, body=order, idempotency_key="generated-1")
-    found = show.sync("bea", placed.order_id, client=connected)
+    found = show.sync("bea", placed.order_id, client=connected, prefer="wait=30")
 
     assert (placed.status, placed.total_price) == ("PENDING", 3000)
-    assert (found.order_id, found.qty) == (placed.order_id, 2)
+    assert (found.order_id, found.qty, found.status) == (placed.order_id, 2, "CONFIRMED")
 
 
 def test_it_reads_a_problem(client: Any, site: str) -> None:
