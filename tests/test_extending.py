@@ -141,12 +141,14 @@ def test_a_consumer_that_is_not_deployed_is_missed(tmp_path: Path) -> None:
     consumer, deployment = walk("A consumer"), walk("The deployment of a consumer")
     missed = Copy(tmp_path / "missed", [*consumer.values()])
     deployed = Copy(tmp_path / "deployed", [*consumer.values(), *deployment.values()])
+    files = ("tests/docker/test_deployment.py", "tests/test_processes.py", "tests/test_canvas.py")
 
-    printed = missed.test("tests/docker/test_deployment.py", "tests/test_processes.py")
+    printed = missed.test(*files)
 
     assert "test_every_process_is_a_service" in printed
     assert "test_the_page_of_the_architecture_has_a_line_for_each_process" in printed
-    assert deployed.test("tests/docker/test_deployment.py", "tests/test_processes.py") == ""
+    assert "test_a_process_is_named_with_each_service_whose_database_it_uses" in printed
+    assert deployed.test(*files) == ""
 
 
 def test_a_field_is_in_every_form_of_an_order(tmp_path: Path) -> None:
