@@ -29,7 +29,7 @@ REQUEST = (
 
 @dataclass
 class Answers:
-    """What the customers were answered."""
+    """The answers that the customers got."""
 
     placed: list[str] = field(default_factory=list)
     placed_at: list[float] = field(default_factory=list)

@@ -91,7 +91,7 @@ class Round:
         writer.close()
 
     def _idle(self) -> dict[str, float]:
-        """What the waiters cost while nothing changes."""
+        """The cost of the waiters while nothing changes."""
         connections = self._last_statements()
         statements, cpu, database = self._statements(), self._process.cpu(), self._stage.database_cpu()
         began = time.monotonic()

@@ -85,7 +85,7 @@ def events_between(before: Newest, after: Newest) -> bytes:
 
 
 class Followed(Protocol):
-    """What a stream follows."""
+    """The orders that a stream follows."""
 
     @property
     def is_final(self) -> bool:
@@ -133,7 +133,7 @@ class OrdersOfUser:
         self._last = last
 
     def first(self) -> bytes:
-        """What the client has missed: orders that changed after the order of its last event was placed."""
+        """The missed events: of orders that changed after the order of the last event was placed."""
         order_id = (self._last or "").rpartition(":")[0]
         rows = self._newest.rows
         since = next((row.created_at for row in rows if row.order_id == order_id), None)

@@ -52,7 +52,7 @@ class Newest:
 
     @cached_property
     def signature(self) -> Signature:
-        """What differs when an order is new or has changed."""
+        """Two sums, one of which differs when an order is new or has changed."""
         return sum(self.versions), sum(self.versions.values())
 
 

@@ -61,7 +61,7 @@ def is_set(name: str) -> bool:
 
 
 def _given(name: str) -> str:
-    """What may be shown of the value of an invalid setting. A malformed secret is hidden as a whole."""
+    """The shown part of an invalid setting's value. A malformed secret is hidden as a whole."""
     if FIELDS[name.lower()].metadata["secret"]:
         return "***" if is_set(name) else ""
     return without_user(os.environ.get(name, ""))

@@ -35,7 +35,7 @@ def main(as_json: bool) -> None:
 
 @dataclass(frozen=True)
 class Migrated:
-    """What was done to a database. As text: one line for people."""
+    """The result of migrating a database. As text: one line for people."""
 
     database: DatabaseName
     applied: list[str]

@@ -133,7 +133,7 @@ def _state(event: Row[Any]) -> str:
 
 
 def _advice(order: Order, events: Events) -> str:
-    """What the order waits for, and what to do. Empty if it waits for nothing."""
+    """Says what the order waits for, and what to do. Empty if it waits for nothing."""
     if any(event.error is not None for event in events):
         return (
             "The broker refused an event. Repair its topic, then run:"

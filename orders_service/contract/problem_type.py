@@ -1,4 +1,4 @@
-"""What is said about one kind of error."""
+"""The description of one kind of error."""
 
 from dataclasses import dataclass
 

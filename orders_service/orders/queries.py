@@ -15,7 +15,7 @@ BY_USER = "FORCE INDEX (ix_orders_user_id_id)"
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFilter:
-    """What the orders of a list have in common. `created_after` is inclusive, `created_before` exclusive."""
+    """The filters of a list of orders. `created_after` is inclusive, `created_before` exclusive."""
 
     statuses: Collection[Status] = ()
     product_id: str | None = None

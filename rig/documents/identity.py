@@ -1,4 +1,4 @@
-"""Who may call an operation: security schemes and scopes for the OpenAPI document, from `ACCESS`."""
+"""The security schemes and scopes of each operation, for the OpenAPI document, from `ACCESS`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What each endpoint of the API does.
+"""The description of each endpoint of the API.
 
 To document a new route, add a row here. Path and method come from the app, query parameters from
 `PARAMETERS` in `api/app.py`, the texts of problems from `contract/problems.py`. Then run `make contract`.

@@ -1,4 +1,4 @@
-"""What the endpoints of health and of the documentation do."""
+"""The descriptions of the endpoints of health and of the documentation."""
 
 from rig.documents.operation import KNOWN, Operation
 

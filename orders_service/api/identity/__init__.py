@@ -1,1 +1,1 @@
-"""Who calls the API, and what that client may do."""
+"""Authentication and authorization: the client of a request, and its scopes."""

@@ -1,4 +1,4 @@
-"""What each endpoint needs: a scope, or nothing. An endpoint that is not in the table cannot be served."""
+"""The scope that each endpoint needs, if any. An endpoint that is not in the table cannot be served."""
 
 from flask import Flask, request
 

@@ -18,7 +18,7 @@ TIME_MAX = 1e11
 
 @dataclass(frozen=True)
 class ClaimRules:
-    """What the claims of a token must be."""
+    """The rules for the claims of a token."""
 
     issuer: str
     audience: str

@@ -20,7 +20,7 @@ KEY_FILES = "orders_service.api.identity.setup:KeyFiles"  # Loaded when it is us
 
 
 class IdentityChecks:
-    """Who may use the API, and whether its keys and our clock are those of the tokens' issuer."""
+    """Checks who may use the API, and compares its keys and our clock with the tokens' issuer."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
