@@ -1,6 +1,6 @@
 # Every word a person or CI needs. Bare `make` prints them.
 .DEFAULT_GOAL := help
-.PHONY: help run first-order check format contract test faults simulate attacks soak mutations bench audit up down logs lock clean
+.PHONY: help run first-order check format contract dashboards pictures test faults simulate attacks soak mutations bench audit up down logs lock clean
 PYTHON ?= python3
 MINUTES ?= 10
 SEEDS ?= 1000
@@ -9,7 +9,7 @@ AT_ONCE := --numprocesses 2 --dist loadfile
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
-COMPOSE := docker compose --file docker/compose.yaml
+COMPOSE := docker compose --file docker/compose.yaml $(if $(PROFILE),--env-file docker/$(PROFILE).env)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 help:  ## Print what make can do
@@ -34,6 +34,12 @@ format: $(VENV)/dev  ## Format the code and mend what the linter can mend
 
 contract: $(VENV)/dev  ## Write the documented contract: OpenAPI, AsyncAPI, JSON Schemas, docs/http.md
 	@$(BIN)/python -m rig.documents
+
+dashboards: $(VENV)/dev  ## Write the dashboards for Grafana
+	@$(BIN)/python -m rig.dashboards
+
+pictures: $(VENV)/dev  ## Take the README's pictures of the page (needs Chromium)
+	@$(BIN)/python -m rig.pictures
 
 test: $(VENV)/dev  ## Run every test, those on a real MariaDB and a real Kafka among them
 	$(BIN)/pytest -m "not faults" $(AT_ONCE)
@@ -60,13 +66,20 @@ mutations: $(VENV)/dev  ## Take each mechanism out of a copy, and see which test
 bench: $(VENV)/bench  ## Measure what it costs, side by side with what you could pick instead (needs wrk)
 	@$(BIN)/python -m bench
 
-up:  ## Deploy with Docker Compose (docker/README.md)
+up:  ## Deploy with Docker Compose, perhaps with a PROFILE such as observability (docker/README.md)
 	docker/make-secrets
 	$(COMPOSE) up --build --wait || { echo 'It is not up. docker/README.md, "When it does not come up", says what to do' >&2; exit 1; }
+	@echo "Look at http://$$($(COMPOSE) port gateway 8001)/ui"
 	@echo "The API answers at http://$$($(COMPOSE) port gateway 8000)"
 	@$(COMPOSE) exec -T api sh -c 'if [ "$$AUTH_MODE" = none ]; then \
 	  echo "With \`AUTH_MODE=none\` anybody who can reach the API can read and cancel anybody'"'"'s orders."; \
 	  else echo "Clients need a token. docker/README.md says how to get one"; fi'
+ifeq ($(PROFILE),observability)
+	@echo "Dashboards  http://$$($(COMPOSE) port grafana 3000)"
+	@echo "Numbers     http://$$($(COMPOSE) port prometheus 9090)"
+	@echo "Alerts      http://$$($(COMPOSE) port alertmanager 9093)"
+	@echo "Traces      http://$$($(COMPOSE) port jaeger 16686)"
+endif
 
 down:  ## Take the deployment down; the data stays
 	$(COMPOSE) --profile '*' down
@@ -74,9 +87,10 @@ down:  ## Take the deployment down; the data stays
 logs:  ## Follow the deployment's logs
 	$(COMPOSE) logs --follow
 
-lock: $(VENV)/dev  ## Renew the four lock files
+lock: $(VENV)/dev  ## Renew the five lock files
 	$(LOCK) --extra build pyproject.toml -o requirements.lock
-	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra build --extra dev --extra otel -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra otel -c requirements.lock -c requirements-dev.lock pyproject.toml -o requirements-otel.lock
 	$(LOCK) --extra lab -c requirements.lock pyproject.toml -o requirements-lab.lock
 	$(LOCK) --extra lab --extra bench -c requirements.lock -c requirements-lab.lock pyproject.toml -o requirements-bench.lock
 

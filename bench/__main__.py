@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bench import consuming, posting, reading, relaying, starting, waiting, wrk
+from bench import consuming, looking, observing, posting, reading, relaying, starting, waiting, wrk
 from bench.stage import Stage, stage
 from bench.targets import Check, verdicts
 from bench.whole import Whole
@@ -34,9 +34,11 @@ def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str,
             "relay, a backlog": relaying.backlog(on, rounds=rounds),
             "relay, idle": relaying.idle(on, rounds=1),
         },
+        "watched": lambda on: observing.watched(on, rounds=rounds, seconds=seconds),
         "upkeep": lambda on: {"relay, idle, stuck events": relaying.upkeep(on, rounds=rounds)},
         "consumer": lambda on: {"consumer, a backlog": consuming.backlog(on, rounds=rounds)},
         "whole": lambda on: _whole(on, rounds),
+        "page": lambda on: looking.looking(on, rounds=rounds),
         "leak": lambda on: {"megabytes of the API": {"ours": [posting.leak(on, orders=ORDERS)]}},
         "start": lambda on: _start(on, rounds),
     }
@@ -83,7 +85,7 @@ def _start(on: Stage, rounds: int) -> dict[str, Rounds]:
 @click.option(
     "--only",
     default="",
-    help="Some of post, get, waiting, relay, upkeep, consumer, whole, leak, start, with commas.",
+    help="Some, with commas: post, get, waiting, relay, watched, upkeep, consumer, whole, page, leak, start.",
 )
 @click.option(
     "--show", type=click.Path(path_type=Path, exists=True), help="Only print the results of an earlier run."

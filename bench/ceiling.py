@@ -17,6 +17,9 @@ class Nowhere:
     def place(self, placement: Placement) -> Placed:
         return Placed(placement, replayed=False)
 
+    def show_queue(self) -> None:
+        """The queue is always empty."""
+
 
 class Ceiling(Server):
     """The API's server without its committer."""
@@ -29,5 +32,5 @@ class Ceiling(Server):
 
 if __name__ == "__main__":
     settings = Settings.read()
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     Ceiling(settings, {}, greenlets=True).run()

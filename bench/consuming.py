@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from uuid import uuid4
 
 from bench.stage import Stage, throughput
@@ -21,10 +22,7 @@ STOCK = 1_000_000_000
 def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     """Reservations a second from a backlog of orders: for several products, and all for one product."""
     for topic, products in (("bench-several", PRODUCTS), ("bench-one", 1)):
-        _produce(stage, topic, products)
-
-    def reserved() -> int:
-        return PRODUCTS * STOCK - stage.number("SELECT sum(stock) FROM catalog.catalog")
+        produce(stage, topic, products)
 
     rmw = [sys.executable, "-m", "bench.peers.catalog_rmw"]
     subjects = {
@@ -35,15 +33,30 @@ def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {name: [] for name in subjects}
     for _ in range(rounds):
         for name, (command, topic) in subjects.items():
-            stage.empty()
-            process = stage.add(name, command, CATALOG_TOPIC=topic, STOCK_GROUP=f"bench-{uuid4().hex}")
-            process.start()
-            found[name].append(throughput(process, reserved, total=BACKLOG, seconds=SECONDS))
-            process.end()
+            found[name].append(backlog_once(stage, topic, command=command))
     return found
 
 
-def _produce(stage: Stage, topic: str, products: int) -> None:
+def backlog_once(
+    stage: Stage, topic: str, *, command: Sequence[str] = (), **settings: str
+) -> dict[str, float]:
+    """One round: our stock consumer, or another *command*, reads all of *topic*."""
+    stage.empty()
+    group = f"bench-{uuid4().hex}"
+    command = command or service("stock-consumer")
+    process = stage.add(group, command, CATALOG_TOPIC=topic, STOCK_GROUP=group, **settings)
+    process.start()
+    found = throughput(process, lambda: _reserved(stage), total=BACKLOG, seconds=SECONDS)
+    process.end()
+    return found
+
+
+def _reserved(stage: Stage) -> int:
+    return PRODUCTS * STOCK - stage.number("SELECT sum(stock) FROM catalog.catalog")
+
+
+def produce(stage: Stage, topic: str, products: int) -> None:
+    """Write BACKLOG orders of so many *products* to *topic*."""
     stage.run("topics", "create", CATALOG_TOPIC=topic)
     producer = broker(stage.settings).producer()
     for start in range(0, BACKLOG, CHUNK):
@@ -70,4 +83,5 @@ def _record(topic: str, number: int, products: int) -> Outgoing:
         "subject": event.order_id,
     }
     value = json.dumps(event.data(), separators=(",", ":")).encode()
-    return Outgoing(topic, event.key.encode(), value, wire.write_headers(attributes, None))
+    traceparent = None if number % 100 else f"00-{number + 1:032x}-{number + 1:016x}-01"
+    return Outgoing(topic, event.key.encode(), value, wire.write_headers(attributes, traceparent))

@@ -24,7 +24,7 @@ PORTION = 100_000  # Rows of one INSERT.
 
 def backlog(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     """Events a second from a backlog, until they are acknowledged and marked."""
-    return {"orders-relay": [_backlog(stage) for _ in range(rounds)]}
+    return {"orders-relay": [backlog_once(stage) for _ in range(rounds)]}
 
 
 def idle(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
@@ -56,10 +56,11 @@ def upkeep(stage: Stage, *, rounds: int) -> dict[str, list[dict[str, float]]]:
     return found
 
 
-def _backlog(stage: Stage) -> dict[str, float]:
+def backlog_once(stage: Stage, **settings: str) -> dict[str, float]:
+    """One round of `backlog`, with a relay that has these *settings*."""
     stage.empty()
     stage.fill_outbox(BACKLOG)
-    relay = stage.add("orders-relay", service("orders-relay"))
+    relay = stage.add("orders-relay", service("orders-relay"), **settings)
     relay.start()
     found = throughput(relay, lambda: BACKLOG - _pending(stage), total=BACKLOG, seconds=PENDING_SECONDS)
     relay.end()

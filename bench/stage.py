@@ -24,6 +24,12 @@ EMPTIED = {
 }
 
 
+# One event in a hundred is of a traced request.
+_TRACEPARENT = (
+    "IF(seq % 100, NULL, LOWER(CONCAT('00-', LPAD(HEX(seq), 32, '0'), '-', LPAD(HEX(seq), 16, '0'), '-01')))"
+)
+
+
 @dataclass
 class Stage:
     """One lab for everything that is compared."""
@@ -86,11 +92,12 @@ class Stage:
         topic = topic or self.settings.catalog_topic
         self.sql(
             "INSERT INTO orders.outbox (id, specversion, source, type, aggregatetype, aggregateid, time,"
-            " topic, `key`, payload, created_at, lane) SELECT UUID(), '1.0', '/order-service',"
+            " topic, `key`, payload, traceparent, created_at, lane) SELECT UUID(), '1.0', '/order-service',"
             f" 'order.placed.v1', 'order', CONCAT('order-', seq), '2026-11-24T07:06:15.292000Z', '{topic}',"
             " CONCAT('CATALOG-', LPAD(seq % 100, 3, '0')),"
             """ CONCAT('{"productId":"CATALOG-001","qty":1,"unitPrice":1500,"totalPrice":1500,"orderId":"',"""
-            f""" 'order-', seq, '","userId":"user-1"}}'), NOW(6) - INTERVAL {days} DAY, '{topic}'"""
+            f""" 'order-', seq, '","userId":"user-1"}}'), {_TRACEPARENT},"""
+            f" NOW(6) - INTERVAL {days} DAY, '{topic}'"
             f" FROM orders.seq_1_to_{rows}"
         )
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bench.observing import WATCHED
 from bench.posting import WITH_TOKENS
 
 Found = Mapping[str, Mapping[str, Mapping[str, float]]]
 MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
 PAGES, RELAY, RELAY_IDLE = "GET a page of 20", "relay, a backlog", "relay, idle"
 WAITERS, BESIDE = "1,000 waiters", "POST beside 1,000 waiters"
+LOOKED_AT = "the API at 500 orders a second"
 CONSUMER, IDLE, MINUTE = "consumer, a backlog", "POST to stock visible, idle", "500 orders/s for 60 s"
 
 
@@ -77,6 +79,10 @@ TARGETS = (
     Target("1,000 waiters, statements a second", _plain(WAITERS, "ours", "statements_a_second"), most=21),
     Target("1,000 waiters, connections to the database", _plain(WAITERS, "ours", "connections"), most=1),
     Target("POST beside 1,000 waiters, p99 without", _ratio(BESIDE, "p99_ms", "beside", "without"), most=1.5),
+    *(
+        Target(f"{measure}: the rate without", _ratio(measure, "rate", WATCHED, "ours"), least=0.95)
+        for measure in ("POST, watched", "relay, watched", "consumer, watched")
+    ),
     Target("relay, events a second", _plain(RELAY, "orders-relay", "rate"), least=15_000),
     Target("relay, commit to acknowledged, p50 in ms", _plain(RELAY_IDLE, "orders-relay", "p50_ms"), most=8),
     Target("relay, percent of a core when idle", _plain(RELAY_IDLE, "orders-relay", "rest_percent"), most=3),
@@ -90,6 +96,16 @@ TARGETS = (
     Target("POST to stock visible, p99 in ms", _plain(IDLE, "ours", "p99_ms"), most=40),
     Target("500/s, POST to answered, p99 in ms", _plain(MINUTE, "ours", "p99_ms"), most=250),
     Target("500/s, orders pending at the end", _plain(MINUTE, "ours", "backlog"), most=250),
+    Target(
+        "an open page, more percent of a core",
+        lambda found: (
+            found[LOOKED_AT]["a page is open"]["percent"] - found[LOOKED_AT]["nobody looks"]["percent"]
+        ),
+        most=5,
+    ),
+    Target(
+        "an open page, updates a second", _plain(LOOKED_AT, "a page is open", "updates_a_second"), most=1.1
+    ),
     Target("megabytes more after 200,000 orders", _plain("megabytes of the API", "ours", "more"), most=5),
     Target("--help, seconds", _plain("--help", "ours", "seconds"), most=0.3),
     Target("run, seconds", _plain("run, from nothing to ready", "ours", "seconds"), most=3),

@@ -1,8 +1,8 @@
 """Is this container's process alive? Exit code 0 or 1; asked by Docker, for every word alike.
 
-An `api` must answer `/livez`. A worker has no port, and needs none: its watchdog ends it when a step hangs
-for two minutes, so as long as process 1 is there and runs, it turns its steps. A worker that only waits for
-MariaDB or Kafka is healthy: a new one would wait, too.
+An `api` must answer `/livez`. A worker is not asked, although METRICS_PORT would answer: its watchdog ends it
+when a step hangs for two minutes, so as long as process 1 is there and runs, it turns its steps. A worker
+that only waits for MariaDB or Kafka is healthy: a new one would wait, too.
 """
 
 import http.client

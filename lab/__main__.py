@@ -11,6 +11,9 @@ from .display import exports, reports, table
 from .errors import LabError, WrongServers
 from .laboratory import Lab
 from .practice import STEPS, practice
+from .shell import shell
+from .shell.commands import run as run_slide
+from .shell.home import advice as unknown_advice
 from .slides import advice
 from .tools import KAFKA, connect_standalone, kafka_tool, mariadb_client
 
@@ -113,15 +116,18 @@ def reset(names: tuple[str, ...]) -> None:
 
 @main.command(name="practice")
 @click.argument("steps", nargs=-1, type=click.IntRange(1, len(STEPS)), metavar="[STEP]...")
+@click.option("--from", "first", type=click.IntRange(1, len(STEPS)), help="All steps from this one on.")
 @click.option("--pause", is_flag=True, help="Show each command, and run it when you press Enter.")
 @click.option("--keep", is_flag=True, help="Leave all that was made, to look at.")
 @click.option("--yes", is_flag=True, help="Do not ask before something is removed that was there already.")
-def practise(steps: tuple[int, ...], pause: bool, keep: bool, yes: bool) -> None:
+def practise(steps: tuple[int, ...], first: int | None, pause: bool, keep: bool, yes: bool) -> None:
     """Walk the course's nine steps on the running lab, or some of them, and remove what they made."""
+    if steps and first:
+        raise click.UsageError("name the steps, or the first one with --from, not both")
     asks = sys.stdin.isatty() and not yes
     done = practice(
         Lab(),
-        steps,
+        range(first, len(STEPS) + 1) if first else steps,
         keep=keep,
         pause=_await_enter if pause else None,
         agree=(lambda _: click.confirm("Go on?")) if asks else (lambda _: True),
@@ -151,6 +157,28 @@ def mariadb(user: str, arguments: tuple[str, ...]) -> None:
 def standalone(arguments: tuple[str, ...]) -> None:
     """Run Kafka's own connect-standalone."""
     connect_standalone(Lab(), arguments)
+
+
+@main.command(name="shell")
+@click.option("-c", "command", metavar="COMMAND", help="Run only this command, as `sh -c` does.")
+def open_shell(command: str | None) -> None:
+    """Open a shell in which the commands of the course's slides work; starts the lab if it is down."""
+    sys.exit(shell(Lab(), command))
+
+
+@main.command(name="slide", context_settings=AS_IT_IS, add_help_option=False, hidden=True)
+@click.argument("name")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def slide(name: str, arguments: tuple[str, ...]) -> None:
+    """Run a command of the lab's shell that starts or stops a server."""
+    click.echo(run_slide(Lab(), name, arguments))
+
+
+@main.command(name="unknown", context_settings=AS_IT_IS, add_help_option=False, hidden=True)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def unknown(arguments: tuple[str, ...]) -> None:
+    """Say that the lab's shell does not know a command."""
+    click.echo(unknown_advice(arguments[0]), err=True)
 
 
 def tool(name: str) -> click.Command:

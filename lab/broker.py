@@ -57,7 +57,7 @@ class Broker(Server):
         configuration = work / "format.properties"
         write(configuration, self._properties(new))
         arguments = ["--cluster-id", cluster_id(self._home), "--config", str(configuration)]
-        return jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN")
+        return jvm("kafka.tools.StorageTool", "format", *arguments, heap="128m", level="WARN", quick=True)
 
     def _properties(self, data: Path) -> str:
         port, controller = self.ports

@@ -9,7 +9,9 @@ LabError
 ├── UnknownServer          no server has that name
 ├── NotRunning             a tool was called for a server that does not answer
 ├── NobodyListens          a tool was told an address at which no server answers
-└── NoSuchFile             a tool was told a file that is not there
+├── NoSuchFile             a tool was told a file that is not there
+├── NoShell                the user's shell cannot be run
+└── UnknownAction          `mysql.server` was told something that it does not do
 """
 
 from pathlib import Path
@@ -65,3 +67,17 @@ class NobodyListens(LabError):
 
 class NoSuchFile(LabError):
     """A tool was told a file that is not there."""
+
+
+class NoShell(LabError):
+    """The user's shell cannot be run."""
+
+    def __init__(self, program: str) -> None:
+        super().__init__(f"SHELL={program} cannot be run: set SHELL to another shell, such as bash")
+
+
+class UnknownAction(LabError):
+    """`mysql.server` was told something that it does not do."""
+
+    def __init__(self) -> None:
+        super().__init__("type start, stop, restart or status after mysql.server")

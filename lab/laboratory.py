@@ -37,12 +37,17 @@ class Lab:
         """The folder remembers *brokers* (1 or 3) and *connect* until `reset`."""
         self.home = home.resolve()
         self._out = out or sys.stderr
-        ports = ports or Ports()
+        self.ports = ports = ports or Ports()
         self.kafka = Kafka(self.home, ports, brokers)
         self.mariadb = MariaDB(self.home, ports)
         self.connect = Connect(self.home, ports, self.kafka)
         self.standalone = self.home / "connect-standalone"
-        self.has_connect = connect or self.connect.folder.exists()
+        self._with_connect = connect
+
+    @property
+    def has_connect(self) -> bool:
+        """Whether Connect was asked for, or was started here since the last `reset`."""
+        return self._with_connect or self.connect.folder.exists()
 
     @property
     def servers(self) -> list[Server]:
@@ -85,8 +90,11 @@ class Lab:
             self.kafka.forget_size()
             shutil.rmtree(self.standalone, ignore_errors=True)
 
-    def environment(self) -> dict[str, str]:
-        """The environment variables with which the service and its connectors find these servers."""
+    def environment(self, *, connect: bool = False) -> dict[str, str]:
+        """The environment variables with which the service and its connectors find these servers.
+
+        Those of Connect are among them if this lab has it, or if *connect* is set.
+        """
         found = {
             "ORDERS_DATABASE_URL": self.mariadb.url("orders", user="orders"),
             "CATALOG_DATABASE_URL": self.mariadb.url("catalog", user="catalog"),
@@ -95,7 +103,7 @@ class Lab:
         }
         if self.kafka.count > 1:
             found |= {"TOPIC_REPLICATION": str(self.kafka.count), "TOPIC_MIN_INSYNC_REPLICAS": "2"}
-        if self.has_connect:
+        if connect or self.has_connect:
             found |= {
                 "CONNECT_URL": self.connect.url,
                 "MARIADB_HOST": HOST,

@@ -3,7 +3,10 @@
 import os
 import random
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
 
 HOST = "127.0.0.1"
 # These ports are below the ephemeral range. Otherwise a client that reconnects again and again while a server
@@ -21,15 +24,20 @@ class Ports:
     controllers: tuple[int, int, int] = (29093, 29095, 29097)
     mariadb: int = 23306
     connect: int = 28083
+    # Where the course's slides have Kafka and Connect. The lab's shell leads from there to the lab's own.
+    slides_kafka: int = 9092
+    slides_connect: int = 8083
     # A second way to the first broker, through a proxy: the proxy's port, and the broker's port behind it.
     detour: tuple[int, int] | None = None
 
     @classmethod
     def free(cls) -> "Ports":
-        found = iter(_free_ports(8))
+        found = iter(free_ports(10))
         return cls(
             (next(found), next(found), next(found)),
             (next(found), next(found), next(found)),
+            next(found),
+            next(found),
             next(found),
             next(found),
         )
@@ -42,17 +50,24 @@ def is_free(port: int) -> bool:
         return probe.connect_ex((HOST, port)) != 0
 
 
-def _free_ports(count: int) -> list[int]:
-    found: list[int] = []
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now. The next call gets others: these may not be in use yet."""
     usual = Ports()
     taken = {*usual.brokers, *usual.controllers, usual.mariadb, usual.connect}
-    mine = FREE[os.getpid() % SHARES :: SHARES]
-    for port in random.sample(mine, len(mine)):
+    found: list[int] = []
+    for port in islice(_turns(os.getpid()), len(FREE) // SHARES):
         if port not in taken and _can_bind(port):
             found.append(port)
         if len(found) == count:
             break
     return found
+
+
+@cache
+def _turns(pid: int) -> Iterator[int]:
+    """The ports of a process, in a random sequence, again and again."""
+    mine = FREE[pid % SHARES :: SHARES]
+    return cycle(random.sample(mine, len(mine)))
 
 
 def _can_bind(port: int) -> bool:

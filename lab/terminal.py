@@ -72,6 +72,10 @@ class Terminal:
             raise NotAsExpected(f"{method} {url} was answered {response.status_code}: {response.text[:300]}")
         return response.json() if "json" in response.headers.get("content-type", "") else response.text
 
+    def watch(self, url: str, what: str) -> None:
+        """Print the address of a page on which a person can watch the step."""
+        self.say(f"    watch       {url}  {what}")
+
     def see(self, expected: str, seen: object, holds: bool) -> None:
         """Print the expected and the actual result; raise `NotAsExpected` unless it *holds*."""
         self.say(f"    should see  {expected}\n    saw         {in_words(seen)}")

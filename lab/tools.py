@@ -129,7 +129,7 @@ def without_login(arguments: Sequence[str], out: TextIO = sys.stderr) -> list[st
 
 
 def _java(main: str, *arguments: str) -> NoReturn:
-    _become(jvm(main, *arguments, heap=HEAP, level="WARN"), class_path())
+    _become(jvm(main, *arguments, heap=HEAP, level="WARN", quick=True), class_path())
 
 
 def _become(command: list[str], environment: Mapping[str, str]) -> NoReturn:

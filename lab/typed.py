@@ -12,7 +12,6 @@ from shlex import quote
 from typing import IO
 
 from .laboratory import HOME, Lab
-from .ports import Ports
 
 # `python -m lab` for a lab that is not in its default folder.
 ELSEWHERE = """
@@ -30,7 +29,7 @@ def tool(lab: Lab, words: Sequence[str]) -> list[str]:
     """The command line that runs `python -m lab WORD …` for this lab."""
     if lab.home == HOME:
         return [sys.executable, "-m", "lab", *words]
-    ports = json.dumps(asdict(_ports(lab)))
+    ports = json.dumps(asdict(lab.ports))
     return [sys.executable, "-c", ELSEWHERE, str(lab.home), ports, *words]
 
 
@@ -85,15 +84,3 @@ def lines_of(pipe: IO[str] | None) -> "queue.Queue[str]":
 
 def _quoted(word: str) -> str:
     return f'"{word}"' if "'" in word and not set(word) & set('"$`\\!') else quote(word)
-
-
-def _ports(lab: Lab) -> Ports:
-    """The ports of a lab, read back from its servers."""
-    brokers = [broker.ports for broker in lab.kafka.brokers]
-    first, second, third = (brokers * 3)[:3]
-    return Ports(
-        (first[0], second[0], third[0]),
-        (first[1], second[1], third[1]),
-        lab.mariadb.ports[0],
-        lab.connect.ports[0],
-    )

@@ -12,8 +12,10 @@
 
 Beside the road stand `contract/` (what other services rely on: events, topics, limits, problems and the
 written documents), `api/identity/` (who may call the API), `api/watch.py` (requests that wait for an order),
-`processes.py` (every process, as a row of data), `database/` and `api/serving/` (technique: what makes
-statements and requests fast, and bounds them), `workers/` (the relays and consumers) and `commands/`.
+`processes.py` (every process, as a row of data), `metrics/` (what is counted, and the port that shows it),
+`tracing/` (the spans of traced orders), `database/` and `api/serving/` (technique: what makes statements and
+requests fast, and bounds them), `workers/` (the relays and consumers), `operations/` (what an operator sees
+and does), `api/admin/` and `ui/` (the same over HTTP, and the page) and `commands/` (the command line).
 
 Read the packages in this order, each file from its top. `docs/architecture.md` has a picture, and
 `docs/extending.md` shows how to add a process, a field, a filter or a setting.

@@ -20,6 +20,7 @@ from orders_service.setting_kinds import (
     text,
     whole,
 )
+from orders_service.setting_rules import is_loopback
 from orders_service.token_secret import SECRET_FORMS
 
 # The same sentence is in README.md, docs/operations.md and docker/README.md.
@@ -27,6 +28,8 @@ OPEN_TO_ALL = "With `AUTH_MODE=none` anybody who can reach the API can read and 
 SCOPE_NAMES = "scopes, separated by spaces"
 ORIGINS = "origins such as https://shop.example, separated by spaces"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "[::1]"))
+HOST_NAMES = "host names without a port, such as orders.example, separated by spaces"
 
 
 def scopes(value: str) -> None:
@@ -43,6 +46,13 @@ def origins(value: str) -> None:
             raise ValidationError("must not have the default port of an origin: browsers leave it out")
 
 
+def host_names(value: str) -> None:
+    """A name is compared with the header Host, without its port. An IPv6 address stands in brackets there."""
+    for name in value.split():
+        error = f"must be {HOST_NAMES}"
+        validate.Regexp(r"(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*)\Z", error=error)(name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApiSettings:
     """The settings of the API."""
@@ -53,7 +63,8 @@ class ApiSettings:
     api_threads: int = setting(
         8,
         whole(1, 256),
-        "The number of connections of each API process to each database, and of threads with `run`.",
+        "The most connections of each API process to each database, as many again that only read orders, and"
+        " the number of threads with `run`.",
     )
     api_connections_max: int = setting(
         1000,
@@ -121,3 +132,26 @@ class ApiSettings:
         text(ORIGINS, origins),
         "The origins whose pages may call the API from a browser. Unset: none.",
     )
+    ui: str = setting(
+        "auto",
+        one_of("auto", "on", "off"),
+        "Whether the page `/ui` is served. auto: if API_HOST is a loopback address, or with `AUTH_MODE=jwt`.",
+    )
+    ui_hosts: str = setting(
+        "",
+        text(HOST_NAMES, host_names),
+        "The host names on which `/ui` and `/admin` also answer with `AUTH_MODE=none`."
+        " Unset: only localhost, 127.0.0.1 and [::1].",
+    )
+
+    @property
+    def ui_is_on(self) -> bool:
+        """Whether the page is served. It has no data, but without tokens it shows everybody's orders."""
+        if self.ui == "auto":
+            return is_loopback(self.api_host) or self.auth_mode == "jwt"
+        return self.ui == "on"
+
+    @property
+    def ui_host_names(self) -> frozenset[str]:
+        """The names that a request to the page may have in its header Host, in lower case."""
+        return LOOPBACK_NAMES | frozenset(self.ui_hosts.lower().split())

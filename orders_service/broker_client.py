@@ -1,13 +1,14 @@
-"""Builds the broker client of a process from its settings."""
+"""Builds the broker client of a process from its settings. kafka-python is loaded only if it is used."""
 
 from pathlib import Path
+from pkgutil import resolve_name
 
 from orders_service.events.brokers.embedded import EmbeddedBroker
-from orders_service.events.brokers.kafka.client import Security
-from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.kafka.security import Security
 from orders_service.events.brokers.port import Broker, BrokerError, TopicSpec
 from orders_service.settings import Settings
 
+KAFKA = "orders_service.events.brokers.kafka.cluster:KafkaBroker"
 BROKER_FILE = "broker.db"
 REQUEST_BYTES = 4096  # Space in a request beside its largest batch. The limit for a batch is the topic's.
 
@@ -19,13 +20,14 @@ def broker(settings: Settings, *, skip_gap: bool = False, create: bool = False) 
     `BrokerError` is raised.
     """
     if settings.broker == "kafka":
-        return KafkaBroker(
+        made: Broker = resolve_name(KAFKA)(
             settings.kafka_bootstrap_servers,
             security=_security(settings),
             max_request_bytes=settings.topic_max_message_bytes + REQUEST_BYTES,
             instance=settings.consumer_instance or None,
             skip_gap=skip_gap,
         )
+        return made
     path = Path(settings.state_dir, BROKER_FILE)
     if not create and not path.exists():
         raise BrokerError(

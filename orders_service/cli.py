@@ -14,13 +14,14 @@ from orders_service.processes import PROCESSES
 COMMANDS = {
     "run": ("orders_service.commands.run:main", "Run the whole service in one process, to try it."),
     "first-order": ("orders_service.commands.first_order:main", "Place an order and follow it to its end."),
+    "top": ("orders_service.commands.top.command:main", "Show where the orders are, live."),
     **{process.command: (f"{process.module}:main", process.about) for process in PROCESSES},
     "migrate": ("orders_service.commands.migrate:main", "Create or upgrade the tables of both databases."),
     "topics": ("orders_service.commands.topics:main", "Create, list or describe the topics."),
     "outbox": ("orders_service.commands.outbox:main", "List pending events; send events again."),
     "dead-letters": (
         "orders_service.commands.dead_letters:main",
-        "List, show, replay or discard records that failed.",
+        "List, show, replay, discard or hold records that failed.",
     ),
     "orders": ("orders_service.commands.orders:main", "List and show orders."),
     "catalog": ("orders_service.commands.catalog:main", "List products; add deliveries; correct the stock."),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from orders_service.processes import COMMON_SETTINGS, CONSUMERS, PROCESSES, PURGE_SETTINGS
+from orders_service.processes import COMMON_SETTINGS, CONSUMERS, JOURNEY_SETTINGS, PROCESSES, PURGE_SETTINGS
 
 # The settings that each command uses. A name that ends in `_` is a prefix and stands for all settings that
 # begin with it. A command that is not in the table uses every setting.
@@ -16,6 +16,7 @@ TOKENS = ("AUTH_SECRET", "AUTH_SECRET_FORM", "AUTH_ISSUER", "AUTH_AUDIENCE", "AU
 USES: dict[str, Collection[str]] = {
     **{process.command: process.uses for process in PROCESSES},
     "first-order": (*COMMON_SETTINGS, *TOKENS, "ORDERS_DATABASE_URL", "API_HOST", "API_PORT", "AUTH_MODE"),
+    "top": (*TOKENS, "API_HOST", "API_PORT", "AUTH_MODE"),
     "token": TOKENS,
     "migrate": DATABASES,
     "topics": (*COMMON_SETTINGS, "TOPIC_"),
@@ -25,6 +26,7 @@ USES: dict[str, Collection[str]] = {
         *(name for consumer in CONSUMERS for name in consumer.handler_uses),
     ),
     "orders": ("ORDERS_DATABASE_URL", "STATE_DIR"),
+    "journey": (*COMMON_SETTINGS, *DATABASES, *JOURNEY_SETTINGS),  # `orders show --journey`
     "catalog": ("CATALOG_DATABASE_URL", "STATE_DIR"),
     "connectors": ("CONNECT_URL", "EVENTS_VIA"),
 }
@@ -35,6 +37,11 @@ NEAR, VERY_NEAR = 0.8, 0.87
 # Kubernetes and Docker add variables with such names for every Service or linked container.
 LINKS = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_\d+_(TCP|UDP|SCTP)(_.*)?)")
 OTHERS = ("STATE_DIRECTORY",)  # Set by systemd.
+# OpenTelemetry reads these by itself. Its other variables have no effect here.
+OTEL = re.compile(
+    r"OTEL_(RESOURCE_ATTRIBUTES|SDK_DISABLED|BSP_(MAX_QUEUE_SIZE|MAX_EXPORT_BATCH_SIZE|EXPORT_TIMEOUT)"
+    r"|EXPORTER_OTLP_(TRACES_)?(HEADERS|TIMEOUT|COMPRESSION|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE))"
+)
 ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
@@ -115,7 +122,9 @@ def misspelt(
     found = []
     for variable in sorted(variables.keys() - known):
         value, name = variables[variable], variable.upper()
-        if not value or name in OTHERS or LINKS.fullmatch(name) or ADDRESS.match(value):
+        if not value or name in OTHERS or any(foreign.fullmatch(name) for foreign in (LINKS, OTEL)):
+            continue
+        if ADDRESS.match(value):
             continue
         stem = name.removesuffix("_FILE")
         if stem != name and stem in names:

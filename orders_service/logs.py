@@ -1,9 +1,14 @@
 """Logging: readable lines on a terminal, JSON otherwise."""
 
+import json
 import logging
 import sys
 import textwrap
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 import structlog
 
 from orders_service.printable import printable, safe, without_passwords
@@ -31,10 +36,10 @@ class LostConnections(logging.Filter):
         return True
 
 
-def configure(level: str, *more: structlog.typing.Processor) -> None:
+def configure(level: str, form: str, *more: structlog.typing.Processor) -> None:
     """Log to stderr: our own messages from *level* up, those of libraries from WARNING up.
 
-    *more* are processors that add to each line.
+    *form* is a value of LOG_FORMAT. *more* are processors that add to each line.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,8 +47,9 @@ def configure(level: str, *more: structlog.typing.Processor) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    if sys.stderr.isatty():
-        renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer()
+    is_terminal = sys.stderr.isatty()
+    if form == "pretty" or (form == "auto" and is_terminal):
+        renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=is_terminal)
     else:
         renderer = structlog.processors.JSONRenderer()
     structlog.configure(
@@ -69,6 +75,41 @@ def configure(level: str, *more: structlog.typing.Processor) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("orders_service").setLevel(level.upper())
+    lines.use(handler, renderer)
+
+
+class Lines:
+    """Writes lines of which there are many, in the format of the others, at a fifth of their cost.
+
+    Its caller makes the fields safe to print, and decides whether the line is written, whatever LOG_LEVEL is.
+    """
+
+    def __init__(self) -> None:
+        self._handler: logging.StreamHandler[Any] | None = None  # None: nothing is logged yet.
+        self._render: structlog.typing.Processor = structlog.processors.JSONRenderer()
+
+    def use(self, handler: "logging.StreamHandler[Any]", renderer: structlog.typing.Processor) -> None:
+        """Write where *handler* writes. *renderer* makes a line of JSON, or a pretty one."""
+        self._handler, self._render = handler, renderer
+
+    def write(self, level: str, event: str, fields: dict[str, Any]) -> None:
+        """Write a line with *fields*."""
+        if (handler := self._handler) is None:
+            return
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        fields |= {"event": event, "level": level, "timestamp": now}
+        if isinstance(self._render, structlog.processors.JSONRenderer):
+            line = orjson.dumps(fields).decode()
+            text = line if line.isascii() else json.dumps(fields)
+        else:
+            text = str(self._render(None, level, fields))
+        # As in `logging`, a log that cannot be written changes nothing else: no answer, no order.
+        with suppress(OSError, ValueError), handler.lock or nullcontext():
+            handler.stream.write(f"{text}\n")
+            handler.stream.flush()
+
+
+lines = Lines()
 
 
 def _make_safe(

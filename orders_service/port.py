@@ -1,4 +1,4 @@
-"""The port that the API listens on: is it free, and where does the API answer?"""
+"""The ports that a process listens on: are they free, and where does the API answer?"""
 
 import errno
 import socket
@@ -9,7 +9,7 @@ PORTS = range(1, 65536)
 
 
 class PortTaken(click.ClickException):
-    """Another process listens on the API's port; *other* is a free one.
+    """Another process listens on this port; *other* is a free one.
 
     *start* is the command to suggest, with `{port}` in it.
     """

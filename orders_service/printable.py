@@ -2,11 +2,26 @@
 
 import re
 
+KEPT = 10_000  # Characters whose escapes are kept.
 WORD = re.compile(r"\S+")
 USER = re.compile(r"^([\w+.-]*://)?.*@", re.DOTALL)
 PASSWORD = re.compile(
     r"""((?:password|passwd|pwd)(?:=|["']\s*:\s*))(?:"[^"]*"|'[^']*'|[^\s&"']+)""", re.IGNORECASE
 )
+
+
+class _Shown(dict[int, str]):
+    """How characters are shown, by their code points, for `str.translate`."""
+
+    def __missing__(self, code: int) -> str:
+        each = chr(code)
+        shown = each if each.isprintable() else ascii(each)[1:-1]
+        if len(self) < KEPT:
+            self[code] = shown
+        return shown
+
+
+_SHOWN = _Shown()
 
 
 def printable(text: str) -> str:
@@ -18,7 +33,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return text.translate(_SHOWN)
 
 
 def printable_lines(text: str) -> str:

@@ -13,10 +13,13 @@ DATABASES: tuple[DatabaseName, ...] = ("orders", "catalog")
 DEBEZIUM_DATABASE: DatabaseName = "orders"  # The database whose outbox Debezium sends with EVENTS_VIA=cdc.
 # What every process reads. A name that ends in `_` stands for all settings that begin with it.
 COMMON_SETTINGS = (
-    *("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE", "LOG_LEVEL"),
+    *("BROKER", "KAFKA_", "STATE_DIR", "TOPIC_MAX_MESSAGE_BYTES", "CONSUMER_INSTANCE"),
+    *("LOG_LEVEL", "LOG_FORMAT", "OTEL_"),
     *("CATALOG_TOPIC", "STOCK_TOPIC", "ORDERS_SINK_TOPIC"),
 )
+METRICS_SETTINGS = ("METRICS_HOST", "METRICS_PORT")  # Settings that every lasting process also reads.
 PURGE_SETTINGS = ("OUTBOX_KEEP_DAYS", "TOPIC_RETENTION_DAYS")
+JOURNEY_SETTINGS = (*PURGE_SETTINGS, "EVENTS_VIA", "STOCK_GROUP", "STATUS_GROUP")  # One order's journey.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,7 @@ class Process:
     def uses(self) -> tuple[str, ...]:
         """The names of all settings that this process reads."""
         urls = (f"{database.upper()}_DATABASE_URL" for database in self.databases)
-        return (*urls, *COMMON_SETTINGS, *self.settings)
+        return (*urls, *COMMON_SETTINGS, *METRICS_SETTINGS, *self.settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +96,25 @@ class Consumer(Worker):
         return (*super().uses, "DEAD_LETTERS_MAX_BYTES", *self.handler_uses, *purge)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Api(Process):
+    """Serves HTTP. For an operator it also replays and discards the dead letters of every consumer."""
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The names of all settings that this process reads."""
+        return (*super().uses, *(name for consumer in CONSUMERS for name in consumer.handler_uses))
+
+
 PROCESSES: tuple[Process, ...] = (
-    Process(
+    Api(
         command="api",
         about="Serve orders and products over HTTP.",
         module="orders_service.api.serving.server",
         databases=("orders", "catalog"),
         settings=(
-            *("API_", "AUTH_", "CORS_ORIGINS", "RATE_LIMIT", "EVENTS_VIA"),
-            *("TOPIC_PARTITIONS", "TOPIC_REPLICATION"),
+            *("API_", "AUTH_", "CORS_ORIGINS", "RATE_LIMIT", "LOG_REQUESTS", "UI", "UI_HOSTS"),
+            *("TOPIC_PARTITIONS", "TOPIC_REPLICATION", *JOURNEY_SETTINGS),
         ),
     ),
     Relay(

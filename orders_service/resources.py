@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 
+from orders_service import tracing
 from orders_service.contract.topics import Topics
 from orders_service.events.outbox import Outbox
 from orders_service.processes import DATABASES, DEBEZIUM_DATABASE, Consumer, DatabaseName, Relay, SettingName
@@ -53,6 +54,17 @@ def outbox(settings: Settings, database: DatabaseName) -> Outbox:
 def is_sent_by_debezium(settings: Settings, database: DatabaseName) -> bool:
     """Whether Debezium sends the events of this database's outbox, and not a relay."""
     return database == DEBEZIUM_DATABASE and settings.events_via == "cdc"
+
+
+def start_traces(process: str, settings: Settings) -> None:
+    """Trace in this process, if the settings say so. Call it after a fork, not before."""
+    tracing.start(
+        process,
+        endpoint=settings.otel_exporter_otlp_endpoint,
+        share=settings.otel_traces_sampler_arg,
+        service=settings.otel_service_name,
+        broker=settings.broker,
+    )
 
 
 def lease_owner() -> str:

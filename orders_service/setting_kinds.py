@@ -8,19 +8,22 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from orders_service.database_url import InvalidHosts, parse
 
 ON = ("on", "true", "yes", "1")
 OFF = ("off", "false", "no", "0")
-MARIADB_PORT = 3306
 DRIVERS = {"mariadb+pymysql": "mariadb+pymysql://", "sqlite": "sqlite:///"}
 OPTIONS = ("charset", "ssl_ca", "ssl_capath", "ssl_cert", "ssl_check_hostname", "ssl_key", "unix_socket")
 
 # The texts that say which values are allowed. `config describe` and the error messages use the same text.
 DATABASE_URL = "a database URL"
 BEGINNING = f"start with {' or '.join(DRIVERS.values())}"
-DATABASE_URLS = f"{DATABASE_URL}; it must {BEGINNING}; options for MariaDB: {', '.join(OPTIONS)}"
+SEVERAL_HOSTS = "several hosts for MariaDB, tried in their sequence: user@db1,db2:3307/name"
+DATABASE_URLS = (
+    f"{DATABASE_URL}; it must {BEGINNING}; {SEVERAL_HOSTS}; options for MariaDB: {', '.join(OPTIONS)}"
+)
 TOPIC = "at most 249 letters, digits, dots, hyphens and underscores"
 SERVERS = "host:port, or several separated by commas"
 HOST = "a host name or an IP address"
@@ -33,16 +36,19 @@ RATE = "requests per second or minute, from 1 to 1000000, such as 100/s or 600/m
 
 def database_url(value: str) -> None:
     try:
-        url = make_url(value)
+        parsed = parse(value)
+    except InvalidHosts as error:
+        raise ValidationError(str(error)) from error
     except (ArgumentError, ValueError) as error:
         raise ValidationError(f"must be {DATABASE_URL}") from error
+    url = parsed.first
     if url.drivername not in DRIVERS:
         raise ValidationError(f"must {BEGINNING}, not {url.drivername}://")
     if not url.database:
         raise ValidationError("must name a database")
     if url.database == ":memory:":
         raise ValidationError("must name a file: with :memory:, each connection would have its own database")
-    if "@" in (url.host or ""):
+    if not parsed.is_sqlite and "@" in f"{url.host}{url.database}":
         raise ValidationError("must have each @ in its password written as %40")
     if url.query.keys() & {"password", "passwd"}:
         raise ValidationError(
@@ -50,8 +56,11 @@ def database_url(value: str) -> None:
         )
     if unknown := sorted(url.query.keys() - set(OPTIONS if url.drivername != "sqlite" else ())):
         raise ValidationError(f"must not have the unknown option {unknown[0]}")
-    host(url.host or "")
-    port(url.port or MARIADB_PORT)
+    if parsed.has_several_hosts and "unix_socket" in url.query:
+        raise ValidationError("must not have the option unix_socket together with several hosts")
+    for each in parsed.hosts:
+        host(each.name)
+        port(each.port)
 
 
 def topic(value: str) -> None:
@@ -88,6 +97,12 @@ def http_url(value: str) -> None:
         raise ValidationError(f"must be {HTTP_URL}") from error
     host(parsed.hostname or "")
     port(1 if number is None else number)
+
+
+def receiver_url(value: str) -> None:
+    http_url(value)
+    if value.rstrip("/").endswith("/v1/traces"):
+        raise ValidationError("must not contain /v1/traces, which is added to it")
 
 
 def rate(value: str) -> None:
@@ -139,6 +154,16 @@ def whole(least: int, most: int) -> fields.Integer:
     )
 
 
+def share() -> fields.Float:
+    allowed = "a number from 0 to 1"
+    error = f"must be {allowed}"
+    return fields.Float(
+        validate=validate.Range(0, 1, error=error),
+        error_messages={"invalid": error, "special": error},
+        metadata={"allowed": allowed},
+    )
+
+
 def one_of(*choices: str) -> fields.String:
     allowed = " or ".join(choices)
     return fields.String(
@@ -156,9 +181,9 @@ def switch() -> fields.Boolean:
 
 
 def shown(value: Any, field: dataclasses.Field[Any]) -> str:
-    """The value of a setting as text, with secrets hidden."""
+    """The value of a setting as text, with secrets hidden; empty if it is unset and has no default."""
     if hide := field.metadata["secret"]:
         return str(hide(value))
     if isinstance(value, bool):
         return "on" if value else "off"
-    return str(value)
+    return "" if value is None else str(value)

@@ -4,16 +4,18 @@ import ipaddress
 import os
 import ssl
 from collections.abc import Collection, Iterator, Mapping
+from importlib.util import find_spec
 from itertools import combinations
 from typing import Any
 
-from sqlalchemy.engine import make_url
-
+from orders_service.database_url import parse
 from orders_service.processes import CONSUMERS, SettingName
-from orders_service.setting_kinds import MARIADB_PORT
 from orders_service.token_secret import fault_of
 
 PROTOCOL = "KAFKA_SECURITY_PROTOCOL"
+OPENTELEMETRY = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+OTEL_EXTRA = "the extra `otel`, which is not installed"
+INSTALL_OTEL = "pip install 'orders-service[otel]'"
 
 
 Rule = tuple[bool, str, str, str, str]
@@ -26,12 +28,13 @@ def contradictions(
 
     Settings in *wrong*, which are invalid by themselves, are left out. *given* are those that are set.
     """
-    same_database = _place(values["orders_database_url"]) == _place(values["catalog_database_url"])
+    same_database = bool(_places(values["orders_database_url"]) & _places(values["catalog_database_url"]))
     same_topic = values["stock_topic"] == values["catalog_topic"]
     sink_is_catalog = values["orders_sink_topic"] == values["catalog_topic"]
     sink_is_stock = values["orders_sink_topic"] == values["stock_topic"]
     too_few = values["topic_min_insync_replicas"] > values["topic_replication"]
     too_soon = values["outbox_keep_days"] <= values["topic_retention_days"]
+    same_port = values["metrics_port"] == values["api_port"]
     own, none = "; each needs its own", "; nothing could be sent"
     gone = "; events that a topic has deleted could not be sent again"
     rules = [
@@ -40,10 +43,12 @@ def contradictions(
         (sink_is_catalog, "ORDERS_SINK_TOPIC", "is the same topic as", "CATALOG_TOPIC", own),
         (sink_is_stock, "ORDERS_SINK_TOPIC", "is the same topic as", "STOCK_TOPIC", own),
         *_of_groups(values, own),
+        (same_port, "API_PORT", "is the same port as", "METRICS_PORT", own),
         (too_soon, "OUTBOX_KEEP_DAYS", "is not longer than", "TOPIC_RETENTION_DAYS", gone),
         (too_few, "TOPIC_MIN_INSYNC_REPLICAS", "is larger than", "TOPIC_REPLICATION", none),
         *_of_kafka(values),
         *_of_identity(values, given, wrong),
+        *_of_traces(values),
     ]
     return [
         (one, f"{one} {fault} {other}{so}")
@@ -103,6 +108,18 @@ def _of_identity(values: Mapping[str, Any], given: Collection[str], wrong: Colle
     yield bool(fault), secret, "cannot be used with", form, f": it {fault}"
 
 
+def _of_traces(values: Mapping[str, Any]) -> Iterator[Rule]:
+    missing = bool(values["otel_exporter_otlp_endpoint"]) and not _is_installed(OPENTELEMETRY)
+    yield missing, "OTEL_EXPORTER_OTLP_ENDPOINT", "needs", OTEL_EXTRA, f": {INSTALL_OTEL}"
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # One of its parents is missing.
+        return False
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can connect to *host*. Of the names, only `localhost` is known."""
     try:
@@ -111,15 +128,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _place(url: str) -> tuple[str | int | None, ...]:
-    """The identity of the database that *url* names: its file, or its host, port and name.
+def _places(url: str) -> set[tuple[object, ...]]:
+    """The identities of the database that *url* names: its file, or each of its hosts with the port and name.
 
-    Two URLs of the same database give the same value.
+    Two URLs of the same database have one in common.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return (os.path.abspath(parsed.database or ""),)
-    return parsed.host, parsed.port or MARIADB_PORT, parsed.database
+    parsed = parse(url)
+    if parsed.is_sqlite:
+        return {(os.path.abspath(parsed.first.database or ""),)}
+    return {(host, parsed.first.database) for host in parsed.hosts}
 
 
 def _misfit(certificate: str, key: str) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 
 from orders_service import environment
 from orders_service.api_settings import ApiSettings
+from orders_service.observation_settings import ObservationSettings
 from orders_service.printable import safe, without_user
 from orders_service.processes import DATABASES
 from orders_service.setting_kinds import (
@@ -50,7 +51,7 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ApiSettings):
+class Settings(ObservationSettings, ApiSettings):
     """The settings of a process. The environment variable of a field is its name in capitals."""
 
     orders_database_url: str = setting(
@@ -97,9 +98,6 @@ class Settings(ApiSettings):
         "", text(FILE, file), "The private key of KAFKA_CERTIFICATE_FILE, as unencrypted PEM."
     )
     state_dir: str = setting("var/run", text(), "The folder of SQLite databases and embedded log.")
-    log_level: str = setting(
-        "info", one_of("debug", "info", "warning", "error"), "The lowest level that is logged."
-    )
     catalog_check_price: bool = setting(
         False, switch(), "Reject orders whose unit price differs from the catalog's."
     )

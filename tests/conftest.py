@@ -5,16 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_timeout
 from hypothesis import HealthCheck, settings
 
 from lab import Lab, LabError, Ports
-from rig import waiting
+from rig import prometheus, waiting
 from rig.databases import Databases
 from tests.flow_kit import Flow
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NUMBERS = count(1)
 
@@ -51,6 +54,27 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     own = Lab(tmp_path_factory.mktemp("lab"), Ports.free(), connect=True)
     with running(own):
         yield own
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium, started once for the whole run."""
+    from tests.browsers import chromium  # noqa: PLC0415 - most tests have no need of Playwright.
+
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def programs() -> None:
+    """The programs of Prometheus. Where they cannot be had, tests are skipped; in CI they fail."""
+    try:
+        for name in prometheus.PACKAGES:
+            prometheus.program(name)
+    except LabError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"Prometheus cannot be had here: {error}")
 
 
 @pytest.fixture(scope="session")

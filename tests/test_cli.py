@@ -22,6 +22,7 @@ OF_THE_API = ("flask", "flask_sqlalchemy", "gevent", "gunicorn", "werkzeug")
 TOOLS = (
     *("migrate", "topics", "outbox", "dead-letters", "orders", "catalog", "connectors", "doctor", "config"),
     "first-order",
+    "top",
 )
 
 

@@ -53,6 +53,11 @@ def problems(process: str = "", **variables: str) -> list[str]:
         ("STOCK_GROUP_ID", "STOCK_GROUP"),
         ("CONNECT_URI", "CONNECT_URL"),
         ("OUTBOX_KEEP_DAY", "OUTBOX_KEEP_DAYS"),
+        ("OTEL_EXPORTER_OTLP_ENDPOIT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_SERVICE", "OTEL_SERVICE_NAME"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"),
     ],
 )
 def test_a_misspelt_setting_is_named_with_the_nearest(variable: str, setting: str) -> None:
@@ -64,6 +69,12 @@ def test_a_misspelt_setting_is_named_with_the_nearest(variable: str, setting: st
 @pytest.mark.parametrize(
     "variable",
     [
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
         "KAFKA_HOME",
         "KAFKA_OPTS",
         "KAFKA_HEAP_OPTS",
@@ -157,6 +168,10 @@ class Traced:
         self.used: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
+        derived = getattr(type(self._settings), name, None)
+        if isinstance(derived, property):
+            assert derived.fget is not None
+            return derived.fget(self)
         self.used.add(name.upper())
         return getattr(self._settings, name)
 

@@ -37,7 +37,7 @@ FILE = re.compile(r"^\+\+\+ b/(.+)$", re.MULTILINE)
 # What the failing test prints, where it is not the path of the file.
 NAMED = {
     "orders_service/orders/order.py": "table orders has no column note",
-    "orders_service/migrations/orders/orders_0003.py": "orders_service/migrations/orders lacks note",
+    "orders_service/migrations/orders/orders_0004.py": "orders_service/migrations/orders lacks note",
 }
 DEAD_LETTER = """
     INSERT INTO dead_letters

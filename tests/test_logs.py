@@ -11,7 +11,7 @@ import pytest
 SCRIPT = r"""
 import logging, structlog
 from orders_service import logs
-logs.configure("info")
+logs.configure("info", "auto")
 log = structlog.get_logger("orders_service.x")
 hostile = "\x1b]0;x\x07\nforged \udcff http://u:s3cret@h/"
 log.info("hello " + hostile, key=hostile, count=3, none=None, items=[hostile])
@@ -60,7 +60,7 @@ def test_a_line_for_a_terminal_has_no_control_character_from_outside() -> None:
 LOST = """
 import logging, sys
 from orders_service import logs
-logs.configure(sys.argv[1])
+logs.configure(sys.argv[1], "auto")
 logging.getLogger("kafka.net.transport").error("%s: socket disconnected", "t")
 logging.getLogger("kafka.net.connection").error("%s: Connection lost: %s", "c", "socket disconnected")
 logging.getLogger("kafka.net.manager").error("Connection failed: %s", "ECONNREFUSED")
@@ -79,3 +79,26 @@ def test_a_connection_of_kafka_that_was_lost_is_no_error(level: str, told: list[
         "Connection failed: ECONNREFUSED",
         "c: SaslHandshake failed: no",
     ]
+
+
+FORMS = """
+import sys
+from orders_service import logs
+logs.configure("error", sys.argv[1])
+logs.lines.write("info", "request", {"status": 200, "user": "김"})
+"""
+
+
+@pytest.mark.parametrize(("form", "is_json"), [("auto", True), ("json", True), ("pretty", False)])
+def test_the_format_of_a_line_that_is_no_terminals(form: str, is_json: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", FORMS, form], capture_output=True, timeout=60, check=True)
+
+    line = done.stderr.decode()
+    assert line.count("\n") == 1
+    assert line.startswith("{") is is_json
+    if is_json:
+        assert json.loads(line)["user"] == "김"
+        assert line.isascii()
+    else:
+        assert "request" in line
+        assert "status" in line

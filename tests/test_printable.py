@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders_service.printable import printable, printable_lines, safe, without_passwords
+from orders_service.printable import KEPT, printable, printable_lines, safe, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,12 @@ def test_no_password_is_shown(text: str, seen: str) -> None:
 
 def test_what_is_safe_is_both() -> None:
     assert safe("http://u:s3cret@h/\x1b[2J\nnext") == "http://***@h/\\x1b[2J\nnext"
+
+
+def test_more_kinds_of_characters_than_are_kept_are_shown_alike() -> None:
+    text = "".join(map(chr, range(0, 0x110000, 41)))
+
+    shown = printable(text)
+
+    assert shown == "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    assert len(set(text)) > KEPT

@@ -10,6 +10,7 @@ from orders_service.api import database
 from orders_service.api.serving import application, worker
 from orders_service.database import one_trip
 from orders_service.events.brokers.kafka import quirks
+from orders_service.metrics import shared
 
 PACKAGE = Path(quirks.__file__).parents[3]
 CHECKED = {
@@ -19,6 +20,7 @@ CHECKED = {
     "Flask": application.CHECKED,
     "Werkzeug": application.CHECKED_WERKZEUG,
     "Flask-SQLAlchemy": database.CHECKED,
+    "prometheus-client": shared.CHECKED,
 }
 
 

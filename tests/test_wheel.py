@@ -70,7 +70,7 @@ def test_the_licence_and_the_types_are_in_it(installed: Path) -> None:
 
 
 def test_the_documents_and_the_pages_are_in_it(installed: Path) -> None:
-    folders = ("contract/documents", "api/assets", "api/templates")
+    folders = ("contract/documents", "api/assets", "api/templates", "ui/assets", "ui/templates")
 
     def files(package: Path) -> set[str]:
         found = (path for folder in folders for path in (package / folder).rglob("*") if path.is_file())
@@ -78,7 +78,7 @@ def test_the_documents_and_the_pages_are_in_it(installed: Path) -> None:
 
     kept = files(installed / "orders_service")
     assert kept == files(ROOT / "orders_service")
-    assert {"contract/documents/openapi.json", "api/templates/page.html"} <= kept
+    assert {"contract/documents/openapi.json", "api/templates/page.html", "ui/assets/main.js"} <= kept
     assert any(name.endswith("swagger-ui-bundle.js.gz") for name in kept)
 
 

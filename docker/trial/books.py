@@ -12,6 +12,7 @@ from trial.shell import TrialError, say
 from trial.stack import Stack
 
 SETTLE_SECONDS = 30
+SINK_SECONDS = 60
 OUTBOX = ("id", "type", "aggregateid", "topic", "lane", "error")
 DEAD_LETTERS = ("topic", "partition", "offset", "reason", "detail")
 
@@ -64,3 +65,15 @@ def _rows(stack: Stack, table: str, *columns: str) -> list[SimpleNamespace]:
     members = ", ".join(f"'{column}', `{column}`" for column in columns)
     lines = stack.sql(f"SELECT JSON_OBJECT({members}) FROM {table}")
     return [SimpleNamespace(**{"value": b""} | json.loads(line)) for (line,) in lines]
+
+
+def await_sink(one: Stack, told: Sequence[Customer]) -> None:
+    """Wait until each order has exactly one row in the table that Connect writes."""
+    wanted = sorted(order_id for customer in told for order_id in customer.order_ids)
+
+    def found() -> list[str]:
+        return sorted(row[0] for row in one.sql("SELECT order_id FROM mydb.orders"))
+
+    if not wait(lambda: found() == wanted, seconds=SINK_SECONDS, pause=0.5):
+        raise TrialError(f"the sink's table has {len(found())} orders instead of {len(wanted)}")
+    say(f"  Connect wrote each of the {len(wanted)} orders to mydb.orders, once")

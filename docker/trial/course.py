@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rig.customers import GATEWAY, Customers, Habits
 from rig.waiting import wait
-from trial import books, images, posture
+from trial import books, images, observers, posture
 from trial.engine import Engine, engine
 from trial.shell import ROOT, TrialError, run, say, step
 from trial.stack import IMAGE, Container, Stack, make_secrets, stack
@@ -25,7 +25,6 @@ PRODUCTS = {"CATALOG-001": 1500, "CATALOG-002": 1000, "CATALOG-003": 2000}
 ORDERS = 50
 RATE = 25  # Orders a second while something is restarted.
 DELIVERY = 400  # Enough to confirm most orders, and too little to confirm all.
-SINK_SECONDS = 60
 IN_SYNC_SECONDS = 60
 LIMIT_SECONDS = 1200  # For all profiles: three times what they take with an empty cache.
 
@@ -106,7 +105,7 @@ def _connect(one: Stack) -> None:
         for name in ("connect", "kafka"):
             _restart(one, _named(one, name), customers)
     _settle(one, customers)
-    _await_sink(one, customers)
+    books.await_sink(one, customers.told)
 
 
 def _cdc(one: Stack) -> None:
@@ -143,11 +142,20 @@ def _cluster(one: Stack) -> None:
     books.check(one, customers.told)
 
 
+def _observability(one: Stack) -> None:
+    """The numbers of every process are in Prometheus, and an order is one trace."""
+    customers = _customers(one)
+    _follow(customers, ORDERS)
+    observers.check(one, one.token("trial", "orders:read orders:write"))
+    posture.tell_memory(one)
+
+
 PROFILES: dict[str, Callable[[Stack], None]] = {
     "default": _default,
     "connect": _connect,
     "cdc": _cdc,
     "cluster": _cluster,
+    "observability": _observability,
 }
 
 
@@ -200,18 +208,6 @@ def _settle(one: Stack, customers: Customers) -> None:
     told = ", ".join(f"{count} × {problem}" for problem, count in customers.failures.most_common())
     say(f"  every order is answered: {_told(ends)}; retries: {told or 'none'}")
     books.check(one, customers.told)
-
-
-def _await_sink(one: Stack, customers: Customers) -> None:
-    """Wait until each order has exactly one row in the table that Connect writes."""
-    wanted = sorted(order_id for customer in customers.told for order_id in customer.order_ids)
-
-    def found() -> list[str]:
-        return sorted(row[0] for row in one.sql("SELECT order_id FROM mydb.orders"))
-
-    if not wait(lambda: found() == wanted, seconds=SINK_SECONDS, pause=0.5):
-        raise TrialError(f"the sink's table has {len(found())} orders instead of {len(wanted)}")
-    say(f"  Connect wrote each of the {len(wanted)} orders to mydb.orders, once")
 
 
 def _await_in_sync(one: Stack) -> None:

@@ -24,6 +24,10 @@ FOLDERS = {
     "apache/kafka": "kafka",
     "haproxy": "haproxy",
     "quay.io/debezium/connect": "connect",
+    "prom/prometheus": "prometheus",
+    "prom/alertmanager": "alertmanager",
+    "jaegertracing/jaeger": "jaeger",
+    "grafana/grafana": "grafana",
 }
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "default-timeout", "timeout")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")

@@ -4,7 +4,7 @@ import http.client
 
 from trial.engine import Engine
 from trial.shell import TrialError, say
-from trial.stack import Stack
+from trial.stack import OBSERVERS, Stack
 
 # This runs in the image. It fails if it finds something that only an attacker could use.
 UNWANTED = """
@@ -55,39 +55,57 @@ def check(stack: Stack) -> None:
 
 
 def _check_reach(stack: Stack) -> None:
-    """Raise `TrialError` unless only the gateway is reachable, and it hides metrics and readiness."""
+    """Raise `TrialError` unless only the gateway is reachable, and it hides metrics and readiness.
+
+    Those who observe have pages of their own, published to this machine.
+    """
+    reachable = ("gateway", *OBSERVERS)
     for container in stack.containers():
         known = stack.inspect(container)
         settings = known["NetworkSettings"]
         assert isinstance(settings, dict)
         outward = [name for name in settings["Networks"] if not _is_internal(stack, name)]
-        if bool(outward) != (container.service == "gateway"):
+        if bool(outward) != (container.service in reachable):
             raise TrialError(f"{container.service} is on {', '.join(outward) or 'internal networks only'}")
         published = [port for port, bound in settings["Ports"].items() if bound]
-        if bool(published) != (container.service == "gateway"):
+        if bool(published) != (container.service in reachable):
             raise TrialError(f"{container.service} publishes these ports: {published}")
     asked = ("exec", "--no-TTY", "api", "python", "-c", ASK, stack.token("monitor", "orders:operate"))
     if (said := stack.compose(*asked).strip()) != "[200, 200]":
         raise TrialError(f"/metrics and /readyz are answered {said} inside")
     if (status := _status(stack.port, "/order-service/kim/orders")) != 401:
         raise TrialError(f"a request without a token is answered {status}")
-    for path in ("/metrics", "/readyz", "/%6detrics"):
+    for path in ("/metrics", "/readyz", "/actuator/health", "/%6detrics", "/ui", "/admin/orders"):
         if (status := _status(stack.port, path)) != 404:
             raise TrialError(f"the gateway answers {path} with {status}")
+    _check_page(stack)
     say(
         "  only the gateway is reachable; it answers neither /metrics nor /readyz, the API inside does;"
-        " a request without a token gets 401"
+        " a request without a token gets 401; the page has a port of its own"
     )
+
+
+def _check_page(stack: Stack) -> None:
+    """Raise `TrialError` unless the port of the page serves it, and its data to an operator only."""
+    page, operator = stack.ports["page"], stack.token("monitor", "orders:operate")
+    answers = {
+        "/ui": _status(page, "/ui"),
+        "/admin/orders": _status(page, "/admin/orders"),
+        "/admin/orders with a token": _status(page, "/admin/orders", operator),
+        "/metrics": _status(page, "/metrics", operator),
+    }
+    if [*answers.values()] != [200, 401, 200, 404]:
+        raise TrialError(f"the port of the page answers {answers}")
 
 
 def _is_internal(stack: Stack, network: str) -> bool:
     return stack.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
 
 
-def _status(port: int, path: str) -> int:
+def _status(port: int, path: str, token: str = "") -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})
         return connection.getresponse().status
     finally:
         connection.close()

@@ -4,8 +4,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ IMAGE = "orders-service:try"
 LIMIT_BYTES = 2 * 1024**3
 UP_SECONDS = 180
 HEALTHY_SECONDS = 180
+# The services of the profile `observability`. Each publishes one port, on a network that is not internal.
+OBSERVERS = ("prometheus", "alertmanager", "jaeger", "grafana")
 KILLED = 137  # The exit code of a process that did not end within its grace period.
 
 
@@ -37,7 +39,12 @@ class Stack:
     engine: Engine
     profile: str
     secrets: Path
-    port: int
+    ports: Mapping[str, int]  # The published port of each service that may have one, and of the page.
+
+    @property
+    def port(self) -> int:
+        """The port of the gateway."""
+        return self.ports["gateway"]
 
     def compose(self, *words: str, seconds: float = 600) -> str:
         """What `docker compose …` prints."""
@@ -50,6 +57,8 @@ class Stack:
             "STACK_SETTINGS": os.devnull,
             "STACK_IMAGE": IMAGE,
             "STACK_API": f"127.0.0.1:{self.port}",
+            "STACK_UI": f"127.0.0.1:{self.ports['page']}",
+            **{f"STACK_{name.upper()}": f"127.0.0.1:{self.ports[name]}" for name in OBSERVERS},
         }
         return run([*self.engine.compose, *files, *words], env=env, seconds=seconds)
 
@@ -102,7 +111,9 @@ class Stack:
 @contextmanager
 def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterator[Stack]:
     """Start the stack with a profile, and remove it at the end. If something fails, print the logs."""
-    one = Stack(engine, profile, secrets, _free_port())
+    names = ("gateway", "page", *OBSERVERS)
+    ports = dict(zip(names, _free_ports(len(names)), strict=True))
+    one = Stack(engine, profile, secrets, ports)
     _check_limits(one)
     one.down()  # Remove what a killed trial has left.
     os.sync()  # Otherwise the first writes of the database wait for the unpacked images.
@@ -161,8 +172,9 @@ def _is_well(state: dict[str, object]) -> bool:
     return state["Status"] == "exited" and state["ExitCode"] == 0
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as open_:
+        probes = [open_.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]

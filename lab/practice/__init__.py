@@ -1,5 +1,6 @@
 """The course's practice: nine steps on the running lab. Each runs commands and checks what they print."""
 
+import io
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from ..laboratory import Lab
 from ..terminal import Terminal
 from . import connectors, console, orders
 from .closing import summary
-from .leftovers import SERVICE, USES_SERVICE, Things, made_by, on_the_lab, remove
+from .leftovers import MAKES_TABLES, SERVICE, TABLES, USES_SERVICE, Things, made_by, on_the_lab, remove
+from .opening import LOOK_AT, missing
 
 STEPS: list[tuple[str, Callable[[Terminal], None]]] = [
     ("Kafka by its console tools", console.console),
@@ -41,6 +43,8 @@ def practice(
 ) -> bool:
     """Run the steps (all nine by default), then remove what they created, unless *keep* is set.
 
+    If the first step goes on from another one, and what that makes is not there, that one is run before.
+
     *agree* is called before anything is removed that existed before. Returns False if it refused, or if a
     step failed; after a failed step everything is left for inspection.
     """
@@ -48,20 +52,22 @@ def practice(
     walked = list(steps or range(1, len(STEPS) + 1))
     terminal = Terminal(lab, out, pause)
     before = on_the_lab(terminal)
-    if there := before & made_by(walked):
+    first = missing(terminal, walked[0])
+    run = [*first, *walked]
+    if there := before & made_by(run):
         told = f"Here already, and emptied or removed by these steps: {there}."
         terminal.say(told)
         if not agree(told):
             return False
     try:
-        if not all(_walk(terminal, number) for number in walked):
+        if not _prepare(lab, terminal, first) or not all(_walk(terminal, number) for number in walked):
             terminal.say("All is left to look at. `python -m lab reset` removes it, and everything else.")
             return False
     except KeyboardInterrupt:
         terminal.say("\nStopped.")
-        _end(Terminal(lab, out), walked, before, keep=keep)
+        _end(Terminal(lab, out), run, before, keep=keep)
         raise
-    _end(Terminal(lab, out), walked, before, keep=keep)
+    _end(Terminal(lab, out), run, before, keep=keep)
     terminal.say(summary(walked))
     return True
 
@@ -74,10 +80,22 @@ def _check_running(lab: Lab) -> None:
         raise NotRunning("Kafka Connect", "up --connect")
 
 
+def _prepare(lab: Lab, terminal: Terminal, first: Sequence[int]) -> bool:
+    """Run the steps that the walk goes on from. They are printed only if one of them fails."""
+    if not first:
+        return True
+    terminal.say(f"\nFirst, for the steps that you chose: {' and '.join(STEPS[one - 1][0] for one in first)}")
+    out = io.StringIO()
+    if all(_walk(Terminal(lab, out), number) for number in first):
+        return True
+    terminal.say(out.getvalue())
+    return False
+
+
 def _walk(terminal: Terminal, number: int) -> bool:
     """Run one step. False if it failed."""
     title, step = STEPS[number - 1]
-    terminal.say(f"\n{number}. {title}")
+    terminal.say(f"\n{number}. {title}\n    look at     {LOOK_AT[number]}")
     began = time.monotonic()
     try:
         step(terminal)
@@ -95,6 +113,8 @@ def _end(terminal: Terminal, walked: Sequence[int], before: Things, *, keep: boo
     made = made_by(walked)
     if USES_SERVICE & set(walked) and not before & SERVICE:
         made |= SERVICE
+    if MAKES_TABLES & set(walked):
+        made |= Things(tables=frozenset(TABLES) - before.tables)
     if keep:
         left = on_the_lab(terminal) & made
         terminal.say(f"\nLeft to look at: {left}.\nThe next practice, or `python -m lab reset`, removes it.")

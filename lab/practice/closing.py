@@ -15,6 +15,8 @@ LEARNT = {
 }
 NEXT = [
     ("the same steps for your own fingers, and what goes wrong", "docs/course.md"),
+    ("a shell with the commands of the slides", "python -m lab shell"),
+    ("the service on its own, with the page http://localhost:8000/ui", "orders-service run"),
     ("an order's way through the code", "docs/architecture.md"),
     ("what is wrong on this lab, and what to do", "orders-service doctor"),
     ("what happens when every process is killed under load", "make faults"),

@@ -26,6 +26,7 @@ def order(terminal: Terminal) -> None:
         first = _placed_and_answered(terminal, api, 1)
         before = _stock(terminal, api)
         second = _placed_and_answered(terminal, api, 20)
+        terminal.watch(f"{api}/ui/orders/{second['orderId']}", "the way of this order")
         sql = f"SELECT order_id, qty, state FROM catalog.reservations WHERE order_id = '{second['orderId']}'"
         rows = terminal.sql(sql)
         terminal.see("the catalog's reservation of 20", rows, [row[1] for row in rows] == ["20"])
@@ -96,6 +97,7 @@ def _api(terminal: Terminal, logs: Path, **settings: str) -> Iterator[str]:
     with terminal.running("api", logs, API_PORT=str(port), **settings):
         url = f"http://{HOST}:{port}"
         terminal.await_ready(url)
+        terminal.watch(f"{url}/ui", "in a browser, while this step runs")
         yield url
 
 

@@ -1,12 +1,14 @@
 """Reads the JSON body of a request strictly: a doubtful body is refused, its meaning is not guessed."""
 
 import json
+from time import perf_counter
 from typing import Any, NoReturn
 
 from flask import Request, current_app
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
 from orders_service.api.errors import InvalidBody, InvalidFields
+from orders_service.api.own_time import note_body
 
 BODY_MAX = 64 * 1024  # Bytes.
 LARGE_BODY = 4 * 1024  # Bytes. A larger body is read and parsed in turns. An order is a tenth of this size.
@@ -57,7 +59,7 @@ def _parsed(text: bytes, *, long_integers: bool = False) -> dict[str, Any]:
 def _read_whole_body(request: Request) -> bytes:
     """Read the whole body from the server's input stream, which ends where the body ends."""
     # Werkzeug reads an empty Content-Length as 0.
-    data, length = b"", request.content_length or None
+    data, length, begun = b"", request.content_length or None, perf_counter()
     try:
         while len(data) <= BODY_MAX and len(data) != length:
             more = request.input_stream.read(BODY_MAX + 1 - len(data))
@@ -68,6 +70,8 @@ def _read_whole_body(request: Request) -> bytes:
         raise RequestTimeout(SLOW_BODY) from error
     except OSError as error:
         raise InvalidBody("The body was not received completely.") from error
+    finally:
+        note_body(request.environ, perf_counter() - begun)
     if len(data) > BODY_MAX:
         raise RequestEntityTooLarge
     if len(data) < (length or 0):

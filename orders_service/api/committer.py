@@ -21,17 +21,21 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from orders_service import tracing
+from orders_service.api.waiting import OrderOfBatch, Waiting, WaitingRequest
 from orders_service.database import bounds
 from orders_service.database.columns import Clock, utc_now
 from orders_service.database.errors import DATA_ERRORS, error_code, in_short
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
+from orders_service.metrics.committer import COMMIT_SECONDS, GROUP_SIZE, PLACED, QUEUE
 from orders_service.orders import service
 from orders_service.orders.errors import KeyReused
 from orders_service.orders.service import Placed, Placement
 
 GROUP_MAX = 64
 PLACEMENT = attrgetter("placement")
+TRACEPARENT = attrgetter("traceparent")
 ATTEMPTS = 2  # After a lock conflict or a lost connection there is only one retry, because clients wait.
 
 log = structlog.get_logger()
@@ -48,44 +52,6 @@ class Overloaded(Exception):
 def start_thread(work: Callable[[], None]) -> None:
     """Start the committer as a thread, which is a greenlet where gevent has patched `threading`."""
     threading.Thread(target=work, name="committer", daemon=True).start()
-
-
-class WaitingRequest:
-    """A request that waits for its group's commit in a thread."""
-
-    __slots__ = ("_answered", "outcome", "placement")
-
-    def __init__(self, placement: Placement) -> None:
-        self.placement = placement
-        self.outcome: Placed | Exception | None = None
-        self._answered = threading.Lock()
-        self._answered.acquire()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the outcome, at most *seconds*."""
-        self._answered.acquire(timeout=seconds)
-
-    def answer(self, outcome: Placed | Exception) -> None:
-        """Set the outcome and wake the request."""
-        self.outcome = outcome
-        self._answered.release()
-
-
-class OrderOfBatch:
-    """An order of a batch, but not its last. The request waits for the last order, which is answered last."""
-
-    __slots__ = ("outcome", "placement")
-
-    def __init__(self, placement: Placement) -> None:
-        self.placement = placement
-        self.outcome: Placed | Exception | None = None
-
-    def answer(self, outcome: Placed | Exception) -> None:
-        """Set the outcome."""
-        self.outcome = outcome
-
-
-Waiting = WaitingRequest | OrderOfBatch
 
 
 class Committer:
@@ -159,6 +125,10 @@ class Committer:
             self._give_up(mine)
         return [_answer_of(waiting) for waiting in mine]
 
+    def show_queue(self) -> None:
+        """Show in the metrics how many orders wait. The server calls this about once a second."""
+        QUEUE.set(len(self._queue))
+
     def _start(self) -> None:
         try:
             self._start_work(self._work)
@@ -196,13 +166,16 @@ class Committer:
 
     def _commit(self, group: Sequence[Waiting]) -> None:
         placements = list(map(PLACEMENT, group))
+        spans = tracing.begin_group(map(TRACEPARENT, placements), self._engine.dialect.name)
         work = partial(self._place, placements=placements)
+        failed = ""
         try:
-            with self._engine.connect() as connection:
+            with COMMIT_SECONDS.time(), self._engine.connect() as connection:
                 answers: Sequence[Placed | KeyReused | Exception] = in_transaction(
                     connection, work, again=partial(work, look_up_all=True), attempts=ATTEMPTS
                 )
         except Exception as error:
+            failed = type(error).__name__
             if len(group) > 1 and _may_be_caused_by_one_order(error):
                 log.warning("cannot commit a group of orders; placing them one by one", error=in_short(error))
                 for waiting in group:
@@ -211,6 +184,12 @@ class Committer:
             answers = [error] * len(group)
         for waiting, answer in zip(group, answers, strict=True):
             waiting.answer(answer)
+        # The requests have their answers: nothing that counts or traces them can delay or change these.
+        if placed := sum(type(answer) is Placed and not answer.replayed for answer in answers):
+            GROUP_SIZE.observe(placed)
+            PLACED.inc(placed)
+        if spans is not None:
+            spans.end(failed=dict.fromkeys(spans.places, failed) if failed else {})
 
 
 def _answer_of(waiting: Waiting) -> Placed | KeyReused:

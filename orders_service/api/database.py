@@ -7,26 +7,40 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from orders_service import resources
 from orders_service.database import bounds
 from orders_service.database.engines import open_engine
+from orders_service.database_url import parse
 from orders_service.settings import Settings
 
 CHECKED = "3.1.1"  # The version of Flask-SQLAlchemy whose private `_make_engine` is overridden below.
 COMMITTER = "committer"
 WATCHER = "watcher"
+# It reads orders, each statement in autocommit mode: a transaction would need two more round trips.
+READER = "reader"
+CATALOG = "catalog"
 
 
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy with engines from `database/engines.py`: the same time-outs as in every process."""
 
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
-        url = app.config["SQLALCHEMY_BINDS"][bind_key]
+        settings: Settings = app.config["SETTINGS"]
+        url = resources.url(settings, "catalog" if bind_key == CATALOG else "orders")
         if bind_key == COMMITTER:
-            return open_engine(url, pool_size=1, one_trip=True)
+            several = parse(url).has_several_hosts
+            seconds = bounds.COMMIT_READ_SECONDS if several else bounds.READ_SECONDS
+            return open_engine(url, pool_size=1, one_trip=True, read_seconds=seconds)
         if bind_key == WATCHER:
             return open_engine(url, pool_size=1, one_trip=True, autocommit=True)
-        settings: Settings = app.config["SETTINGS"]
-        return open_engine(url, pool_size=settings.api_threads, pool_seconds=bounds.API_POOL_SECONDS)
+        is_reader = bind_key == READER
+        return open_engine(
+            url,
+            pool_size=settings.api_threads,
+            pool_seconds=bounds.API_POOL_SECONDS,
+            one_trip=is_reader,
+            autocommit=is_reader,
+        )
 
 
 db = Database(session_options={"expire_on_commit": False})

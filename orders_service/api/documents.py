@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from werkzeug.exceptions import NotFound
 
 from orders_service.api import assets, topics
+from orders_service.api.admin.blueprint import has_allowed_host
 from orders_service.api.assets import document
 from orders_service.contract.problems import PROBLEMS, ProblemType
 
@@ -24,11 +25,14 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# The gateway adds this header to a request on a port where it does not answer `/ui` (docker/haproxy.cfg).
+WITHOUT_PAGE = "X-Without-Page"
 LINKS = (
     *(("/", "Orders service"), ("/docs", "HTTP API"), ("/events", "Events"), ("/problems", "Problems")),
     ("/readyz", "Health"),
 )
 ADDRESSES = {
+    "ui": "/ui",
     "docs": "/docs",
     "events": "/events",
     "problems": "/problems",
@@ -62,10 +66,11 @@ def add_headers(response: Response) -> Response:
 @documents.get("/")
 def home() -> ResponseReturnValue:
     """The addresses of this API."""
+    with_ui = _has_ui()
     if not _is_for_person():
-        return _json(ADDRESSES)
+        return _json({name: path for name, path in ADDRESSES.items() if name != "ui" or with_ui})
     with_tokens = current_app.config["SETTINGS"].auth_mode == "jwt"
-    return _page("home.html", root=request.url_root, with_tokens=with_tokens)
+    return _page("home.html", root=request.url_root, with_tokens=with_tokens, with_ui=with_ui)
 
 
 @documents.get("/docs")
@@ -135,6 +140,12 @@ def asset(name: str) -> ResponseReturnValue:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     return response
+
+
+def _has_ui() -> bool:
+    """Whether the page can be reached where this request came in."""
+    is_on = current_app.config["SETTINGS"].ui_is_on and has_allowed_host()
+    return is_on and WITHOUT_PAGE not in request.headers
 
 
 def _is_for_person() -> bool:

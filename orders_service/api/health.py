@@ -1,4 +1,4 @@
-"""The probes of liveness and readiness, and the course's health check."""
+"""The probes of liveness and readiness, and the course's health checks."""
 
 import socket
 from collections.abc import Callable, Mapping
@@ -46,10 +46,20 @@ def live() -> ResponseReturnValue:
 def ready() -> ResponseReturnValue:
     """Readiness: 503 if the orders database is down. Without catalog or broker, events wait in the outbox."""
     checks = _readiness().checks()
-    if missing := [NEEDED[name] for name in NEEDED if checks.get(name, "ok") != "ok"]:
+    if missing := _missing(checks):
         return later(problem("not-ready", " ".join(missing), checks=checks))
     degraded = any(check != "ok" for check in checks.values())
     return jsonify(status="degraded" if degraded else "ready", checks=checks)
+
+
+@health.get("/actuator/health")
+def actuator() -> ResponseReturnValue:
+    """Readiness in the JSON of Spring Boot's actuator: DOWN with 503 exactly when `/readyz` is 503."""
+    if _missing(_readiness().checks()):
+        down = jsonify(status="DOWN")
+        down.status_code = 503
+        return later(down)
+    return jsonify(status="UP")
 
 
 @health.get("/order-service/health_check")
@@ -64,6 +74,17 @@ def order_service() -> ResponseReturnValue:
 def catalog_service() -> ResponseReturnValue:
     """The course's health check, with its text."""
     return _works("Catalog")
+
+
+@health.get("/product-service/health-check")
+def product_service() -> ResponseReturnValue:
+    """The health check of the course's newest edition, with its text."""
+    return _works("Product")
+
+
+def _missing(checks: Mapping[str, str]) -> list[str]:
+    """A sentence for each check that failed and without which no order can be accepted."""
+    return [NEEDED[name] for name in NEEDED if checks.get(name, "ok") != "ok"]
 
 
 def _works(service: str) -> Response:

@@ -5,35 +5,28 @@ moment, a client may see only the second state. A client that connects again wit
 browsers do by themselves, gets what it has missed; it may get an event twice.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Row, Select
 
-from orders_service.api import responses
-from orders_service.api.database import db
-from orders_service.api.hang_ups import client_of, hung_up
+from orders_service.api import orders, responses
+from orders_service.api.database import READER, db
+from orders_service.api.event_stream import stream, watcher_of_app
 from orders_service.api.identity.principal import user_of_request
-from orders_service.api.orders import check_user_id
-from orders_service.api.serving.connection import Connection
 from orders_service.api.watch import Newest, Watcher
-from orders_service.orders import changes, queries
-from orders_service.orders.errors import OrderNotFound
+from orders_service.database.reading import rows_of
+from orders_service.orders import changes
 from orders_service.orders.order import Status
 
-STREAM_SECONDS = 300  # Then the stream ends, and the client connects again.
-COMMENT_SECONDS = 15  # Without an event for this long, a comment shows gateway and client that all is well.
-COMMENT = b":\n\n"
-RETRY = b"retry: 1000\n\n"  # Milliseconds after which a browser connects again.
 FINAL = (Status.REJECTED, Status.CANCELLED)  # An order with this status does not change any more.
 
 order_events = Blueprint("order_events", __name__, url_prefix="/order-service")
-order_events.before_request(check_user_id)
+order_events.before_request(orders.check_user_id)
 
 
 @order_events.get("/<user_id>/orders/<order_id>/events")
@@ -43,25 +36,23 @@ def of_order(user_id: str, order_id: str) -> ResponseReturnValue:
     A CONFIRMED order can still be cancelled, so the stream goes on. Browsers connect again when a stream
     ends; after a final event, the answer 204 tells them to stop.
     """
-    _watcher().seats.require_one(user_of_request())
-    rows = _read(queries.order_query(user_id, order_id))
-    if not rows:
-        raise OrderNotFound(order_id)
+    watcher_of_app().seats.require_one(user_of_request())
+    order = orders.find(user_id, order_id)
     last = request.headers.get("Last-Event-ID")
-    if last == event_id(rows[0]) and rows[0].status in FINAL:
+    if last == event_id(order) and order.status in FINAL:
         return "", 204
-    return _stream(OneOrder(_watcher(), rows[0], last))
+    return stream(OneOrder(watcher_of_app(), order, last))
 
 
 # No order has the id `events`: ids are UUIDs. So this address hides no order.
 @order_events.get("/<user_id>/orders/events")
 def of_user(user_id: str) -> ResponseReturnValue:
     """New orders of the user, and changes of the user's newest orders (NEWEST_MAX), from now on."""
-    _watcher().seats.require_one(user_of_request())
+    watcher_of_app().seats.require_one(user_of_request())
     last = request.headers.get("Last-Event-ID")
-    newest = None if last else _watcher().newest_of(user_id)
+    newest = None if last else watcher_of_app().newest_of(user_id)
     newest = newest or Newest(_read(changes.newest_query(user_id))[::-1])
-    return _stream(OrdersOfUser(_watcher(), user_id, newest, last))
+    return stream(OrdersOfUser(watcher_of_app(), user_id, newest, last))
 
 
 def event_id(row: Row[Any]) -> str:
@@ -82,20 +73,6 @@ def event(row: Row[Any]) -> bytes:
 def events_between(before: Newest, after: Newest) -> bytes:
     """The events of the orders that are new or have changed. The streams of a user share them, too."""
     return b"".join(event(row) for row in after.rows if before.versions.get(row.id) != row.version)
-
-
-class Followed(Protocol):
-    """The orders that a stream follows."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing can change any more."""
-
-    def first(self) -> bytes:
-        """The events at the beginning of the stream."""
-
-    def next(self, seconds: float, client: int | None) -> bytes:
-        """The next events; b"" after *seconds* without one, or when the *client* has hung up."""
 
 
 class OneOrder:
@@ -149,60 +126,5 @@ class OrdersOfUser:
         return events_between(before, newest)
 
 
-class EventStream:
-    """The body of a stream to *client*. It has a seat of *user*, which it leaves when it is closed."""
-
-    def __init__(
-        self, watcher: Watcher, followed: Followed, client: int | None = None, user: str = ""
-    ) -> None:
-        self._watcher: Watcher | None = None  # Until it has a seat.
-        watcher.seats.take(user)
-        self._user = user
-        self._watcher = watcher
-        self._followed = followed
-        self._client = client
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield RETRY + self._followed.first()
-        end = time.monotonic() + STREAM_SECONDS
-        while self._goes_on and (left := end - time.monotonic()) > 0:
-            events = self._followed.next(min(COMMENT_SECONDS, left), self._client)
-            if not events and self._client is not None and hung_up([self._client]):
-                return
-            yield events or COMMENT
-        yield RETRY
-
-    @property
-    def _goes_on(self) -> bool:
-        return not (self._watcher is None or self._watcher.is_stopping or self._followed.is_final)
-
-    def close(self) -> None:
-        """Leave the seat. The server calls this at the end of the answer, also when the client is gone."""
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.seats.leave(self._user)
-
-    def __del__(self) -> None:
-        # A request that fails before its answer begins, for example in a hook, never closes its body.
-        self.close()
-
-
-def _stream(followed: Followed) -> Response:
-    stream = EventStream(_watcher(), followed, client_of(request.environ), user_of_request())
-    connection = request.environ.get("gunicorn.socket")
-    if isinstance(connection, Connection):  # With threads it is a socket, which has a time-out of its own.
-        connection.begin_stream()
-    headers = [("X-Accel-Buffering", "no")]  # For nginx.
-    return current_app.response_class(
-        stream, headers=headers, content_type="text/event-stream", direct_passthrough=True
-    )
-
-
 def _read(query: Select[Any]) -> Sequence[Row[Any]]:
-    with db.engine.connect().execution_options(read_only=True) as connection:
-        return connection.execute(query).all()
-
-
-def _watcher() -> Watcher:
-    watcher: Watcher = current_app.extensions["watcher"]
-    return watcher
+    return rows_of(db.engines[READER], query, {})

@@ -1,8 +1,8 @@
 """(1) The order resource: `/order-service/{userId}/orders`."""
 
-import re
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from flask import Blueprint, Response, current_app, g, jsonify, request
@@ -12,25 +12,29 @@ from sqlalchemy import Row
 from orders_service.api import batch, etags, lists, requests, responses
 from orders_service.api.body import read_object
 from orders_service.api.committer import ATTEMPTS, Committer
-from orders_service.api.database import db, read_only_session
+from orders_service.api.database import READER, db
 from orders_service.api.errors import InvalidKey
 from orders_service.api.hang_ups import client_of
+from orders_service.api.idempotency_keys import idempotency_key
 from orders_service.api.identity.principal import user_of_request
+from orders_service.api.own_time import mark_as_waiting
 from orders_service.api.preferences import say_applied, wait_seconds
 from orders_service.api.scan import Scan
 from orders_service.api.watch import Watcher
 from orders_service.contract.wire import traceparent_or_none
 from orders_service.database.columns import utc_now
+from orders_service.database.hosts import catch_up
+from orders_service.database.reading import rows_of
 from orders_service.database.transactions import in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.orders import queries, service
+from orders_service.orders.errors import OrderNotFound, VersionMoved
 from orders_service.orders.order import FIRST_VERSION, Order, Status
 from orders_service.orders.service import Placed, Placement
 
-# A key with or without quotes. Only a quoted key may contain a comma, which also joins repeated headers.
-KEY = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x2b\x2d-\x7e]{1,255})')
 FIRST_ETAG = etags.etag(FIRST_VERSION)  # A replay has it, too: it shows the order as it was placed.
 
+T = TypeVar("T")
 orders = Blueprint("orders", __name__, url_prefix="/order-service")
 
 
@@ -68,18 +72,18 @@ def index(user_id: str) -> ResponseReturnValue:
     """The user's orders, filtered, oldest or newest first: a page of `limit` after the order `after`."""
     conditions = lists.load_order_filter().conditions
     return lists.page_of(
-        Scan(db.engine, queries.orders_query(user_id), conditions),
+        Scan(db.engines[READER], queries.orders_query(), conditions, {"user_id": user_id}),
         responses.order,
         path=_path_of(user_id),
         key="order_id",
-        find=lambda order_id: service.get(read_only_session(Order), user_id, order_id),
+        find=lambda order_id: find(user_id, order_id),
     )
 
 
 @orders.get("/<user_id>/orders/<order_id>")
 def show(user_id: str, order_id: str) -> ResponseReturnValue:
     """One order as it is now or, with `Prefer: wait`, when it is no longer PENDING."""
-    order: Order | Row[Any] = service.get(read_only_session(Order), user_id, order_id)
+    order = find(user_id, order_id)
     if (prefer := request.environ.get("HTTP_PREFER")) and (seconds := wait_seconds(prefer)):
         return say_applied(_shown(_settled(order, seconds)), seconds)
     return _shown(order)
@@ -97,11 +101,33 @@ def cancel(user_id: str, order_id: str) -> ResponseReturnValue:
         traceparent=_traceparent(),
         versions=etags.required_versions(),
     )
-    order = in_transaction(db.session(), work, attempts=ATTEMPTS)
+    order = _up_to_date(lambda: in_transaction(db.session(), work, attempts=ATTEMPTS))
     return _with_etag(jsonify(responses.order(order)), order)
 
 
-def _shown(order: Order | Row[Any]) -> Response:
+def find(user_id: str, order_id: str) -> Row[Any]:
+    """The user's order; raises `OrderNotFound`."""
+    return _up_to_date(lambda: _read(user_id, order_id))
+
+
+def _read(user_id: str, order_id: str) -> Row[Any]:
+    found = rows_of(db.engines[READER], queries.ONE_ORDER, {"user_id": user_id, "order_id": order_id})
+    if not found:
+        raise OrderNotFound(order_id)
+    return found[0]
+
+
+def _up_to_date(work: Callable[[], T]) -> T:
+    """Do *work* with an order, once more if its refusal may come from a Galera node that lags behind."""
+    try:
+        return work()
+    except (OrderNotFound, VersionMoved):
+        if not catch_up(db.session()):
+            raise
+        return work()
+
+
+def _shown(order: Row[Any]) -> Response:
     """The order; 304 if the client knows this version."""
     if etags.is_known_to_client(order.version):
         return _with_etag(current_app.response_class(status=304), order)
@@ -116,6 +142,7 @@ def _with_etag(response: Response, order: Order | Row[Any]) -> Response:
 def _place_and_wait(user_id: str, seconds: int) -> Response:
     """Place an order and wait for its outcome. Without a free seat to wait, no order is placed."""
     with _watcher().seats.one(user_of_request()):
+        mark_as_waiting(request.environ)
         placed = _committer().place(_placement(user_id))
         outcome = _watcher().await_order(
             placed.order.order_id, FIRST_VERSION, seconds, client=client_of(request.environ)
@@ -123,12 +150,12 @@ def _place_and_wait(user_id: str, seconds: int) -> Response:
     return say_applied(_created(placed, outcome), seconds)
 
 
-def _settled(order: Order | Row[Any], seconds: int) -> Order | Row[Any]:
+def _settled(order: Row[Any], seconds: int) -> Row[Any]:
     """The order when it is no longer PENDING or, after *seconds*, as it was."""
     if order.status != Status.PENDING:
         return order
-    db.session.close()  # A request that waits holds no connection.
     with _watcher().seats.one(user_of_request()):
+        mark_as_waiting(request.environ)
         client = client_of(request.environ)
         return _watcher().await_order(order.order_id, order.version, seconds, client=client) or order
 
@@ -149,7 +176,7 @@ def _path_of(user_id: str) -> str:
 
 
 def _placement(user_id: str) -> Placement:
-    placement = _new_placement(user_id, requests.load_order(read_object(request)), _idempotency_key())
+    placement = _new_placement(user_id, requests.load_order(read_object(request)), idempotency_key())
     g.order_id = placement.order_id
     return placement
 
@@ -174,17 +201,6 @@ def _new_placement(user_id: str, fields: dict[str, Any], key: str | None) -> Pla
         keyed=key is not None,
         traceparent=_traceparent(),
     )
-
-
-def _idempotency_key() -> str | None:
-    """The key in the Idempotency-Key header, without quotes, or None; raises `InvalidKey`."""
-    header = request.headers.get("Idempotency-Key")
-    if header is None:
-        return None
-    match = KEY.fullmatch(header.strip())
-    if match is None:
-        raise InvalidKey("Send one Idempotency-Key of 1 to 255 visible ASCII characters.")
-    return match[1] or match[2]
 
 
 def _traceparent() -> str | None:

@@ -33,6 +33,7 @@ from orders_service.api.seats import TooManyWaiters
 from orders_service.catalog.errors import ProductNotFound
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
 from orders_service.database.errors import error_code
+from orders_service.operations import actions
 from orders_service.orders.errors import KeyReused, OrderNotFound, OrderRejected, VersionMoved
 
 RETRY_SECONDS = 1
@@ -91,6 +92,8 @@ def init_app(app: Flask) -> None:
         UnknownAfter: _unknown_after,
         HostNotAllowed: _host_not_allowed,
         KeyReused: _key_reused,
+        actions.KeyReused: _key_of_other_action,
+        actions.StillRunning: _still_running,
         OrderNotFound: _order_not_found,
         OrderRejected: _order_rejected,
         VersionMoved: _version_moved,
@@ -133,7 +136,7 @@ def _invalid_fields(error: InvalidFields) -> Response:
 
 
 def _host_not_allowed(_: HostNotAllowed) -> Response:
-    detail = "With AUTH_MODE=none this address answers only on localhost, 127.0.0.1 and [::1]."
+    detail = "With AUTH_MODE=none this address answers only on localhost, 127.0.0.1, [::1] and UI_HOSTS."
     return problem("host-not-allowed", detail)
 
 
@@ -153,8 +156,20 @@ def _key_reused(error: KeyReused) -> Response:
     return problem("idempotency-key-reused", detail, orderId=error.order_id)
 
 
+def _key_of_other_action(_: actions.KeyReused) -> Response:
+    detail = "This Idempotency-Key was used for another action. Send a new action with a new key."
+    return problem("idempotency-key-reused", detail)
+
+
+def _still_running(_: actions.StillRunning) -> Response:
+    detail = "The action with this Idempotency-Key is still running. Repeat the request to get its answer."
+    return later(problem("overloaded", detail))
+
+
 def _order_not_found(error: OrderNotFound) -> Response:
-    return problem("order-not-found", f"This user has no order {error.order_id}.")
+    has_user = "user_id" in (request.view_args or {})
+    detail = f"This user has no order {error.order_id}." if has_user else f"No order is {error.order_id}."
+    return problem("order-not-found", detail)
 
 
 def _order_rejected(error: OrderRejected) -> Response:

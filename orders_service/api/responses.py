@@ -1,6 +1,6 @@
 """The JSON of responses. It is the JSON of the course's services, with a status added."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -31,7 +31,15 @@ def order(order: Order | Row[Any]) -> dict[str, Any]:
 
 def order_of_any_user(row: Row[Any]) -> dict[str, Any]:
     """The order as it is now, with its user: for operators, whose path has no user."""
-    return {"userId": row.user_id} | order(row)
+    return {"userId": row.user_id} | order(row) | {"answerMs": _answer_ms(row)}
+
+
+def _answer_ms(row: Row[Any]) -> float | None:
+    """The milliseconds from placing the order to its answer, while the row still has the time of that."""
+    if row.status not in (Status.CONFIRMED, Status.REJECTED):
+        return None
+    took: timedelta = row.updated_at - row.created_at
+    return round(max(0.0, took.total_seconds() * 1000), 1)
 
 
 def product(product: Product | Row[Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@
     RecordError
     └── ReleaseDue          a cancellation that still has pieces to give back
 
-Refusals of stock are not errors but answers: see `product.Reason`.
+Refusals of stock are not errors but answers: see `contract.events.Reason`.
 """
 
 from orders_service.contract.errors import RecordError

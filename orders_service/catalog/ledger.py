@@ -8,8 +8,15 @@ from operator import attrgetter
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from orders_service.catalog.product import Product, Reason, Reservation, State
-from orders_service.contract.events import Event, InvalidOrder, OrderEvent, StockRejected, StockReserved
+from orders_service.catalog.product import Product, Reservation, State
+from orders_service.contract.events import (
+    Event,
+    InvalidOrder,
+    OrderEvent,
+    Reason,
+    StockRejected,
+    StockReserved,
+)
 from orders_service.database.columns import text_of
 from orders_service.database.rows import RowWriter
 from orders_service.events.errors import Conflicting

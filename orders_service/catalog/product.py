@@ -38,16 +38,6 @@ class State(StrEnum):
     VOID = "VOID"
 
 
-class Reason(StrEnum):
-    """Why no piece was reserved."""
-
-    UNKNOWN_PRODUCT = "unknown-product"
-    INSUFFICIENT_STOCK = "insufficient-stock"
-    PRICE_DIFFERS = "price-differs"
-    DISCARDED = "discarded"
-    INVALID_ORDER = "invalid-order"
-
-
 class Reservation(CatalogBase):
     """The catalog's one decision about an order. Its key is what makes every handler safe to repeat."""
 

@@ -1,6 +1,7 @@
 """Products and supplies: finds products, adds deliveries to the stock, and corrects it."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
@@ -18,6 +19,7 @@ from orders_service.catalog.product import Product, Reservation, State, Supply
 from orders_service.contract.limits import INT_MAX
 
 
+@cache
 def products_query() -> Select[Any]:
     """Every product. Their `id` is the order in which they were added."""
     return select(Product.__table__)

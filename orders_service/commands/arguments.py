@@ -8,6 +8,7 @@ import click
 from marshmallow import ValidationError
 
 from orders_service.api.requests import KeyText
+from orders_service.setting_kinds import http_url
 
 NEGATIVE = re.compile(r"-+[0-9]+([.,_]?[0-9])*")
 
@@ -27,6 +28,17 @@ def text(most: int) -> Callback:
             raise click.BadParameter(f"it {error.messages[0]}") from None
 
     return check
+
+
+def http_address(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Check the value of --url; raise `BadParameter` if it is not an http:// or https:// URL."""
+    if value is None:
+        return None
+    try:
+        http_url(value)
+    except ValidationError as error:
+        raise click.BadParameter(f"{error.messages[0]}, for example http://127.0.0.1:8000") from error
+    return value
 
 
 class NegativeNumbers(click.Command):

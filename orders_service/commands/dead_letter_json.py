@@ -1,4 +1,4 @@
-"""Dead letters as JSON, for `dead-letters list --json` and `show`."""
+"""Dead letters as JSON, for `dead-letters list --json`, `groups --json` and `show`."""
 
 import json
 
@@ -14,10 +14,14 @@ def summary_json(letter: Summary) -> dict[str, object]:
         "group": letter.group,
         "reason": letter.reason,
         "detail": letter.detail,
+        "state": letter.state,
         "createdAt": letter.created_at.isoformat(),
         "resolution": letter.resolution,
         "resolvedBy": letter.resolved_by,
         "resolvedAt": letter.resolved_at and letter.resolved_at.isoformat(),
+        "heldBy": letter.held_by,
+        "heldAt": letter.held_at and letter.held_at.isoformat(),
+        "note": letter.note,
     }
 
 

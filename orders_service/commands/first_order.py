@@ -5,28 +5,30 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import click
 import httpx
-from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Executable, Row, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from orders_service import resources
 from orders_service.broker_client import broker
+from orders_service.commands.arguments import http_address
 from orders_service.commands.new_token import new_token
 from orders_service.contract import events, reading, wire
 from orders_service.contract.errors import Unreadable
 from orders_service.contract.scopes import READ, WRITE
+from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.events.brokers.port import BrokerError, Reader, Record
 from orders_service.events.tables import OutboxRow
+from orders_service.orders.order import Order
 from orders_service.port import base_url
 from orders_service.printable import printable, safe
 from orders_service.processes import WORKERS
-from orders_service.setting_kinds import http_url
 from orders_service.settings import Settings, of_process
 
 WAIT_SECONDS = 30
@@ -35,23 +37,14 @@ TOKEN_SECONDS = 300
 OTHER_SETTINGS = "Give this command the API's AUTH_MODE and AUTH_SECRET, or a token with --token"
 
 
-def _http_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Check the value of --url; raise `BadParameter` if it is not an http:// or https:// URL."""
-    if value is None:
-        return None
-    try:
-        http_url(value)
-    except ValidationError as error:
-        raise click.BadParameter(f"{error.messages[0]}, for example http://127.0.0.1:8000") from error
-    return value
-
-
 @click.command("first-order")
 @click.option("--user", default="me", show_default=True, help="The user id.")
 @click.option("--product", default="CATALOG-001", show_default=True, help="The product id.")
 @click.option("--qty", default=1, show_default=True, help="The number of pieces.")
 @click.option(
-    "--url", callback=_http_url, help="The URL of the API. Default: from the settings API_HOST and API_PORT."
+    "--url",
+    callback=http_address,
+    help="The URL of the API. Default: from the settings API_HOST and API_PORT.",
 )
 @click.option("--token", help="An access token. Default: with AUTH_MODE=jwt and AUTH_SECRET, a new one.")
 def main(user: str, product: str, qty: int, url: str | None, token: str | None) -> None:
@@ -87,13 +80,24 @@ def _follow_one(settings: Settings, api: httpx.Client, user: str, product: str, 
         after = _product(api, product)
         journey.tell("stock", f"{product}: {before['stock']} → {after['stock']}")
         journey.replay()
+        _tell_page(api, journey.order_id)
     if journey.status != "CONFIRMED":
         raise click.ClickException(f"the order is {journey.status}")
 
 
+def _tell_page(api: httpx.Client, order_id: str) -> None:
+    """Print the address of the order's page, if this API serves the page: a gateway may not."""
+    if api.get("/ui").status_code == 200:
+        click.echo(f"\nSee the order: {str(api.base_url).rstrip('/')}/ui/orders/{order_id}")
+
+
 @dataclass
 class Journey:
-    """One order from the request to the answer, with the time since it was sent."""
+    """One order from the request to the answer, with the time since it was sent.
+
+    What is stored tells its own time, the one that the page shows: rows of the orders database if it can be
+    read from here, and records of the log. Other times are those at which this command got an answer.
+    """
 
     api: httpx.Client
     settings: Settings
@@ -103,23 +107,23 @@ class Journey:
     key: str
     order_id: str = ""
     status: str = "PENDING"
-    started: float = field(default_factory=time.perf_counter)
+    sent_at: datetime = field(default_factory=utc_now)
 
-    def tell(self, step: str, text: str) -> None:
-        milliseconds = (time.perf_counter() - self.started) * 1000
+    def tell(self, step: str, text: str, *, at: datetime | None = None) -> None:
+        milliseconds = max(0.0, ((at or utc_now()) - self.sent_at).total_seconds() * 1000)
         click.echo(f"{milliseconds:7.0f} ms  {step:<9} {printable(text)}")
 
     def place(self) -> None:
         """Send the order; print the response and its outbox row."""
-        self.started = time.perf_counter()
+        self.sent_at = utc_now()
         response = self._post()
+        answered_at = utc_now()
         if response.status_code != 201:
-            raise click.ClickException(
-                f"the order was refused: {response.status_code} {response.text.strip()}"
-            )
+            told = f"{response.status_code} {response.text.strip()}"
+            raise click.ClickException(f"the order was refused: {told}")
         self.order_id = response.json()["orderId"]
-        self.tell("201", f"POST {self._path} → order {self.order_id}, PENDING")
         self._tell_outbox()
+        self.tell("201", f"POST {self._path} → order {self.order_id}, PENDING", at=answered_at)
 
     def follow(self) -> None:
         """Print each event of the order until the order is no longer PENDING."""
@@ -134,9 +138,9 @@ class Journey:
             self.status = order["status"]
         for record in self._records():
             self._tell_record(record, seen)
-        self.tell(
-            "status", f"PENDING → {self.status}" + (f" ({order['reason']})" if "reason" in order else "")
-        )
+        reason = f" ({order['reason']})" if "reason" in order else ""
+        changed = self._read(select(Order.updated_at).where(Order.order_id == self.order_id))
+        self.tell("status", f"PENDING → {self.status}{reason}", at=changed and changed.updated_at)
 
     def replay(self) -> None:
         """Send the same request with the same key again; fail unless the answer is the same order."""
@@ -160,9 +164,8 @@ class Journey:
     def _order(self) -> dict[str, Any]:
         response = self.api.get(f"{self._path}/{self.order_id}")
         if response.status_code != 200:
-            raise click.ClickException(
-                f"the order cannot be read: {response.status_code} {response.text.strip()}"
-            )
+            told = f"{response.status_code} {response.text.strip()}"
+            raise click.ClickException(f"the order cannot be read: {told}")
         order: dict[str, Any] = response.json()
         return order
 
@@ -173,13 +176,19 @@ class Journey:
         return self.reader.poll(seconds=LOOK_SECONDS)
 
     def _tell_outbox(self) -> None:
+        columns = OutboxRow.seq, OutboxRow.type, OutboxRow.created_at
+        row = self._read(select(*columns).where(OutboxRow.id == self._event_id()))
+        if row is not None:
+            text = f"row {row.seq}, in the order's own transaction: {row.type}"
+            self.tell("outbox", text, at=row.created_at)
+
+    def _read(self, query: Executable) -> Row[Any] | None:
+        """The first row of the orders database; None if there is none, or if it cannot be read from here."""
         try:
             with one_session(self.settings.orders_database_url) as session:
-                row = session.scalars(select(OutboxRow).where(OutboxRow.id == self._event_id())).first()
+                return session.execute(query).first()
         except (SQLAlchemyError, OSError):
-            row = None
-        if row is not None:
-            self.tell("outbox", f"row {row.seq}, in the order's own transaction: {row.type}")
+            return None
 
     def _event_id(self) -> str:
         asked = {"product_id": self.asked["productId"], "qty": self.asked["qty"]}
@@ -193,7 +202,8 @@ class Journey:
             return
         if event is not None and event.order_id == self.order_id and event.type not in seen:
             seen.add(event.type)
-            self.tell("log", f"{record}: {event.type}")
+            at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+            self.tell("log", f"{record}: {event.type}", at=at)
 
     def _missing(self, seen: set[str]) -> str:
         """The error message for an order that is still PENDING: which process may not be running."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
-from orders_service.commands import arguments
+from orders_service.commands import arguments, order_journey
 from orders_service.commands.dead_letter_json import indented_json
 from orders_service.commands.output import instant, json_instant, print_json, print_table, short
 from orders_service.contract import facts
@@ -16,7 +17,7 @@ from orders_service.contract.limits import TEXT_MAX, USER_ID_MAX
 from orders_service.database.columns import utc_now
 from orders_service.database.engines import one_session
 from orders_service.orders import search
-from orders_service.orders.errors import OrderNotFound
+from orders_service.orders.errors import IdAmbiguous, OrderNotFound
 from orders_service.orders.order import Order, Status
 from orders_service.printable import printable
 from orders_service.settings import of_process
@@ -62,15 +63,22 @@ def list_(user: str | None, status: Status | None, seconds: int | None, limit: i
 
 @main.command()
 @click.argument("order_id", metavar="ORDER_ID", callback=arguments.text(TEXT_MAX))
+@click.option("--journey", "with_journey", is_flag=True, help="Also search the catalog and the log for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")
-def show(order_id: str, as_json: bool) -> None:
-    """Print an order, its events in the outbox, and what it waits for."""
+def show(order_id: str, with_journey: bool, as_json: bool) -> None:
+    """Print an order, its events in the outbox, and what it waits for.
+
+    ORDER_ID may be the beginning of an id, if it has at least 8 characters and no other order's id begins so.
+
+    With --journey, print where it was, and when: in both databases and in the log. The log is searched for
+    its records, which takes a moment.
+    """
+    if with_journey:
+        show_journey(order_id, as_json=as_json)
+        return
     with one_session(of_process("orders").orders_database_url) as session:
         session.connection(execution_options={"read_only": True})
-        try:
-            order = search.get(session, order_id)
-        except OrderNotFound as error:
-            raise click.ClickException(f"order {order_id} does not exist") from error
+        order = search.get(session, _whole_id(session, order_id))
         events = search.events(session, order)
     if as_json:
         click.echo(indented_json(_as_json(order) | {"events": [_event_as_json(event) for event in events]}))
@@ -83,6 +91,31 @@ def show(order_id: str, as_json: bool) -> None:
         click.echo("The outbox has no event of this order: events are deleted after OUTBOX_KEEP_DAYS.")
     if advice := _advice(order, events):
         click.echo(f"→ {advice}")
+
+
+def show_journey(order_id: str, *, as_json: bool) -> None:
+    """Print the journey of an order."""
+    settings = of_process("journey")
+    with one_session(settings.orders_database_url) as session:
+        session.connection(execution_options={"read_only": True})
+        whole_id = _whole_id(session, order_id)
+    told = order_journey.read_journey(settings, whole_id)
+    if as_json:
+        click.echo(indented_json({"order": _as_json(told.order)} | told.as_json()))
+    else:
+        order_journey.print_journey(told)
+
+
+def _whole_id(session: Session, order_id: str) -> str:
+    try:
+        return search.whole_id(session, order_id)
+    except OrderNotFound as error:
+        raise click.ClickException(f"order {order_id} does not exist") from error
+    except IdAmbiguous as error:
+        ids = " and ".join(error.ids)
+        raise click.ClickException(
+            f"more than one order begins with {order_id}, as {ids}. Give a whole id"
+        ) from error
 
 
 def _row(order: Row[Any]) -> tuple[object, ...]:

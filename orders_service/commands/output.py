@@ -45,6 +45,15 @@ def short(text: str) -> str:
     return text if len(text) <= SHORT else f"{text[: SHORT - 1]}…"
 
 
+def fitted(text: str, columns: int) -> str:
+    """*text* in exactly so many columns of a terminal: cut, or filled with spaces."""
+    if _width(text) > columns:
+        while text and _width(text) > columns - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (columns - _width(text))
+
+
 def instant(value: datetime | None, *, timespec: str = "milliseconds") -> str:
     """A time for people, in UTC: `2026-11-24 07:06:15.292Z`. Empty for None."""
     return "" if value is None else f"{value.replace(tzinfo=None).isoformat(' ', timespec)}Z"

@@ -16,32 +16,28 @@ from typing import Any
 
 import click
 
-from orders_service import environment, logs, resources
-from orders_service.api import request_ids
-from orders_service.api.identity import principal
+from orders_service import environment, logs, resources, tracing
+from orders_service.api import request_log
 from orders_service.api.serving import server
 from orders_service.broker_client import BROKER_FILE, broker, topic_spec
 from orders_service.commands.config import is_set
 from orders_service.commands.migrate import migrate
+from orders_service.commands.worker_threads import WorkerThreads
 from orders_service.events.brokers.port import BrokerError
-from orders_service.port import base_url, require_free_port
+from orders_service.port import base_url
 from orders_service.printable import safe
-from orders_service.processes import DATABASES, PROCESSES, WORKERS
+from orders_service.processes import DATABASES, PROCESSES
 from orders_service.settings import Settings, names, of_process, secrets
-from orders_service.workers import loop
-from orders_service.workers.build import build
 
 STATE = (*(f"{name}.db" for name in DATABASES), BROKER_FILE)
 LOCK = "run.lock"
 # Two services cannot share a state folder, so the suggested command sets STATE_DIR as well.
-START = "API_PORT={port} STATE_DIR=var/run-{port} make run"
+START = "STATE_DIR=var/run-{port} make run"
 READY_SECONDS = 30
 ACCESS = {
     "none": "without authentication: everybody may read and change every order (AUTH_MODE=none)",
     "jwt": "with a token: orders-service token --user me",
 }
-STOP_SECONDS = 8
-POLL_SECONDS = 0.2
 
 
 @click.command("run")
@@ -56,10 +52,10 @@ def main(reset: bool) -> None:
     given = of_process("run")
     settings = replace(given, api_workers=1)
     level = "warning" if settings.log_level == "info" else settings.log_level
-    logs.configure(level, request_ids.add_to_line, principal.add_to_line)
+    logs.configure(level, settings.log_format, *request_log.PROCESSORS)
     click.secho("Orders, catalog and the events between them, in one process. Not for production.", bold=True)
     _print_environment_settings(given)
-    require_free_port(settings.api_host, settings.api_port, start=START)
+    server.require_free_ports(settings, start=START)
     with _only_one(Path(settings.state_dir)):
         if reset:
             _reset(Path(settings.state_dir))
@@ -80,48 +76,25 @@ def _serve(settings: Settings, started: float) -> None:
 
     def worker_exit(_: Any, __: Any) -> None:
         workers.stop()
+        tracing.close()
         logging.shutdown()
         if os.getpid() != this:
             os._exit(0)  # A normal exit waits for threads whose client has not sent its whole request.
 
     try:
-        server.serve(settings, greenlets=False, post_worker_init=post_worker_init, worker_exit=worker_exit)
+        server.serve(
+            settings,
+            greenlets=False,
+            workers=workers,
+            post_worker_init=post_worker_init,
+            worker_exit=worker_exit,
+        )
     except SystemExit as ending:
         if os.getpid() != this:
             raise
         kept = settings.state_dir if _is_embedded(settings) else "the databases of your settings"
         click.echo(f"\nStopped. The orders and the stock are kept in {kept}.")
         os._exit(ending.code if isinstance(ending.code, int) else 0)  # A normal exit takes a second.
-
-
-class WorkerThreads:
-    """The relays and consumers, each on a thread beside gunicorn's."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
-
-    def start(self) -> None:
-        """Build the workers in this process and start a thread for each."""
-        for process in WORKERS:
-            worker = build(process, self._settings, poll_seconds=POLL_SECONDS)
-            thread = threading.Thread(
-                target=loop.repeat_steps,
-                args=(worker, process.command, self._stop),
-                kwargs={"step_seconds": process.step_seconds},
-                name=process.command,
-                daemon=True,
-            )
-            self._threads.append(thread)
-            thread.start()
-
-    def stop(self) -> None:
-        """Stop the threads after their current step, waiting at most `STOP_SECONDS`."""
-        self._stop.set()
-        deadline = time.monotonic() + STOP_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _create_topics(settings: Settings) -> None:
@@ -135,7 +108,7 @@ def _create_topics(settings: Settings) -> None:
 
 def _announce(settings: Settings, started: float) -> None:
     """Wait until the service is ready, then print its URLs and the next command."""
-    host, port = settings.api_host, settings.api_port
+    host, port, inside = settings.api_host, settings.api_port, settings.metrics_port
     base = base_url(host, port)
     while not _is_ready(host, port):
         if time.monotonic() - started > READY_SECONDS:
@@ -149,9 +122,11 @@ def _announce(settings: Settings, started: float) -> None:
     lines = [
         f"  ✔ {', '.join(process.command for process in PROCESSES)}",
         "",
+        *([f"  Look     {base}/ui"] if settings.ui_is_on else []),
         f"  Orders   {base}/order-service/{{userId}}/orders",
         f"  Catalog  {base}/catalog-service/catalogs",
         f"  Ready?   {base}/readyz",
+        *([f"  Metrics  {base_url(settings.metrics_host, inside)}/metrics"] if inside else []),
         f"  State    {_kept_in(settings)}",
         f"  Access   {ACCESS[settings.auth_mode]}",
         "",

@@ -1,6 +1,7 @@
 """The events: their types, keys and values. `docs/events.md` explains them."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from uuid_utils import UUID, uuid5
@@ -123,6 +124,16 @@ class StockReserved(Event):
     @classmethod
     def from_data(cls, data: Data) -> "Event":
         return cls(**_ids(data), qty=integer(data, "qty", 1, INT_MAX))
+
+
+class Reason(StrEnum):
+    """Why no piece was reserved."""
+
+    UNKNOWN_PRODUCT = "unknown-product"
+    INSUFFICIENT_STOCK = "insufficient-stock"
+    PRICE_DIFFERS = "price-differs"
+    DISCARDED = "discarded"
+    INVALID_ORDER = "invalid-order"
 
 
 @dataclass(frozen=True, kw_only=True)

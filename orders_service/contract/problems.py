@@ -74,8 +74,9 @@ TYPES = (
         status=403,
         title="This host name is not allowed",
         meaning="The address is for operators. Without authentication it answers only to the names of the"
-        " machine itself, so that no other site can read it through a browser.",
-        remedy="Use the address on the machine itself, or set AUTH_MODE=jwt and send a token.",
+        " machine itself and to those in UI_HOSTS, so that no other site can read it through a browser.",
+        remedy="Use the address on the machine itself, add the host name to UI_HOSTS, or set AUTH_MODE=jwt"
+        " and send a token.",
     ),
     ProblemType(
         slug="not-found",
@@ -167,10 +168,10 @@ TYPES = (
     ProblemType(
         slug="idempotency-key-reused",
         status=422,
-        title="The idempotency key belongs to another order",
-        meaning="This user has sent the same Idempotency-Key with another product, quantity or price."
-        " `orderId` is the id of that order.",
-        remedy="Send a new order with a new key. To repeat a request, send exactly the same order.",
+        title="The idempotency key belongs to another request",
+        meaning="This user has sent the same Idempotency-Key with another product, quantity or price, or this"
+        " operator with another action. If it was an order, `orderId` is its id.",
+        remedy="Send a new request with a new key. To repeat a request, send exactly the same.",
     ),
     ProblemType(
         slug="quota-exceeded",
@@ -201,6 +202,13 @@ TYPES = (
         meaning="The database did not answer in time, or accepts no changes now. If `orderId` is there, it"
         " is unknown whether that order was placed.",
         remedy=f"{WAIT_AND_REPEAT} Repeat a POST with the same Idempotency-Key: it places the order once.",
+    ),
+    ProblemType(
+        slug="broker-unavailable",
+        status=503,
+        title="The broker does not answer",
+        meaning="The records in the broker cannot be read now. Orders do not need them.",
+        remedy=WAIT_AND_REPEAT,
     ),
     ProblemType(
         slug="overloaded",

@@ -9,5 +9,5 @@ SCOPES = {
     READ: "Read one's own orders, and the products.",
     WRITE: "Place and cancel one's own orders.",
     ADMIN: "Use the other scopes for the orders of every user.",
-    OPERATE: "Read the metrics, and the orders of all users under `/admin`.",
+    OPERATE: "Read the metrics, and read and change everything under `/admin`: orders, stock, events.",
 }

@@ -34,6 +34,11 @@ def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> str | None
     return found.decode(errors="replace") if found else None
 
 
+def trace_id_of(traceparent: str | None) -> str | None:
+    """The id of the trace, for a log line; None if there is no valid *traceparent*."""
+    return traceparent[3:35] if traceparent and TRACEPARENT.fullmatch(traceparent) else None
+
+
 def traceparent_or_none(value: str | None) -> str | None:
     """*value* if it has the form of W3C Trace Context, else None."""
     return value if value and TRACEPARENT.fullmatch(value) else None

@@ -1,6 +1,12 @@
 """The time-outs of every wait for a database, in seconds."""
 
 CONNECT_SECONDS = 3
+# With several hosts, each is tried for so long, because another one may answer at once.
+HOST_SECONDS = 1.5
+# For an order's commit then: after it, there is time left to place the order on another host.
+COMMIT_READ_SECONDS = 4
+FAILED_SECONDS = 30  # A host that failed is tried last for so long.
+SPARE_SECONDS = 5  # A connection to a read-only host, for lack of another one, is used for so long.
 READ_SECONDS = 10  # For a socket write, too: the longest time that the network may stall.
 LOCK_SECONDS = 5
 POOL_SECONDS = 5

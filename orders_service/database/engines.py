@@ -10,11 +10,14 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session, sessionmaker
 
 from orders_service.database import bounds, sessions
+from orders_service.database.fair_pool import FairPool
+from orders_service.database.hosts import hosts_of
 from orders_service.database.one_trip import BufferedConnection, GuardedConnection
+from orders_service.database_url import DatabaseUrl, parse
 
 
 def open_engine(
@@ -35,9 +38,17 @@ def open_engine(
     transaction whose connection was lost. With *autocommit* each statement is a transaction (not on SQLite).
     With *create*, a missing SQLite file and its folder are created; otherwise `FileNotFoundError` is raised.
     """
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": pool_seconds}
-    if make_url(url).get_backend_name() != "sqlite":
-        return _open_mariadb(url, pool, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit)
+    pool = {
+        "poolclass": FairPool,
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": pool_seconds,
+    }
+    parsed = parse(url)
+    if not parsed.is_sqlite:
+        return _open_mariadb(
+            parsed, pool, read_seconds=read_seconds, one_trip=one_trip, autocommit=autocommit
+        )
     if not create:
         require_file(url)
     elif path := _sqlite_file(url):
@@ -74,10 +85,10 @@ def open_relay_engine(url: str) -> Engine:
 
 
 def _open_mariadb(
-    url: str, pool: dict[str, int], *, read_seconds: int | None, one_trip: bool, autocommit: bool
+    url: DatabaseUrl, pool: dict[str, Any], *, read_seconds: int | None, one_trip: bool, autocommit: bool
 ) -> Engine:
     engine = create_engine(
-        url,
+        url.first,
         isolation_level="READ COMMITTED",
         paramstyle="format",  # PyMySQL formats positional parameters faster than named ones.
         hide_parameters=True,
@@ -92,18 +103,30 @@ def _open_mariadb(
             "charset": "utf8mb4",
             "conv": sessions.CONVERSIONS,
             "init_command": sessions.init_command(
-                lock_seconds=bounds.LOCK_SECONDS, idle_seconds=bounds.IDLE_TRANSACTION_SECONDS
+                lock_seconds=_lock_seconds(read_seconds), idle_seconds=bounds.IDLE_TRANSACTION_SECONDS
             ),
         },
     )
     sessions.use_guarded_connections(
-        engine, BufferedConnection if one_trip else GuardedConnection, autocommit=autocommit
+        engine,
+        BufferedConnection if one_trip else GuardedConnection,
+        autocommit=autocommit,
+        hosts=hosts_of(url) if url.has_several_hosts else None,
     )
+    if url.has_several_hosts:
+        sessions.follow_hosts(engine)
     sessions.hide_values_in_errors(engine)
     return engine
 
 
-def _open_sqlite(url: str, pool: dict[str, int]) -> Engine:
+def _lock_seconds(read_seconds: int | None) -> int:
+    """The time-out for a lock, which ends before that of the reply: a server with locks does not hang."""
+    if read_seconds is None or read_seconds >= bounds.READ_SECONDS:
+        return bounds.LOCK_SECONDS
+    return read_seconds - 1
+
+
+def _open_sqlite(url: str, pool: dict[str, Any]) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -133,6 +156,5 @@ def _open_sqlite(url: str, pool: dict[str, int]) -> Engine:
 
 
 def _sqlite_file(url: str) -> Path | None:
-    parsed = make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database
-    return Path(parsed.database) if is_file and parsed.database else None
+    parsed = parse(url)
+    return Path(parsed.first.database) if parsed.is_sqlite and parsed.first.database else None

@@ -2,8 +2,10 @@
 sends a transaction's INSERTs together with its COMMIT."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import pymysql
 from pymysql.connections import MySQLResult
@@ -14,6 +16,9 @@ from pymysql.constants.SERVER_STATUS import (
     SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
 from pymysql.protocol import EOFPacketWrapper
+
+from orders_service.database import bounds
+from orders_service.database_url import Host
 
 CHECKED = "1.2.4"  # The version of PyMySQL whose private methods the classes below override.
 
@@ -46,6 +51,18 @@ def quoted(text: str) -> str:
     return f"'{text}'" if text.isascii() else f"_utf8mb4'{text}'"
 
 
+class Place(Protocol):
+    """The host of a connection, if the URL names several: see `hosts.py`."""
+
+    host: Host
+    is_galera: bool
+    is_spare: bool
+
+    def require_current(self) -> None: ...
+
+    def fail(self) -> None: ...
+
+
 class Result(MySQLResult):
     """A query result that keeps the status flags sent after the rows. PyMySQL drops them."""
 
@@ -71,6 +88,7 @@ class GuardedConnection(pymysql.Connection):
 
     server_status: int
     autocommit_mode: bool
+    place: Place | None = None
     _set_up = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -80,6 +98,30 @@ class GuardedConnection(pymysql.Connection):
     def limit_reads(self, seconds: float | None) -> None:
         """Set the time-out for each read from the server from now on; None for no limit."""
         self._read_timeout = seconds
+
+    @contextmanager
+    def brief_reads(self) -> Iterator[None]:
+        """Wait for a reply as long as for a connection to one of several hosts, until the block ends."""
+        seconds: float | None = self._read_timeout
+        self.limit_reads(bounds.HOST_SECONDS)
+        try:
+            yield
+        finally:
+            self.limit_reads(seconds)
+
+    def ping(self, reconnect: Any = False) -> None:
+        """Raise an error if the connection is lost. With several hosts it waits for a short time only."""
+        if self.place is None:
+            super().ping(reconnect)
+            return
+        self.place.require_current()
+        try:
+            with self.brief_reads():
+                super().ping(reconnect)
+        except pymysql.Error as error:
+            if isinstance(error.__context__, TimeoutError):
+                self.place.fail()  # The server hangs: do not wait for it again at once.
+            raise
 
     def _create_ssl_ctx(self, options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:
         return super()._create_ssl_ctx(options) if options else _unchecked()  # type: ignore[misc]

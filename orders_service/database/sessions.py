@@ -4,15 +4,17 @@ import re
 from typing import Any
 
 import pymysql
-from pymysql.constants.CR import CR_CONN_HOST_ERROR
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from pymysql.converters import conversions
 from sqlalchemy import Dialect, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DisconnectionError, StatementError
 from sqlalchemy.pool import PoolResetState
 
+from orders_service.database import bounds
+from orders_service.database.hosts import SEVERAL, Hosts, connecting
 from orders_service.database.one_trip import SESSION_MARK, SQL_MODE, GuardedConnection
+from orders_service.database_url import Host
 
 HANDSHAKE_SECONDS = 10  # For a server that accepts a connection but does not answer.
 
@@ -20,6 +22,9 @@ HANDSHAKE_SECONDS = 10  # For a server that accepts a connection but does not an
 DENIED = frozenset({1044, 1142, 1143})
 # A syntax error: our statements are fixed, so the session must have lost the SQL mode that we set.
 IN_ANOTHER_MODE = frozenset({1064})
+# The server does not do its work now, but another one may: a Galera node that is not ready (1047) or fell out
+# of the cluster during a COMMIT (1180, whose outcome is unknown), a read-only server (1290, 1836).
+REFUSED = frozenset({1047, 1180, 1290, 1836})
 # Errors whose text quotes a value: duplicate entry, truncated or incorrect values.
 WITH_A_VALUE = frozenset({1062, 1292, 1366, 1367, 1411, 1586})
 A_VALUE = re.compile(r"'(?:[^']|'(?! for | at row))*'", re.DOTALL)
@@ -40,20 +45,40 @@ def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
     return "SET " + ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
-def _connect(kind: type[GuardedConnection], arguments: Any, options: Any) -> GuardedConnection:
+def _connect(
+    kind: type[GuardedConnection], arguments: Any, options: Any, handshake_seconds: float | None = None
+) -> GuardedConnection:
     """Open a connection with a time-out for the handshake, even if its statements have none."""
     password, seconds = options.get("password"), options.get("read_timeout")
     if isinstance(password, str):
         password = password.encode()  # PyMySQL would encode it as Latin-1; MariaDB compares UTF-8.
-    connection = kind(
-        *arguments, **options | {"password": password, "read_timeout": seconds or HANDSHAKE_SECONDS}
-    )
+    handshake = handshake_seconds or seconds or HANDSHAKE_SECONDS
+    with connecting():
+        connection = kind(*arguments, **options | {"password": password, "read_timeout": handshake})
     connection.limit_reads(seconds)
     return connection
 
 
-def use_guarded_connections(engine: Engine, kind: type[GuardedConnection], *, autocommit: bool) -> None:
-    """Let *engine* open connections of class *kind*, reset them, and drop them after certain errors."""
+def _connect_to_one(
+    hosts: Hosts, kind: type[GuardedConnection], arguments: Any, options: Any
+) -> GuardedConnection:
+    """Open a connection to one of *hosts*, each of which has a short time to answer."""
+    brief = options | {"connect_timeout": bounds.HOST_SECONDS}
+
+    def open_one(host: Host) -> GuardedConnection:
+        place = {"host": host.name, "port": host.port}
+        return _connect(kind, arguments, brief | place, bounds.HOST_SECONDS)
+
+    return hosts.connect(open_one)
+
+
+def use_guarded_connections(
+    engine: Engine, kind: type[GuardedConnection], *, autocommit: bool, hosts: Hosts | None = None
+) -> None:
+    """Let *engine* open connections of class *kind*, reset them, and drop them after certain errors.
+
+    With *hosts* it connects to one of these, instead of the host in the engine's URL.
+    """
 
     @event.listens_for(engine, "reset")
     def on_reset(connection: Any, _: object, state: PoolResetState) -> None:
@@ -62,16 +87,9 @@ def use_guarded_connections(engine: Engine, kind: type[GuardedConnection], *, au
 
     @event.listens_for(engine, "do_connect")
     def on_connect(_: Dialect, __: object, arguments: Any, options: Any) -> GuardedConnection:
-        try:
-            return _connect(kind, arguments, options)
-        except pymysql.Error:
-            raise
-        except Exception as error:
-            # PyMySQL also raises errors that are not its own: RuntimeError for a missing library, KeyError,
-            # struct.error. A UnicodeError quotes the text, which may be a password.
-            cause = "" if isinstance(error, UnicodeError) else f": {error}"
-            text = f"cannot connect: {type(error).__name__}{cause}"
-            raise pymysql.OperationalError(CR_CONN_HOST_ERROR, text) from error
+        if hosts:
+            return _connect_to_one(hosts, kind, arguments, options)
+        return _connect(kind, arguments, options)
 
     if autocommit:
 
@@ -81,8 +99,30 @@ def use_guarded_connections(engine: Engine, kind: type[GuardedConnection], *, au
 
     @event.listens_for(engine, "handle_error")
     def on_error(context: ExceptionContext) -> None:
-        if code_of(context.original_exception) in DENIED | IN_ANOTHER_MODE:
+        if code_of(context.original_exception) in DENIED | IN_ANOTHER_MODE | REFUSED:
             context.is_disconnect = True
+
+
+def follow_hosts(engine: Engine) -> None:
+    """Let the connections of *engine*, which has several hosts, follow the process to its current host."""
+    engine.update_execution_options(**{SEVERAL: True})
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, _: object, __: object) -> None:
+        try:
+            connection.place.require_current()
+        except pymysql.Error as error:
+            raise DisconnectionError(str(error)) from error
+
+    @event.listens_for(engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        error = context.original_exception
+        # PyMySQL's error for a reply that did not come in time was raised while it handled the time-out.
+        is_late = isinstance(error.__context__, TimeoutError)
+        if context.connection and (is_late or code_of(error) in REFUSED):
+            connection = context.connection.connection.dbapi_connection
+            if isinstance(connection, GuardedConnection) and connection.place:
+                connection.place.fail()
 
 
 def hide_values_in_errors(engine: Engine) -> None:

@@ -20,7 +20,7 @@ class Breaker:
 
     The batch with the run is acknowledged, so a restarted consumer begins after it. Therefore, after a
     restart the offsets before the first record are looked up in the table: a run stops the consumer again
-    until enough of it was replayed or discarded.
+    until enough of it was replayed, discarded or put on hold.
 
     Offsets that no consumer receives (aborted records, transaction markers) do not end a run that is counted
     in memory. The table cannot distinguish them from good records, so there they end a run.
@@ -33,7 +33,7 @@ class Breaker:
         self._runs: dict[tuple[str, int], tuple[int, int]] = {}
 
     def check_before(self, session: Session, records: Sequence[Record], generation: object) -> None:
-        """Raise `TooManyDeadLetters` if a run before *records* was neither replayed nor discarded.
+        """Raise `TooManyDeadLetters` if a run before *records* was neither resolved nor put on hold.
 
         Counts anew for a new *generation* of the group: another member may have read good records in between.
         """
@@ -76,6 +76,7 @@ class Breaker:
                 DeadLetter.offset.between(record.offset - WITHIN, record.offset - 1),
                 DeadLetter.consumer_group == self._group,
                 DeadLetter.resolution.is_(None),
+                DeadLetter.held_at.is_(None),
             )
             .order_by(DeadLetter.offset)
         ).all()

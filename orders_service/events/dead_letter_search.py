@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from orders_service.events.dead_letters import ON_HOLD, WAITING
+from orders_service.events.error_lines import SHOWN, error_line
 from orders_service.events.tables import DeadLetter
 
 CHUNK = 500
-SHOWN = 200  # The number of characters of the detail that a list shows.
 
 KEY = (
     DeadLetter.topic,
@@ -28,7 +31,23 @@ COLUMNS = (
     DeadLetter.resolution,
     DeadLetter.resolved_by,
     DeadLetter.resolved_at,
+    DeadLetter.held_by,
+    DeadLetter.held_at,
+    DeadLetter.note,
 )
+
+
+class State(StrEnum):
+    """What an operator has decided about a dead letter; WAITING if nothing yet."""
+
+    WAITING = "waiting"
+    HOLD = "hold"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+UNRESOLVED = frozenset({State.WAITING, State.HOLD})
+ANY_STATE = frozenset(State)
 
 
 class NotARecordId(ValueError):
@@ -53,7 +72,7 @@ class RecordId:
         """Read *text*; raises `NotARecordId`."""
         where, _, offset = text.rpartition("@")
         topic, _, partition = where.rpartition("-")
-        if not (topic and _is_number(partition) and _is_number(offset)):
+        if not (topic and _is_number(partition, 2**31) and _is_number(offset, 2**63)):
             raise NotARecordId(text)
         return cls(topic, int(partition), int(offset))
 
@@ -76,6 +95,18 @@ class Summary:
     resolution: str | None
     resolved_by: str | None
     resolved_at: datetime | None
+    held_by: str | None = None
+    held_at: datetime | None = None
+    note: str | None = None
+
+    @property
+    def state(self) -> State:
+        return State(self.resolution) if self.resolution else State.HOLD if self.held_at else State.WAITING
+
+    @property
+    def error(self) -> str:
+        """The first line of the detail, without what differs from record to record."""
+        return error_line(self.detail)
 
     @property
     def record_id(self) -> RecordId:
@@ -84,12 +115,44 @@ class Summary:
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter for dead letters. None means any."""
+    """A filter for dead letters. None means any. *error* is a text with the error line that they have."""
 
     record_id: RecordId | None = None
     group: str | None = None
     reason: str | None = None
-    resolved: bool = False  # True finds those that were replayed or discarded, too.
+    error: str | None = None
+    states: frozenset[State] = UNRESOLVED
+
+    def matches(self, letter: Summary) -> bool:
+        """Whether a letter has the error, which the database has not checked."""
+        return self._error_line is None or letter.error == self._error_line
+
+    def has(self, letter: Summary) -> bool:
+        """Whether a letter has the group, the reason and the error, if the filter names them."""
+        return (
+            self.group in (None, letter.group)
+            and self.reason in (None, letter.reason)
+            and self.matches(letter)
+        )
+
+    @cached_property
+    def _error_line(self) -> str | None:
+        return None if self.error is None else error_line(self.error)
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The filter as SQL, without the error."""
+        conditions = (
+            [or_(*(_is_in(state) for state in sorted(self.states)))] if self.states != ANY_STATE else []
+        )
+        if self.record_id:
+            key = self.record_id.topic, self.record_id.partition, self.record_id.offset
+            conditions += [column == value for column, value in zip(KEY, key, strict=False)]
+        if self.group is not None:
+            conditions.append(DeadLetter.consumer_group == self.group)
+        if self.reason is not None:
+            conditions.append(DeadLetter.reason == self.reason)
+        return conditions
 
 
 def find(session: Session, only: Filter) -> Iterator[Summary]:
@@ -97,10 +160,11 @@ def find(session: Session, only: Filter) -> Iterator[Summary]:
     for topic, partition in _partitions(session, only.record_id):
         last: tuple[int, int, str] = (-1, 0, "")
         while True:
-            query = _query(only, topic, partition).where(DeadLetter.offset >= last[0])
+            place = DeadLetter.topic == topic, DeadLetter.partition == partition
+            query = select(*COLUMNS).where(*place, DeadLetter.offset >= last[0], *only.conditions)
             rows = session.execute(query.order_by(*KEY).limit(CHUNK)).all()
             session.rollback()
-            yield from (Summary(*row) for row in rows if last < _order(row))
+            yield from filter(only.matches, (Summary(*row) for row in rows if last < _order(row)))
             if len(rows) < CHUNK or _order(rows[-1]) == last:
                 break
             last = _order(rows[-1])
@@ -123,22 +187,16 @@ def _partitions(session: Session, record_id: RecordId | None) -> list[tuple[str,
     return found
 
 
-def _query(only: Filter, topic: str, partition: int) -> Select[Any]:
-    query = select(*COLUMNS).where(DeadLetter.topic == topic, DeadLetter.partition == partition)
-    if only.record_id:
-        query = query.where(DeadLetter.offset == only.record_id.offset)
-    if only.group is not None:
-        query = query.where(DeadLetter.consumer_group == only.group)
-    if only.reason is not None:
-        query = query.where(DeadLetter.reason == only.reason)
-    if not only.resolved:
-        query = query.where(DeadLetter.resolution.is_(None))
-    return query
+def _is_in(state: State) -> ColumnElement[bool]:
+    if state in UNRESOLVED:
+        return and_(*(WAITING if state == State.WAITING else ON_HOLD))
+    return DeadLetter.resolution == state.value
 
 
 def _order(row: Row[Any]) -> tuple[int, int, str]:
     return row.offset, row.record_timestamp, row.consumer_group
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 20
+def _is_number(text: str, end: int) -> bool:
+    """Whether *text* is a number below *end*: its column holds no larger one."""
+    return text.isascii() and text.isdigit() and len(text) < 20 and int(text) < end

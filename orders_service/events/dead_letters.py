@@ -3,13 +3,14 @@
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 from sqlalchemy import func, insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
+from orders_service.contract import wire
 from orders_service.contract.errors import RecordError
 from orders_service.contract.wire import Headers
 from orders_service.database.columns import Clock
@@ -20,6 +21,7 @@ from orders_service.printable import printable
 
 KEPT_BYTES = 1_048_576  # The most that is kept of a record.
 KEPT_OF_KEY = 1024  # The most bytes of the key that are kept if a record is cut.
+ID_IN_LOG = 64  # Characters of an id in the log: a record may come from anybody.
 DETAIL = 10_000  # The most characters of the detail.
 STATEMENT_BYTES = 4096  # The size of an INSERT without its values.
 RECOUNTS_PER_LIMIT = 10  # The table is summed up again after each tenth of the bound.
@@ -27,6 +29,18 @@ RECOUNTS_PER_LIMIT = 10  # The table is summed up again after each tenth of the 
 log = structlog.get_logger()
 
 Refused = tuple[Record, RecordError]
+
+# The conditions have an index of their own.
+WAITING = DeadLetter.resolution.is_(None), DeadLetter.held_at.is_(None)
+ON_HOLD = DeadLetter.resolution.is_(None), DeadLetter.held_at.is_not(None)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The dead letters of a batch."""
+
+    unresolved: list[Refused]  # Without those that came again after an operator had decided about them.
+    written: list[Refused]  # Those that were not in the table yet.
 
 
 class ByteLimit:
@@ -54,23 +68,20 @@ class ByteLimit:
 
 def keep(
     session: Session, refused: Sequence[Refused], *, group: str, clock: Clock, limit: ByteLimit | None = None
-) -> list[Refused]:
-    """Write *refused* in the transaction of their batch. A letter that is there already stays as it is.
-
-    Returns the unresolved ones: not those that came again after they were replayed or discarded.
-    """
+) -> Kept:
+    """Write *refused* in the transaction of their batch. A letter that is there already stays as it is."""
     place = (DeadLetter.topic, DeadLetter.partition, DeadLetter.offset, DeadLetter.record_timestamp)
     letters = {_place(record): (record, error) for record, error in refused}
     if not letters:
-        return []
+        return Kept([], [])
     waiting = dict(letters)
-    known = select(*place, DeadLetter.resolution).where(
+    known = select(*place, DeadLetter.resolution, DeadLetter.held_at).where(
         tuple_(*place).in_(list(letters)), DeadLetter.consumer_group == group
     )
     for kept in session.execute(known):
         at = kept.topic, kept.partition, kept.offset, kept.record_timestamp
         del letters[at]
-        if kept.resolution:
+        if kept.resolution or kept.held_at:
             del waiting[at]
     packet = _largest_packet(session) if letters else None
     for whole, error in letters.values():
@@ -78,10 +89,20 @@ def keep(
         headers = _packed(record.headers)
         if limit:
             limit.take(session, _size(record, headers) + len(detail.encode()))
-        log.error("dead letter", record=str(record), reason=error.reason, detail=detail)
+        log.error("dead letter", record=str(record), reason=error.reason, detail=detail, **_ids_of(whole))
         values = {"consumer_group": group, "reason": error.reason, "detail": detail, "created_at": clock()}
         session.execute(insert(DeadLetter).values(_columns(record) | {"headers": headers} | values))
-    return list(waiting.values())
+    return Kept(unresolved=list(waiting.values()), written=list(letters.values()))
+
+
+def _ids_of(record: Record) -> dict[str, str]:
+    """The ids of a record's order, event and trace from its headers, shortened, for the log."""
+    known = {
+        "order_id": wire.header(record.headers, "ce_subject"),
+        "event_id": wire.header(record.headers, "ce_id"),
+        "trace_id": wire.trace_id_of(wire.header(record.headers, "traceparent")),
+    }
+    return {name: text[:ID_IN_LOG] for name, text in known.items() if text}
 
 
 def _columns(record: Record) -> dict[str, object]:
@@ -147,14 +168,21 @@ def held_bytes(session: Session) -> int:
 
 
 def count(session: Session) -> int:
-    """The number of unresolved dead letters. They are few, so they have no index."""
-    waiting = select(func.count()).select_from(DeadLetter).where(DeadLetter.resolution.is_(None))
-    return session.scalar(waiting) or 0
+    """The number of dead letters that wait for a decision."""
+    return session.scalar(select(func.count()).select_from(DeadLetter).where(*WAITING)) or 0
 
 
-def resolve(session: Session, letter: DeadLetter, *, resolution: str, by: str, at: datetime) -> None:
-    """Note that the letter was replayed or discarded, by whom and when."""
+def count_on_hold(session: Session) -> int:
+    """The number of dead letters that are on hold."""
+    return session.scalar(select(func.count()).select_from(DeadLetter).where(*ON_HOLD)) or 0
+
+
+def resolve(
+    session: Session, letter: DeadLetter, *, resolution: str, by: str, note: str | None, at: datetime
+) -> None:
+    """Note that the letter was replayed or discarded, by whom and when. A new *note* replaces its note."""
     letter.resolution, letter.resolved_by, letter.resolved_at = resolution, by, at
+    letter.note = note or letter.note
     session.add(letter)
 
 

@@ -12,7 +12,7 @@ RecordError
 
 from typing import ClassVar
 
-from orders_service.contract.errors import Invalid, RecordError
+from orders_service.contract.errors import Invalid, RecordError, Unreadable
 
 
 class Conflicting(RecordError):
@@ -34,6 +34,8 @@ class HandlerFailed(RecordError):
     reason = "handler-failed"
 
 
+# Every reason that a dead letter may have.
+REASONS = tuple(error.reason for error in (Unreadable, Invalid, Conflicting, DataRefused, HandlerFailed))
 NOT_OURS = frozenset({Invalid.reason, Conflicting.reason})
 
 

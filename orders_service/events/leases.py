@@ -3,6 +3,8 @@
 They only keep two relays from sending the same events. Correctness does not depend on them.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -10,6 +12,15 @@ from sqlalchemy.orm import Session
 from orders_service.database.columns import database_now
 from orders_service.database.transactions import execute_and_count
 from orders_service.events.tables import Lease
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease that has not expired, and how many seconds it still has."""
+
+    lane: str
+    owner: str
+    seconds: float
 
 
 def acquire(connection: Connection, lane: str, *, owner: str, seconds: float) -> bool:
@@ -40,6 +51,15 @@ def acquire(connection: Connection, lane: str, *, owner: str, seconds: float) ->
 def holder(session: Session, lane: str) -> str | None:
     """The owner of the lane's present lease; None if there is none."""
     return session.scalar(select(Lease.owner).where(Lease.lane == lane, Lease.expires_at > database_now()))
+
+
+def held(session: Session) -> list[Held]:
+    """The leases that have not expired. A database has few lanes."""
+    now = database_now()
+    rows = session.execute(
+        select(Lease.lane, Lease.owner, Lease.expires_at, now.label("now")).where(Lease.expires_at > now)
+    )
+    return [Held(row.lane, row.owner, (row.expires_at - row.now).total_seconds()) for row in rows]
 
 
 def release(connection: Connection, *, owner: str) -> None:

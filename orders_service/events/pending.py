@@ -1,4 +1,4 @@
-"""Counts the events that wait in an outbox, and those that were set aside."""
+"""Counts the events that wait in an outbox."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +13,18 @@ COUNTED = 100_000  # Pending events of a lane are counted up to here, so that th
 
 @dataclass(frozen=True)
 class PendingEvents:
-    """The pending events of one lane, counted up to `COUNTED`."""
+    """The pending events of one lane, counted up to a bound."""
 
     lane: str
     events: int
     oldest: datetime
 
 
-def by_lane(session: Session) -> list[PendingEvents]:
-    """The pending events of each lane that has any."""
-    return [PendingEvents(lane, _count(session, lane), since) for lane, since in oldest_by_lane(session)]
+def by_lane(session: Session, *, most: int = COUNTED) -> list[PendingEvents]:
+    """The pending events of each lane that has any, counted up to *most*."""
+    return [
+        PendingEvents(lane, _count(session, lane, most), since) for lane, since in oldest_by_lane(session)
+    ]
 
 
 def oldest_by_lane(session: Session) -> list[tuple[str, datetime]]:
@@ -36,13 +38,6 @@ def oldest_by_lane(session: Session) -> list[tuple[str, datetime]]:
     return lanes
 
 
-def _count(session: Session, lane: str) -> int:
-    some = select(OutboxRow.seq).where(OutboxRow.lane == lane).limit(COUNTED).subquery()
+def _count(session: Session, lane: str, most: int) -> int:
+    some = select(OutboxRow.seq).where(OutboxRow.lane == lane).limit(most).subquery()
     return session.scalar(select(func.count()).select_from(some)) or 0
-
-
-def set_aside_lately(session: Session, rows: int) -> int:
-    """The number of events that the broker refused permanently, among the newest *rows*."""
-    end = session.scalar(select(func.max(OutboxRow.seq))) or 0
-    newest = select(func.count()).where(OutboxRow.seq > end - rows, OutboxRow.error.is_not(None))
-    return session.scalar(newest) or 0

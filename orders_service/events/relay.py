@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, update
 
 from orders_service import crash_points, runtime
-from orders_service.contract import wire
 from orders_service.database.columns import Clock, utc_now
-from orders_service.events import leases
+from orders_service.events import leases, traced
 from orders_service.events.backoff import back_off
-from orders_service.events.brokers.port import Delivery, Outgoing, Producer
+from orders_service.events.brokers.port import Delivery, Producer
+from orders_service.events.lanes import BATCH, FIRST_LANE, NEXT_LANE, OLDEST, Rows, outgoing
 from orders_service.events.tables import OutboxRow
+from orders_service.metrics.relays import LaneMetrics
 
-BATCH = 500
+if TYPE_CHECKING:
+    from orders_service.tracing.spans import Batch
+
 # A lane that failed is tried again with a few events and, if another lane works, with little patience: the
 # events of the other lane wait meanwhile.
 RETRY_BATCH = 10
@@ -24,31 +27,6 @@ PATIENCE_SECONDS = 0.05  # How long a step waits for one lane's acknowledgements
 CLOSE_SECONDS = 3.0  # How long `close` waits for acknowledgements.
 PAUSE_SECONDS = (0.2, 10.0)  # The first and the longest back-off of a lane after its topic failed.
 
-Rows = Sequence[Row[Any]]
-COLUMNS = (
-    OutboxRow.seq,
-    OutboxRow.id,
-    OutboxRow.specversion,
-    OutboxRow.source,
-    OutboxRow.type,
-    OutboxRow.aggregateid,
-    OutboxRow.time,
-    OutboxRow.topic,
-    OutboxRow.key,
-    OutboxRow.payload,
-    OutboxRow.traceparent,
-)
-
-# Built once: an idle relay runs the first one about thirty times a second.
-FIRST_LANE = select(func.min(OutboxRow.lane))
-NEXT_LANE = FIRST_LANE.where(OutboxRow.lane > bindparam("last"))
-OLDEST = (
-    select(*COLUMNS)
-    .where(OutboxRow.lane == bindparam("lane"), OutboxRow.seq.not_in(bindparam("excluded", expanding=True)))
-    .order_by(OutboxRow.seq)
-    .limit(BATCH)
-)
-
 log = structlog.get_logger()
 
 
@@ -56,11 +34,14 @@ log = structlog.get_logger()
 class Lane:
     """The state of one lane in a relay. Times are of its own monotonic clock."""
 
+    metrics: LaneMetrics
     held_until: float = 0.0
     paused_until: float = 0.0
     failures: int = 0
+    sent_at: float = 0.0
     rows: Rows = ()  # The batch in flight: sent, and not marked yet.
     deliveries: Sequence[Delivery] = ()  # One for each of `rows`, in the same order.
+    spans: "Batch | None" = None  # Those of `rows` that are traced.
 
 
 class Relay:
@@ -72,15 +53,19 @@ class Relay:
         producer: Producer,
         *,
         owner: str,
+        topics: Sequence[str] = (),
         lease_seconds: float = 5,
         clock: Clock = utc_now,
     ) -> None:
+        """*topics* are those that it will send to: their metrics begin at 0."""
         self._engine = engine
         self._producer = producer
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._lanes: dict[str, Lane] = {}
+        for topic in topics:
+            LaneMetrics(topic)
 
     def step(self) -> bool:
         """Send and mark a batch of every lane with pending events, oldest first. True if there may be more.
@@ -88,6 +73,7 @@ class Relay:
         A batch that is not acknowledged soon is left to the next step, so that it delays no other lane.
         A crash after sending and before marking sends events again; handlers accept redelivery.
         """
+        self._show_leases()
         with self._engine.connect() as connection:
             under_way = [name for name, lane in self._lanes.items() if lane.rows]
             names = list(dict.fromkeys([*self._pending_lanes(connection), *under_way]))
@@ -104,9 +90,12 @@ class Relay:
             with self._engine.connect() as connection:
                 for lane in self._lanes.values():
                     self._producer.wait(lane.deliveries, seconds=max(0.0, until - runtime.monotonic()))
-                    self._mark(connection, lane.rows, lane.deliveries)
+                    traced.end_send(lane.spans, lane.deliveries)
+                    self._mark(connection, lane, lane.rows, lane.deliveries)
                 leases.release(connection, owner=self._owner)
         finally:
+            for lane in self._lanes.values():
+                lane.metrics.show_lease(is_held=False)
             self._producer.close()
             self._engine.dispose()
 
@@ -121,7 +110,7 @@ class Relay:
         return found
 
     def _relay(self, connection: Connection, name: str, patience: float) -> bool:
-        lane = self._lanes.setdefault(name, Lane())
+        lane = self._lanes.get(name) or self._lanes.setdefault(name, Lane(LaneMetrics(name)))
         if not lane.rows:
             if runtime.monotonic() < lane.paused_until or not self._hold(connection, name):
                 return False
@@ -139,9 +128,12 @@ class Relay:
         crash_points.at("relay.acknowledged")
         rows, sent = lane.rows, lane.deliveries
         failed = next((d.error for d in sent if d.error and not d.permanent), None)
+        if failed is None:
+            lane.metrics.observe_ack(runtime.monotonic() - lane.sent_at)
+        traced.end_send(lane.spans, sent)
         go_on = failed is None and self._hold(connection, name)
         self._send(lane, ahead if go_on else [])
-        self._mark(connection, rows, sent)
+        self._mark(connection, lane, rows, sent)
         crash_points.at("relay.marked")
         if failed is None:
             lane.failures = 0
@@ -154,12 +146,19 @@ class Relay:
         )
         return False
 
+    def _show_leases(self) -> None:
+        """Show which leases have not expired. An idle relay renews none."""
+        now = runtime.monotonic()
+        for lane in self._lanes.values():
+            lane.metrics.show_lease(is_held=lane.held_until > now)
+
     def _hold(self, connection: Connection, name: str) -> bool:
         """Renew the lease if less than half of it is left. True if this relay has the lane."""
         lane, now = self._lanes[name], runtime.monotonic()
         if lane.held_until - now < self._lease_seconds / 2:
             mine = leases.acquire(connection, name, owner=self._owner, seconds=self._lease_seconds)
             lane.held_until = now + self._lease_seconds if mine else 0.0
+            lane.metrics.show_lease(is_held=mine)
         return lane.held_until > now
 
     def _fetch(self, connection: Connection, name: str, *, excluded: Rows = ()) -> Rows:
@@ -178,13 +177,16 @@ class Relay:
 
     def _send(self, lane: Lane, rows: Rows) -> None:
         if not rows:
-            lane.rows, lane.deliveries = (), ()
+            lane.rows, lane.deliveries, lane.spans = (), (), None
             return
+        spans, sent_at = traced.begin_send(rows), runtime.monotonic()
         crash_points.at("relay.fetched")
-        lane.rows, lane.deliveries = rows, self._producer.send([_outgoing(row) for row in rows])
+        deliveries = self._producer.send([outgoing(row) for row in rows])
+        # All at once: if `send` fails, the lane keeps its earlier batch, and what belongs to that.
+        lane.rows, lane.deliveries, lane.spans, lane.sent_at = rows, deliveries, spans, sent_at
         crash_points.at("relay.sent")
 
-    def _mark(self, connection: Connection, rows: Rows, sent: Sequence[Delivery]) -> None:
+    def _mark(self, connection: Connection, lane: Lane, rows: Rows, sent: Sequence[Delivery]) -> None:
         acknowledged = [row.seq for row, delivery in zip(rows, sent, strict=True) if delivery.acknowledged]
         if acknowledged:
             connection.execute(
@@ -198,8 +200,9 @@ class Relay:
                     "event set aside",
                     topic=row.topic,
                     event_id=row.id,
-                    order=row.aggregateid,
+                    order_id=row.aggregateid,
                     error=str(delivery.error),
+                    **traced.in_log(row.traceparent),
                 )
                 connection.execute(
                     update(OutboxRow)
@@ -207,20 +210,8 @@ class Relay:
                     .values(lane=None, error=str(delivery.error)[:512])
                 )
         connection.commit()
-
-
-def _outgoing(row: Row[Any]) -> Outgoing:
-    attributes = {
-        "id": row.id,
-        "source": row.source,
-        "specversion": row.specversion,
-        "type": row.type,
-        "time": row.time,
-        "subject": row.aggregateid,
-    }
-    return Outgoing(
-        topic=row.topic,
-        key=row.key.encode(),
-        value=row.payload.encode(),
-        headers=wire.write_headers(attributes, row.traceparent),
-    )
+        lane.metrics.count_events(
+            acknowledged=len(acknowledged),
+            failed=sum(bool(delivery.error) and not delivery.permanent for delivery in sent),
+            set_aside=sum(delivery.permanent for delivery in sent),
+        )

@@ -25,13 +25,13 @@ def events_set_aside(session: Session) -> list[OutboxRow]:
     ]
 
 
-def requeue_set_aside(session: Session, *, pending: bool) -> int:
+def requeue_set_aside(session: Session, *, pending: bool, newest: int | None = None) -> int:
     """Replace the events that were set aside by new rows, to be sent again. Returns how many.
 
-    Commits each chunk.
+    With *newest* it looks at so many of the newest rows only. Commits each chunk.
     """
     count = 0
-    for window in _windows(session):
+    for window in _windows(session, newest):
         refused = select(OutboxRow).where(window, OutboxRow.error.is_not(None)).order_by(OutboxRow.seq)
         while rows := session.scalars(refused.limit(CHUNK)).all():
             _record_again(session, rows, pending=pending)
@@ -64,9 +64,14 @@ def requeue_since(session: Session, since: datetime, *, pending: bool) -> int:
     return count
 
 
-def _windows(session: Session) -> Iterator[ColumnElement[bool]]:
-    """Conditions for the present rows, one window each, so that every statement ends within its time-out."""
+def _windows(session: Session, newest: int | None = None) -> Iterator[ColumnElement[bool]]:
+    """Conditions for the present rows, one window each, so that every statement ends within its time-out.
+
+    With *newest* only for so many of the newest rows.
+    """
     first, last = session.execute(select(func.min(OutboxRow.seq), func.max(OutboxRow.seq))).one()
+    if newest is not None and last is not None:
+        first = max(first, last - newest + 1)
     for low in range(first or 0, (last or -1) + 1, WINDOW):
         yield OutboxRow.seq.between(low, min(low + WINDOW - 1, last))
 

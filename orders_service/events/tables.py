@@ -1,8 +1,8 @@
-"""The event tables: outbox, leases and dead_letters. Both databases have them."""
+"""The tables that both databases have: outbox, leases, dead_letters and actions."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, String, Text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -58,9 +58,13 @@ class Lease(EventsBase):
 
 
 class DeadLetter(EventsBase):
-    """A record that was given up on, with the reason, and whether it was replayed or discarded since."""
+    """A record that was given up on, with the reason, and what an operator has decided about it since.
+
+    It *waits* until it is replayed or discarded. If `held_at` is set it is *on hold*: kept, but not counted.
+    """
 
     __tablename__ = "dead_letters"
+    __table_args__ = (Index(None, "resolution", "held_at", "created_at"),)
 
     topic: Mapped[str] = mapped_column(TOPIC, primary_key=True)
     partition: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -77,3 +81,27 @@ class DeadLetter(EventsBase):
     resolution: Mapped[str | None] = mapped_column(exact_text(16))  # replayed or discarded
     resolved_by: Mapped[str | None] = mapped_column(exact_text(255))
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    held_by: Mapped[str | None] = mapped_column(exact_text(255))
+    held_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    note: Mapped[str | None] = mapped_column(exact_text(255))  # What it is on hold for.
+
+
+class Action(EventsBase):
+    """What an operator did: who, when, on what, and what came of it. Rows are never deleted.
+
+    The answer is kept, so that a request that is repeated with its idempotency key gets it again. It is NULL
+    while the action runs, and stays NULL if it failed or its process was killed. `done_at` is when it began.
+    """
+
+    __tablename__ = "actions"
+    __table_args__ = (UniqueConstraint("done_by", "idempotency_key"),)
+
+    id: Mapped[int] = mapped_column(row_number(), primary_key=True, autoincrement=True)
+    done_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    done_by: Mapped[str] = mapped_column(exact_text(255))
+    action: Mapped[str] = mapped_column(exact_text(64))  # For example `dead-letters replay`.
+    target: Mapped[str] = mapped_column(exact_text(512))  # What it was done to.
+    idempotency_key: Mapped[str] = mapped_column(exact_text(255))  # Random if the client sent none.
+    request_digest: Mapped[str] = mapped_column(exact_text(64))
+    outcome: Mapped[str | None] = mapped_column(exact_text(512))
+    answer: Mapped[str | None] = mapped_column(LONG_TEXT)  # JSON

@@ -28,7 +28,7 @@ def changed_query(known: Mapping[int, Sequence[str]]) -> Select[Any]:
 
 def newest_query(user_id: str) -> Select[Any]:
     """A query for the customer's newest orders, newest first."""
-    return queries.orders_query(user_id).order_by(Order.id.desc()).limit(NEWEST_MAX)
+    return queries.orders_query().params(user_id=user_id).order_by(Order.id.desc()).limit(NEWEST_MAX)
 
 
 def activity_query(user_ids: Sequence[str]) -> tuple[TextClause, dict[str, str]]:

@@ -3,9 +3,12 @@
 OrderError
 ├── OrderNotFound       unknown, or another customer's
 ├── OrderRejected       a rejected order cannot be cancelled
+├── IdAmbiguous         more than one order has an id that begins so
 ├── VersionMoved        the order has changed since the customer read it
 └── KeyReused           the idempotency key already belongs to another order
 """
+
+from collections.abc import Sequence
 
 
 class OrderError(Exception):
@@ -18,6 +21,14 @@ class OrderError(Exception):
 
 class OrderNotFound(OrderError):
     """This customer has no such order."""
+
+
+class IdAmbiguous(OrderError):
+    """More than one order has an id that begins with *order_id*: two of them are *ids*."""
+
+    def __init__(self, order_id: str, ids: Sequence[str]) -> None:
+        super().__init__(order_id)
+        self.ids = ids
 
 
 class OrderRejected(OrderError):

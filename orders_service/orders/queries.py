@@ -3,14 +3,16 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, bindparam, select
 
 from orders_service.orders.order import Order, Status
 
 # Without this hint MariaDB may choose the index of another column, and read the orders of all customers.
 BY_USER = "FORCE INDEX (ix_orders_user_id_id)"
+BY_NUMBER = "FORCE INDEX (PRIMARY)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +39,27 @@ class OrderFilter:
         return conditions
 
 
-def order_query(user_id: str, order_id: str) -> Select[Any]:
-    """A query for one order of the customer."""
-    return select(Order.__table__).where(Order.order_id == order_id, Order.user_id == user_id)
+# One order of a customer.
+ONE_ORDER = select(Order.__table__).where(
+    Order.order_id == bindparam("order_id"), Order.user_id == bindparam("user_id")
+)
 
 
+@cache
 def with_status_query(status: Status) -> Select[Any]:
     """A query for the orders of all customers with one status."""
     return select(Order.__table__).where(Order.status == status)
 
 
-def orders_query(user_id: str) -> Select[Any]:
-    """A query for the customer's orders. A higher `id` was inserted later."""
+@cache
+def every_order_query() -> Select[Any]:
+    """A query for all orders. By the primary key, because a condition on it needs no sorting."""
     table = Order.__table__
-    return select(table).with_hint(table, BY_USER, "mariadb").where(Order.user_id == user_id)
+    return select(table).with_hint(table, BY_NUMBER, "mariadb").where(Order.id > 0)
+
+
+@cache
+def orders_query() -> Select[Any]:
+    """A query for the orders of the customer `user_id`. A higher `id` was inserted later."""
+    table = Order.__table__
+    return select(table).with_hint(table, BY_USER, "mariadb").where(Order.user_id == bindparam("user_id"))

@@ -12,9 +12,11 @@ from orders_service.contract import facts
 from orders_service.contract.events import Event, OrderCancelled, OrderPlaced
 from orders_service.contract.sink import SinkRecord
 from orders_service.events.tables import OutboxRow
-from orders_service.orders.errors import OrderNotFound
+from orders_service.orders.errors import IdAmbiguous, OrderNotFound
 from orders_service.orders.order import Order, Status
 
+SHORT_ID = 8  # Characters of an id that the page shows, and a command takes.
+LAST_CHARACTER = "\U0010ffff"  # No id that begins like another text sorts after that text with this.
 CHUNK = 1000  # The most rows that one statement reads.
 EVENTS = 100  # The newest outbox rows of an order. It has more only if it was sent again a hundred times.
 KINDS: tuple[type[Event], ...] = (OrderPlaced, OrderCancelled, SinkRecord)
@@ -70,6 +72,22 @@ def get(session: Session, order_id: str) -> Order:
     if order is None:
         raise OrderNotFound(order_id)
     return order
+
+
+def whole_id(session: Session, text: str) -> str:
+    """The id of the order whose id is *text*, or begins with it if that is at least `SHORT_ID` characters.
+
+    Raises `OrderNotFound` and `IdAmbiguous`. Reads at most two entries of the index of the ids.
+    """
+    same = Order.order_id == text
+    if len(text) >= SHORT_ID:
+        same = Order.order_id.between(text, text + LAST_CHARACTER)
+    found = session.scalars(select(Order.order_id).where(same).order_by(Order.order_id).limit(2)).all()
+    if not found:
+        raise OrderNotFound(text)
+    if len(found) > 1 and found[0] != text:
+        raise IdAmbiguous(text, found)
+    return found[0]
 
 
 def events(session: Session, order: Order) -> Sequence[Row[Any]]:

@@ -147,12 +147,15 @@ def resend(session: Session, *, placed_before: datetime, outbox: Outbox, clock: 
         .order_by(Order.id)
         .limit(RESEND_CHUNK)
     ).all():
-        outbox.record(
-            session.connection(), [OrderPlaced(**facts.as_dict(order)) for order in orders], clock()
-        )
+        send_again(session, orders, outbox=outbox, now=clock())
         last, count = orders[-1].id, count + len(orders)
         session.commit()
     return count
+
+
+def send_again(session: Session, orders: Sequence[Order], *, outbox: Outbox, now: datetime) -> None:
+    """Record `order.placed` again for *orders*. Does not commit."""
+    outbox.record(session.connection(), [OrderPlaced(**facts.as_dict(order)) for order in orders], now)
 
 
 def confirm(session: Session, order_ids: Collection[str], *, now: datetime) -> int:

@@ -6,13 +6,15 @@ from datetime import timedelta
 import click
 from sqlalchemy.orm import sessionmaker
 
-from orders_service import logs, processes, resources
+from orders_service import logs, processes, resources, tracing
 from orders_service.broker_client import broker
 from orders_service.database.engines import open_relay_engine, session_maker
 from orders_service.events.consumer import Consumer, Handler
 from orders_service.events.relay import Relay
 from orders_service.events.upkeep import PurgingWorker
 from orders_service.events.worker import Worker
+from orders_service.metrics.port import MetricsPort
+from orders_service.port import require_free_port
 from orders_service.settings import Settings, SettingsError, of_process
 from orders_service.workers import loop
 
@@ -47,8 +49,13 @@ def command(name: str) -> click.Command:
         if isinstance(process, processes.Relay) and resources.is_sent_by_debezium(settings, process.database):
             problem = "EVENTS_VIA is cdc: Debezium sends the outbox, and a relay would send each event again"
             raise SettingsError([problem])
-        logs.configure(settings.log_level)
-        loop.run(build(process, settings, skip_gap=skip_gap), name, step_seconds=process.step_seconds)
+        logs.configure(settings.log_level, settings.log_format)
+        _serve_metrics(settings, name)
+        resources.start_traces(name, settings)
+        try:
+            loop.run(build(process, settings, skip_gap=skip_gap), name, step_seconds=process.step_seconds)
+        finally:
+            tracing.close()
 
     gap = click.Option(
         ["--skip-gap"], is_flag=True, help="Continue although the log has deleted records that were not read."
@@ -59,6 +66,13 @@ def command(name: str) -> click.Command:
     )
 
 
+def _serve_metrics(settings: Settings, name: str) -> None:
+    if (port := settings.metrics_port) is None:
+        return
+    require_free_port(settings.metrics_host, port, start=f"METRICS_PORT={{port}} orders-service {name}")
+    MetricsPort(settings.metrics_host, port).start()
+
+
 def _relay(process: processes.Relay, settings: Settings) -> Worker:
     """A relay. It also purges the outbox of its database."""
     engine = open_relay_engine(resources.url(settings, process.database))
@@ -66,6 +80,7 @@ def _relay(process: processes.Relay, settings: Settings) -> Worker:
         engine,
         broker(settings).producer(),
         owner=resources.lease_owner(),
+        topics=resources.sent_topics(settings, process),
         lease_seconds=settings.relay_lease_seconds,
     )
     return PurgingWorker(relay, sessionmaker(engine), keep=timedelta(days=settings.outbox_keep_days))
@@ -82,6 +97,8 @@ def _consumer(
         broker(settings, skip_gap=skip_gap).subscribe(group, [topic]),
         handler(process, settings),
         group=group,
+        topics=[topic],
+        database=process.database,
         dead_letter_bytes=settings.dead_letters_max_bytes,
         poll_seconds=poll_seconds,
     )

@@ -18,6 +18,7 @@ from orders_service.events.backoff import back_off
 from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import Stopped
 from orders_service.events.worker import Worker
+from orders_service.metrics.steps import FAILURES
 
 PAUSE_SECONDS = (0.001, 0.03)  # The shortest pause, right after work, and the longest.
 PAUSE_PART = 0.01  # A pause is this part of the time since the last work.
@@ -69,6 +70,7 @@ def repeat_steps(worker: Worker, name: str, stop: threading.Event, *, step_secon
 
 def _repeat_steps(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) -> None:
     failures, worked = 0, time.monotonic()
+    failed_steps = FAILURES.labels(name)
     while not stop.is_set():
         watchdog.beat()
         try:
@@ -77,6 +79,7 @@ def _repeat_steps(worker: Worker, name: str, stop: threading.Event, watchdog: Wa
             raise
         except Exception as error:
             failures += 1
+            failed_steps.inc()
             pause = back_off(failures, shortest=BACK_OFF_SECONDS[0], longest=BACK_OFF_SECONDS[1])
             # After a lost connection, the next step mostly connects again within a second: no warning yet.
             lost = failures == 1 and is_connection_lost(error)

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rig.documents import page, schemas
+from rig.documents import metrics, page, schemas
 from rig.documents.asyncapi import asyncapi
 from rig.documents.openapi import openapi
 from rig.documents.recording import Recording, record
@@ -21,6 +21,7 @@ def files(recording: Recording) -> dict[str, str]:
         f"{FOLDER}/asyncapi.json": _json(asyncapi(recording)),
         **{f"{FOLDER}/schemas/{name}.json": _json(each) for name, each in schemas.schemas().items()},
         "docs/http.md": page.page(recording),
+        "docs/metrics.md": metrics.page(),
         "requests.http": page.requests(),
     }
 

@@ -14,8 +14,8 @@ from orders_service.api.requests import (
     OrderRequest,
     WholeNumber,
 )
-from orders_service.catalog.product import Reason
 from orders_service.contract import facts
+from orders_service.contract.events import Reason
 from orders_service.contract.limits import (
     INT_MAX,
     PRODUCT_ID_MAX,
@@ -27,6 +27,7 @@ from orders_service.contract.limits import (
 )
 from orders_service.orders.order import Status
 from orders_service.processes import DATABASES
+from rig.documents import actions, doctor, journey, letters, road
 from rig.documents.parameters import key_text
 
 Schema = dict[str, Any]
@@ -37,6 +38,12 @@ INSTANT: Schema = {
     "type": "string",
     "format": "date-time",
     "description": "In UTC, with milliseconds: `2026-11-24T07:06:15.292+00:00`.",
+}
+ANSWER_MS: Schema = {
+    "type": ["number", "null"],
+    "minimum": 0,
+    "description": "The milliseconds from placing the order to its answer. Null while it is PENDING, and when"
+    " it was cancelled.",
 }
 # The bounds of the facts of an order in responses. Other facts are texts or 32-bit integers.
 BOUNDS: dict[str, Schema] = {
@@ -98,7 +105,10 @@ def schemas() -> dict[str, Schema]:
         "BatchAnswer": _batch_answer(),
         "Order": _object(order, reason=reason),
         "Orders": {"type": "array", "items": _ref("Order")},
-        "OrderOfUser": _object({"userId": _fact("userId")} | order, reason=reason),
+        "OrderOfUser": _object(
+            {"userId": _fact("userId")} | order | {"answerMs": ANSWER_MS},
+            reason=reason,
+        ),
         "OrdersOfAllUsers": {"type": "array", "items": _ref("OrderOfUser")},
         "Product": _product(),
         "Products": {"type": "array", "items": _ref("Product")},
@@ -106,9 +116,15 @@ def schemas() -> dict[str, Schema]:
         "Ready": _object(
             {"status": {"type": "string", "enum": ["ready", "degraded"]}, "checks": _object(checks)}
         ),
+        "ActuatorHealth": _object({"status": {"type": "string", "enum": ["UP", "DOWN"]}}),
         "Links": {"type": "object", "additionalProperties": {"type": "string"}},
         "Any": {"type": "object"},
         "Events": {"type": "string", "description": "Server-sent events. `data` is the order as JSON."},
+        **letters.schemas(),
+        **actions.schemas(),
+        **journey.schemas(),
+        **road.schemas(),
+        **doctor.SCHEMAS,
         **_problems(),
     }
 

@@ -8,9 +8,10 @@ from typing import Any
 from werkzeug.routing import Rule
 
 from orders_service import __version__
+from orders_service.api import routes
 from orders_service.api.app import PARAMETERS
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS, ProblemType
-from rig.documents import components, parameters
+from rig.documents import components, letters, parameters
 from rig.documents.identity import SCHEMES, of_tokens, security
 from rig.documents.operation import ALWAYS, TAGS, Operation
 from rig.documents.operations import OPERATIONS
@@ -18,6 +19,10 @@ from rig.documents.recording import Recording
 from rig.documents.support import UNDOCUMENTED
 
 Object = dict[str, Any]
+
+# Components that were released under another name.
+RELEASED = {"admin.list_orders.status": "admin.index.status"}
+QUERY = parameters.QUERY | letters.PARAMETERS
 
 ABOUT = """\
 Orders over HTTP. A placed order is PENDING; the catalog confirms or rejects it through [events](/events).
@@ -64,12 +69,7 @@ def openapi(recording: Recording) -> Object:
 
 def path_of(rule: Rule) -> str:
     """The path template of a rule: `/order-service/{userId}/orders`."""
-    return re.sub(r"<(?:\w+:)?(\w+)>", _template, rule.rule)
-
-
-def _template(found: re.Match[str]) -> str:
-    name = parameters.PATH[found[1]]["name"]
-    return f"{{{name}}}"
+    return routes.path_of(rule.rule)
 
 
 def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
@@ -89,6 +89,7 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
         found["requestBody"] = {"required": True, "content": {"application/json": content}}
     found["responses"] = {str(text.status): _answer(rule.endpoint, text, recording)}
     found["responses"] |= {str(status): {"description": about} for status, about in text.empty.items()}
+    found["responses"] |= {str(status): _described_json(about, text) for status, about in text.others.items()}
     found["responses"] |= _problem_responses((*text.problems, *of_tokens(rule)))
     found["responses"]["default"] = {"$ref": "#/components/responses/other-problem"}
     return found
@@ -97,7 +98,7 @@ def _operation(rule: Rule, recording: Recording, *, is_alias: bool) -> Object:
 def _used(rule: Rule, text: Operation) -> list[Object]:
     in_path = re.findall(r"<(?:\w+:)?(\w+)>", rule.rule)
     names = [f"path.{parameters.PATH[name]['name']}" for name in in_path]
-    names += [f"query.{_described(rule.endpoint, name)}" for name in PARAMETERS.get(rule.endpoint, ())]
+    names += [_component(_described(rule.endpoint, name)) for name in PARAMETERS.get(rule.endpoint, ())]
     names += [f"header.{name}" for name in text.parameters]
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
@@ -105,16 +106,19 @@ def _used(rule: Rule, text: Operation) -> list[Object]:
 def _parameters() -> Object:
     paths = [{"in": "path", "required": True, **each} for each in parameters.PATH.values()]
     names = {_described(endpoint, name): name for endpoint, used in PARAMETERS.items() for name in used}
-    query = {
-        f"query.{key}": {"in": "query", "name": name, **parameters.QUERY[key]} for key, name in names.items()
-    }
+    query = {_component(key): {"in": "query", "name": name, **QUERY[key]} for key, name in names.items()}
     headers = [{"in": "header", "name": name, **each} for name, each in parameters.HEADERS.items()]
     return {f"{each['in']}.{each['name']}": each for each in (*paths, *headers)} | query
 
 
+def _component(key: str) -> str:
+    """The name of a query parameter's component, as the released document has it."""
+    return f"query.{RELEASED.get(key, key)}"
+
+
 def _described(endpoint: str, name: str) -> str:
     """The key in `QUERY` of a parameter of an endpoint."""
-    return f"{endpoint}.{name}" if f"{endpoint}.{name}" in parameters.QUERY else name
+    return f"{endpoint}.{name}" if f"{endpoint}.{name}" in QUERY else name
 
 
 def _answer(endpoint: str, text: Operation, recording: Recording) -> Object:
@@ -129,6 +133,11 @@ def _answer(endpoint: str, text: Operation, recording: Recording) -> Object:
         if is_json and (examples := recording.answers(endpoint, text.status)):
             found["content"][kind]["examples"] = examples
     return found
+
+
+def _described_json(about: str, text: Operation) -> Object:
+    schema = {"$ref": f"#/components/schemas/{text.schema}"}
+    return {"description": about, "content": {"application/json": {"schema": schema}}}
 
 
 def _problem_responses(slugs: tuple[str, ...]) -> Object:

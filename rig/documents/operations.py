@@ -4,7 +4,10 @@ To document a new route, add a row here. Path and method come from the app, quer
 `PARAMETERS` in `api/app.py`, the texts of problems from `contract/problems.py`. Then run `make contract`.
 """
 
+from rig.documents import actions, doctor, letters
+from rig.documents.journey import JOURNEY
 from rig.documents.operation import DATABASE, KNOWN, LIST, Operation
+from rig.documents.road import ROAD
 from rig.documents.support import SUPPORT
 
 OPERATIONS: dict[str, Operation] = {
@@ -114,18 +117,21 @@ OPERATIONS: dict[str, Operation] = {
         parameters=("Last-Event-ID",),
         problems=("invalid-fields", "too-many-waiters", *DATABASE),
     ),
-    "admin.index": Operation(
+    "admin.list_orders": Operation(
         id="listOrdersOfAllUsers",
         tag="operators",
         summary="List the orders of all users",
-        description="The orders with one status, PENDING by default, oldest first, in pages. A page can be"
-        " shorter than `limit`, and even empty, although the list goes on: follow `Link` until there is none."
+        description="The PENDING orders, oldest first, or those that the parameters ask for; with"
+        " `order=newest` the newest of every status. In pages. A page can be shorter than `limit`, and even"
+        " empty, although the list goes on: follow `Link` until there is none."
         " Without authentication it answers only to the names of the machine itself.",
         answer="A page of orders with their users.",
         schema="OrdersOfAllUsers",
         headers=("Link",),
         problems=("host-not-allowed", *LIST),
     ),
+    **letters.OPERATIONS,
+    **actions.OPERATIONS,
     "catalog.index": Operation(
         id="listProducts",
         tag="catalog",
@@ -144,5 +150,8 @@ OPERATIONS: dict[str, Operation] = {
         schema="Product",
         problems=("product-not-found", *DATABASE),
     ),
+    **JOURNEY,
+    **ROAD,
+    **doctor.OPERATIONS,
     **SUPPORT,
 }

@@ -26,13 +26,13 @@ WIDTH = 100
 def page(recording: Recording) -> str:
     """`docs/http.md`."""
     shown = [(sample, answer) for sample, answer in recording.answered if sample.title]
-    head = "\n".join(["# HTTP by example\n", *(f"{_wrapped(each)}\n" for each in ABOUT.split("\n\n"))])
+    head = "\n".join(["# HTTP by example\n", *(f"{wrapped(each)}\n" for each in ABOUT.split("\n\n"))])
     return head + "".join(_section(sample, answer) for sample, answer in shown)
 
 
 def _section(sample: Sample, answer: Answer) -> str:
     lines = [answer.line.rstrip(), *(f"{name}: {value}" for name, value in answer.headers), ""]
-    text = f"\n{_wrapped(sample.text)}\n" if sample.text else ""
+    text = f"\n{wrapped(sample.text)}\n" if sample.text else ""
     body = answer.body.rstrip("\n")
     shown = "\n".join([*lines, body]).rstrip("\n")
     return f"\n## {sample.title}\n{text}\n```console\n$ {command(sample)}\n{shown}\n```\n"
@@ -66,7 +66,8 @@ def _is_plain(word: str) -> bool:
     return not any(each in word for each in " '\"&{}?")
 
 
-def _wrapped(text: str) -> str:
+def wrapped(text: str) -> str:
+    """*text* in lines of at most 120 characters."""
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + 1 + len(word) > 120:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from orders_service.api.admin.kafka import RECORDS, RECORDS_MAX
 from orders_service.contract.limits import PRODUCT_ID_MAX, TEXT_MAX, USER_ID_MAX
 from orders_service.orders.order import Status
 from orders_service.settings import Settings
@@ -46,6 +47,18 @@ PATH: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": PRODUCT_ID_MAX},
         "example": "CATALOG-001",
     },
+    "record_id": {
+        "name": "recordId",
+        "description": "The id of a record: `topic-partition@offset`.",
+        "schema": {"type": "string"},
+        "example": "example-catalog-topic-4@1198",
+    },
+    "topic": {
+        "name": "topic",
+        "description": "A topic of the service.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 249},
+        "example": "example-catalog-topic",
+    },
     "event": {
         "name": "event",
         "description": "The type of an event.",
@@ -66,16 +79,21 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "The largest number of items in the answer.",
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_MAX},
     },
+    "admin.list_records.limit": {
+        "description": "The largest number of records in the answer.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": RECORDS_MAX, "default": RECORDS},
+    },
     "order": {
-        "description": "`asc`: from the oldest item. `desc`: from the newest.",
-        "schema": {"type": "string", "enum": ["asc", "desc"], "default": "asc"},
+        "description": "`asc` or `oldest`: from the oldest item. `desc` or `newest`: from the newest.",
+        "schema": {"type": "string", "enum": ["asc", "desc", "oldest", "newest"], "default": "asc"},
     },
     "status": {
         "description": "Only orders with one of these statuses, separated by commas.",
         "schema": {"type": "string", "pattern": f"^({STATUSES})(,({STATUSES}))*$"},
     },
-    "admin.index.status": {
-        "description": "Only orders with this status.",
+    "admin.list_orders.status": {
+        "description": "Only orders with this status, or with one of several, separated by commas. Without"
+        " it, orders of every status are listed if `order` is `newest` or `oldest`.",
         "schema": {"type": "string", "enum": [*Status], "default": Status.PENDING},
     },
     "olderThan": {
@@ -90,6 +108,19 @@ QUERY: dict[str, dict[str, Any]] = {
         "description": "The id of the order or product after which the page begins. The header `Link` of an"
         " answer has it for the next page.",
         "schema": {"type": "string"},
+    },
+    "userId": {
+        "description": "Only orders of this user.",
+        "schema": key_text(USER_ID_MAX),
+    },
+    "placedAfter": {
+        "description": "Only orders that were placed at this instant or later.",
+        "schema": FROM_1970,
+    },
+    "placedBefore": {
+        "description": "Only orders that were placed before this instant. It must be later than"
+        " `placedAfter`.",
+        "schema": FROM_1970,
     },
     "createdAfter": {
         "description": "Only orders that were placed at this instant or later.",
@@ -113,9 +144,10 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": TAGS},
     },
     "Idempotency-Key": {
-        "description": "A text that the client chooses for this order, such as a UUID. If the request is sent"
-        " again with the same key, the answer is the same order, and no second order is placed. A key never"
-        " expires. It belongs to the user in the path.",
+        "description": "A text that the client chooses for this request, such as a UUID. If the request is"
+        " sent again with the same key, the answer is the same, and nothing is done a second time: no second"
+        " order is placed. A key never expires. It belongs to the user in the path, or to the operator who"
+        " sends it.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-+\\x2d-~]+$"},
     },
     "Prefer": {
@@ -136,7 +168,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 ANSWERED: dict[str, dict[str, Any]] = {
     "Location": {"description": "The address of the order.", "schema": {"type": "string"}},
     "Idempotent-Replayed": {
-        "description": "`true` if an earlier request with this key placed the order.",
+        "description": "`true` if an earlier request with this key placed the order, or did the same.",
         "schema": {"type": "string", "const": "true"},
     },
     "Link": {
@@ -174,6 +206,7 @@ OF_PROBLEMS = {
     "insufficient-scope": ("WWW-Authenticate",),
     "keys-unavailable": ("Retry-After",),
     "database-unavailable": ("Retry-After",),
+    "broker-unavailable": ("Retry-After",),
     "overloaded": ("Retry-After",),
     "not-ready": ("Retry-After",),
     "too-many-waiters": ("Retry-After",),

@@ -24,8 +24,9 @@ from rig.documents.samples import DETAILS, SAMPLES, SHOWN, Sample
 from rig.processes import Process, service
 
 IDS = {"a": new_order_id("ann", "basket-17"), "b": new_order_id("ann", "basket-18")}
-CREATED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
+CREATED_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(\d{3})?\+00:00")
 REQUEST_ID = re.compile(r"/requests/[0-9a-f-]{36}")
+ANSWER_MS = re.compile(r'"answerMs":[0-9.]+')
 A_REQUEST = "/requests/019acf3a-7c3d-7b41-9d1e-5a2f8c6b0e47"
 A_TIME = "2026-11-29T09:30:00.125+00:00"
 EVENT_TIME = "2026-11-29T09:30:00.125000Z"
@@ -142,8 +143,13 @@ def _parsed(text: str) -> Answer:
     return Answer(
         line,
         tuple((name, value) for name, value in headers if name.lower() in SHOWN),
-        REQUEST_ID.sub(A_REQUEST, CREATED_AT.sub(A_TIME, body)),
+        ANSWER_MS.sub('"answerMs":9.1', REQUEST_ID.sub(A_REQUEST, CREATED_AT.sub(_a_time, body))),
     )
+
+
+def _a_time(found: re.Match[str]) -> str:
+    """The time that stands for each other one, with milliseconds or microseconds as it had."""
+    return A_TIME.replace(".125", ".125482") if found[1] else A_TIME
 
 
 def _events(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -152,7 +152,7 @@ SAMPLES = (
     Sample(
         endpoint="catalog.index",
         title="List products",
-        text="In pages, like the list of orders.",
+        text="In pages, like the list of orders. `/product-service/products` has the same products.",
         target="/catalog-service/catalogs?limit=2",
         awaited='"stock":100',
     ),
@@ -171,11 +171,44 @@ SAMPLES = (
         body=order("CATALOG-002", 1, 1000),
     ),
     Sample(
-        endpoint="admin.index",
+        endpoint="admin.list_orders",
         title="List the orders of all users",
-        text="For operators: the orders with one status, which is PENDING unless the request names another."
-        " Without tokens it answers only on the machine itself.",
+        text="For operators: the PENDING orders, unless the request names another status; with"
+        " `order=newest` the newest orders of every status. `answerMs` is the time from placing the order"
+        " to its answer. Without tokens it answers only on the machine itself.",
         target="/admin/orders?status=REJECTED",
+    ),
+    Sample(
+        endpoint="admin.show_doctor",
+        title="Show the findings of the doctor",
+        text="For operators: the findings of the last `POST /admin/doctor/runs`. Here the doctor has not run"
+        " yet.",
+        target="/admin/doctor",
+    ),
+    Sample(
+        endpoint="admin.supply_stock",
+        title="Add a delivery to the stock",
+        text="Once for each note. `done` says what was done, and `command` is the command that does the same."
+        " Each action of an operator is recorded: `/admin/actions` lists them.",
+        method="POST",
+        target="/admin/stock/CATALOG-003/supplies",
+        headers=("Idempotency-Key: delivery-7", JSON),
+        body='{"qty":20,"note":"delivery 7"}',
+    ),
+    Sample(
+        endpoint="admin.list_actions",
+        title="List what operators did",
+        target="/admin/actions",
+    ),
+    Sample(
+        endpoint="admin.hold_dead_letters",
+        title="Put dead letters on hold",
+        text="Without a dead letter there is nothing to do. `replay`, `discard` and `release` take the same"
+        " body: `recordId`, or `all`, or any of `reason`, `error` and `group`.",
+        method="POST",
+        target="/admin/dead-letters/hold",
+        headers=(JSON,),
+        body='{"reason":"unreadable","note":"asked the sender"}',
     ),
     Sample(
         endpoint="orders.place",
@@ -204,9 +237,16 @@ SAMPLES = (
     ),
     Sample(endpoint="health.live", title="Does the process answer?", target="/livez"),
     Sample(
+        endpoint="health.actuator",
+        title="The health of Spring Boot's actuator",
+        text="`DOWN`, with the status 503, exactly when `/readyz` is 503.",
+        target="/actuator/health",
+    ),
+    Sample(
         endpoint="health.order_service",
         title="The course's health check",
-        text="`/catalog-service/health_check` is the same for the catalog.",
+        text="`/catalog-service/health_check` and `/product-service/health-check` are the same for the"
+        " catalog.",
         target="/order-service/health_check",
     ),
     Sample(
@@ -220,7 +260,7 @@ SAMPLES = (
     _problem("orders.index", f"{FOLDER}?limt=1"),
     _problem("orders.index", f"{FOLDER}?after=basket-17"),
     _problem("orders.cancel", f"{FOLDER}/{{a}}/cancel", "POST", headers='If-Match: "1"'),
-    _problem("admin.index", "/admin/orders", headers="Host: shop.example"),
+    _problem("admin.list_orders", "/admin/orders", headers="Host: shop.example"),
     _problem("orders.place", FOLDER, "POST", body='{"productId"', headers=JSON),
     _problem("orders.place", FOLDER, "POST", body=order("x", 1, 1), headers=f"Idempotency-Key: a b\n{JSON}"),
     _problem("", "/orders"),
@@ -249,7 +289,7 @@ DETAILS = {
     "database-unavailable": "The database is not available. Try again.",
     "overloaded": "Too many orders are waiting to be committed. This order was not placed. Try again.",
     "unauthorized": "Send a token in the header Authorization: `Bearer`, a space, and the token.",
-    "insufficient-scope": "This request needs the scope orders:write.",
+    "insufficient-scope": "This request needs the scope orders:write. The client has orders:read.",
     "not-your-orders": "The token is ann's; it does not give access to another user's orders.",
     "too-many-waiters": "Too many requests wait for orders. Nothing was written. Try again, or do not wait.",
     "keys-unavailable": "The keys of the token's issuer are not available now.",

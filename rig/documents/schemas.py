@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from orders_service.catalog.product import Reason
 from orders_service.contract import facts
-from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockRejected, StockReserved
+from orders_service.contract.events import (
+    Event,
+    OrderCancelled,
+    OrderPlaced,
+    Reason,
+    StockRejected,
+    StockReserved,
+)
 from orders_service.contract.limits import INT_MAX, PRODUCT_ID_MAX, REASON_MAX, TEXT_MAX
 
 Schema = dict[str, Any]

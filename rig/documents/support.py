@@ -20,6 +20,15 @@ SUPPORT: dict[str, Operation] = {
         schema="Ready",
         problems=("not-ready",),
     ),
+    "health.actuator": Operation(
+        id="isUp",
+        tag="health",
+        summary="Can the service accept orders? In the form of Spring Boot's actuator",
+        description="The same as `/readyz`, which says why.",
+        answer="It can: also if `/readyz` is `degraded`.",
+        schema="ActuatorHealth",
+        others={503: "DOWN: it cannot."},
+    ),
     "health.order_service": Operation(
         id="orderServiceWorks",
         tag="health",
@@ -31,6 +40,13 @@ SUPPORT: dict[str, Operation] = {
         id="catalogServiceWorks",
         tag="health",
         summary="The course's health check of the catalog service",
+        answer="A text.",
+        types=("text/plain",),
+    ),
+    "health.product_service": Operation(
+        id="productServiceWorks",
+        tag="health",
+        summary="The health check of the catalog service in the course's newest edition",
         answer="A text.",
         types=("text/plain",),
     ),
@@ -115,4 +131,5 @@ SUPPORT: dict[str, Operation] = {
     ),
 }
 # Routes without documentation: files of the pages.
-UNDOCUMENTED = {"documents.asset"}
+# Files of pages, and the shell of the page at /ui: people open them, programs do not call them.
+UNDOCUMENTED = {"documents.asset", "ui.asset", "ui.show", "ui.without_slash"}

@@ -5,6 +5,7 @@ Offsets, consumer groups, transactions and retention behave as in Kafka. The sim
 """
 
 import itertools
+import zlib
 from collections.abc import Callable, Sequence
 
 from orders_service.events.brokers.port import (
@@ -19,6 +20,7 @@ from orders_service.events.brokers.port import (
 )
 from rig.simulation.groups import Group, SimulatedSubscription
 from rig.simulation.log import Log, Place, Transaction
+from rig.simulation.observing import SimulatedObserver
 from rig.simulation.scheduler import EPOCH, Scheduler
 from rig.simulation.sending import Fate, InFlight, SimulatedProducer
 
@@ -52,6 +54,13 @@ class SimulatedBroker:
     def read(self, topics: Sequence[str], *, from_start: bool) -> "SimulatedReader":
         logs = self.logs_of(topics)
         return SimulatedReader(self, {log.place: log.begins if from_start else log.stable for log in logs})
+
+    def observer(self) -> SimulatedObserver:
+        return SimulatedObserver(self)
+
+    def read_since(self, topic: str, key: bytes, *, since: int) -> "SimulatedPartitionReader":
+        logs = self.logs_of([topic])
+        return SimulatedPartitionReader(self, logs[zlib.crc32(key) % len(logs)], since)
 
     def create_topics(self, names: Sequence[str], spec: TopicSpec) -> list[str]:
         self.logs_of([])
@@ -258,3 +267,21 @@ class SimulatedReader:
 
     def close(self) -> None:
         """Does nothing: a reader holds nothing."""
+
+
+class SimulatedPartitionReader(SimulatedReader):
+    """Reads one partition from a time on."""
+
+    def __init__(self, broker: SimulatedBroker, log: Log, since: int) -> None:
+        first = next((record.offset for record in log.records if record.timestamp >= since), log.stable)
+        super().__init__(broker, {log.place: first})
+        self._place, self._end = log.place, log.stable
+        self.begins_late = 0 < log.begins == first
+
+    @property
+    def partition(self) -> int:
+        return self._place[1]
+
+    @property
+    def is_at_end(self) -> bool:
+        return self._positions[self._place] >= self._end

@@ -1,6 +1,6 @@
 """The consumer groups of the simulated broker, and their members."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,9 @@ class SimulatedSubscription:
             if (record.topic, record.partition) in self._positions:
                 self._positions[record.topic, record.partition] = record.offset
         self._no_news_since = -1
+
+    def lag(self) -> Mapping[Place, int]:
+        return {place: max(0, self._broker.log(place).end - at) for place, at in self._positions.items()}
 
     def close(self) -> None:
         """Leave the group. A killed process cannot: its member stays until it is expelled."""

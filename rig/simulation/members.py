@@ -11,7 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import sessionmaker
 
 from orders_service import processes, resources
-from orders_service.api.committer import ATTEMPTS, Committer, Overdue, Overloaded, WaitingRequest
+from orders_service.api.committer import ATTEMPTS, Committer, Overdue, Overloaded
+from orders_service.api.waiting import WaitingRequest
 from orders_service.database.columns import Clock
 from orders_service.database.transactions import in_transaction
 from orders_service.events.backoff import back_off
@@ -89,7 +90,8 @@ def relay(world: World, row: processes.Relay, process: Process) -> Worker:
     """A relay; in histories with a purge it deletes old events, too."""
     engine = open_engine(world.servers[row.database], autocommit=True, hold_inserts=True)
     producer = world.broker.producer()
-    sender = Relay(engine, producer, owner=process.incarnation, clock=process.clock)
+    topics = resources.sent_topics(world.settings, row)
+    sender = Relay(engine, producer, owner=process.incarnation, topics=topics, clock=process.clock)
     if not world.has("purge"):
         return sender
     return PurgingWorker(sender, sessionmaker(engine), keep=KEEP, clock=process.clock)
@@ -106,6 +108,8 @@ def consumer(world: World, row: processes.Consumer, process: Process) -> Worker:
         subscription,
         with_clock(build.handler(row, world.settings), process.clock),
         group=group,
+        topics=[topic],
+        database=row.database,
         dead_letter_bytes=world.letter_bytes,
         poll_seconds=POLL_SECONDS,
         clock=process.clock,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from orders_service.api.app import create_app
-from orders_service.api.database import COMMITTER, db
+from orders_service.api.database import COMMITTER, READER, db
 from orders_service.api.identity.setup import issuer_keys
 from orders_service.database.columns import utc_now
 from orders_service.database.transactions import in_transaction
@@ -67,8 +67,8 @@ class Api:
 
     @property
     def orders_engines(self) -> list[Engine]:
-        """The engine of the requests, and that of the committer."""
-        return [self.engine(), self.engine(COMMITTER)]
+        """The engine of the requests, that of the committer, and that of the readers."""
+        return [self.engine(), self.engine(COMMITTER), self.engine(READER)]
 
     def get(self, path: str) -> TestResponse:
         return self.client.get(path)
@@ -202,6 +202,9 @@ def close_engines(app: Flask) -> None:
     """
     if keys := issuer_keys(app):
         keys.stop()
+    road = app.extensions["road"]
+    road.stop()
+    await_true(lambda: not road.is_at_work, "nobody reads the road")
     readiness, metrics = app.extensions["readiness"], app.extensions["metrics"]
     of_files = [name for name, engine in readiness.engines.items() if engine.dialect.name == "sqlite"]
     asked = [readiness._questions[f"{name}Database"] for name in of_files]

@@ -1,13 +1,20 @@
-"""`/catalog-service/catalogs`: every product with its stock, read only."""
+"""`/catalog-service/catalogs`: every product with its stock, read only. It has a second name."""
 
 import pytest
 from sqlalchemy import insert
+from werkzeug.test import TestResponse
 
 from orders_service.catalog.product import Product
 from orders_service.database.columns import utc_now
 from tests.api.kit import BERLIN, STOCKHOLM, TOKYO, Api, assert_problem, member
 
-CATALOGS = "/catalog-service/catalogs"
+CATALOGS, PRODUCTS = "/catalog-service/catalogs", "/product-service/products"
+
+
+def without_instance(response: TestResponse) -> object:
+    """The JSON of an answer; of a problem, without the id of its request."""
+    found = response.json
+    return found if isinstance(found, list) else {k: v for k, v in (found or {}).items() if k != "instance"}
 
 
 def test_the_courses_products_are_on_the_shelf(api: Api) -> None:
@@ -48,11 +55,27 @@ def test_an_unknown_product_is_not_found(api: Api, product_id: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("path", [CATALOGS, f"{CATALOGS}/{BERLIN}"])
+@pytest.mark.parametrize("path", [CATALOGS, f"{CATALOGS}/{BERLIN}", PRODUCTS, f"{PRODUCTS}/{BERLIN}"])
 def test_the_catalog_is_read_only(api: Api, method: str, path: str) -> None:
     response = api.client.open(path, method=method, json={"stock": 1000})
 
     assert_problem(response, 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "?limit=2&order=desc", f"?after={BERLIN}", "?limt=1", f"/{TOKYO}", "/unknown", "/%2F"]
+)
+def test_both_names_of_the_catalog_answer_the_same(api: Api, rest: str) -> None:
+    old, new = api.get(f"{CATALOGS}{rest}"), api.get(f"{PRODUCTS}{rest}")
+
+    assert new.status_code == old.status_code
+    assert without_instance(new) == without_instance(old)
+
+
+def test_a_page_leads_to_the_next_one_under_the_same_name(api: Api) -> None:
+    links = [api.get(f"{path}?limit=1").headers["Link"] for path in (CATALOGS, PRODUCTS)]
+
+    assert links == [f'<{path}?limit=1&after={BERLIN}>; rel="next"' for path in (CATALOGS, PRODUCTS)]
 
 
 def test_a_large_catalog_is_listed_in_pages(own_api: Api) -> None:

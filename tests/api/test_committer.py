@@ -26,7 +26,7 @@ from orders_service.orders.order import Order
 from orders_service.orders.service import Placed, Placement
 from rig import waiting
 from rig.databases import Databases
-from rig.waiting import await_true
+from rig.waiting import await_true, seconds
 
 OUTBOX = Outbox("/order-service", Topics())
 
@@ -112,7 +112,7 @@ def test_all_who_wait_are_committed_together_in_their_order(held: Held) -> None:
 
     with held.commits() as commits:
         held.go.set()
-        placed = [future.result(10) for future in waiting]
+        placed = [future.result(seconds(10)) for future in waiting]
 
     assert len(commits) == 1
     assert [answer.order for answer in placed] == group
@@ -125,7 +125,7 @@ def test_a_group_is_no_larger_than_it_may_be(held: Held) -> None:
     with held.commits() as commits:
         held.go.set()
         for future in waiting:
-            future.result(10)
+            future.result(seconds(10))
 
     assert len(commits) == 2
     assert len(held.orders()) == GROUP_MAX + 5
@@ -139,9 +139,9 @@ def test_a_batch_is_not_divided(held: Held) -> None:
 
     with held.commits() as commits:
         held.go.set()
-        placed = answered.result(10)
+        placed = answered.result(seconds(10))
         for future in before + after:
-            future.result(10)
+            future.result(seconds(10))
 
     assert len(commits) == 2
     assert [answer.order for answer in placed if isinstance(answer, Placed)] == batch
@@ -157,8 +157,8 @@ def test_a_batch_that_does_not_fit_in_the_queue_is_refused_whole(databases: Data
         fitting = held.place_all([wanted() for _ in range(99)])
         held.go.set()
 
-        assert len(fitting.result(10)) == 99
-        waiting[0].result(10)
+        assert len(fitting.result(seconds(10))) == 99
+        waiting[0].result(seconds(10))
         assert len(held.orders()) == 100
 
 
@@ -192,9 +192,9 @@ def test_each_of_a_group_has_its_own_answer(held: Held) -> None:
 
     held.go.set()
 
-    assert (fresh.result(10).replayed, replayed.result(10).replayed) == (False, True)
+    assert (fresh.result(seconds(10)).replayed, replayed.result(seconds(10)).replayed) == (False, True)
     with pytest.raises(KeyReused):
-        reused.result(10)
+        reused.result(seconds(10))
 
 
 def test_an_order_that_cannot_be_kept_does_not_spoil_its_group(held: Held) -> None:
@@ -204,9 +204,9 @@ def test_an_order_that_cannot_be_kept_does_not_spoil_its_group(held: Held) -> No
 
     held.go.set()
 
-    assert {first.result(10).replayed, last.result(10).replayed} == {False}
+    assert {first.result(seconds(10)).replayed, last.result(seconds(10)).replayed} == {False}
     with pytest.raises(DataError):
-        spoilt.result(10)
+        spoilt.result(seconds(10))
     assert held.orders() == held.events()
     assert len(held.orders()) == 2
 
@@ -222,7 +222,7 @@ def test_a_fault_of_ours_is_told_to_everybody_and_nothing_is_written(databases: 
 
     for future in waiting:
         with pytest.raises(ZeroDivisionError):
-            future.result(10)
+            future.result(seconds(10))
     assert held.orders() == []
     held.close()
 
@@ -233,11 +233,11 @@ def test_nobody_waits_for_ever_and_who_has_left_is_not_placed(
     monkeypatch.setattr("orders_service.database.bounds.COMMIT_SECONDS", 0.1)
     (overdue,) = held.place(wanted())
     with pytest.raises(Overdue):
-        overdue.result(10)
+        overdue.result(seconds(10))
     monkeypatch.undo()
     (patient,) = held.place(wanted())
 
     held.go.set()
 
-    placed = patient.result(10).order.order_id
+    placed = patient.result(seconds(10)).order.order_id
     assert held.orders() == [placed]

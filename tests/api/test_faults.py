@@ -14,6 +14,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from orders_service.api.database import READER
+from rig import waiting
 from rig.databases import Databases
 from rig.waiting import await_true
 from tests.api.kit import ORDERS, Api, assert_nothing_written, assert_problem, member
@@ -304,7 +306,7 @@ def test_of_an_order_that_is_killed_between_its_inserts_nothing_stays_and_it_is_
             other.exec_driver_sql(f"KILL {thread}")
         finally:
             other.exec_driver_sql("UNLOCK TABLES")
-        response = placing.result(10)
+        response = placing.result(waiting.seconds(10))
 
     assert response.status_code == 201
     assert len(api.orders()) == len(api.outbox()) == 1
@@ -313,16 +315,18 @@ def test_of_an_order_that_is_killed_between_its_inserts_nothing_stays_and_it_is_
 def test_a_restarted_database_is_not_noticed(api: Api) -> None:
     if api.is_sqlite:
         pytest.skip("SQLite has no connection to lose")
-    api.placed()
+    order_id = api.placed()
+    addresses = [ORDERS, f"{ORDERS}/{order_id}", f"{ORDERS}?status=PENDING"]
+    assert [api.get(address).status_code for address in addresses] == [200] * 3  # All connections are open.
     with api.databases.orders.connect() as other:
         others = "SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID()"
         for (thread,) in other.exec_driver_sql(others).all():
             with suppress(OperationalError):  # One that a test closed before may just have ended.
                 other.exec_driver_sql(f"KILL {thread}")
 
-    responses = [api.get(ORDERS), api.place()]
+    responses = [*map(api.get, addresses), api.place(), api.cancel(order_id)]
 
-    assert [response.status_code for response in responses] == [200, 201]
+    assert [response.status_code for response in responses] == [200, 200, 200, 201, 200]
 
 
 def test_when_every_connection_is_taken_a_client_is_told_to_come_again(
@@ -330,7 +334,7 @@ def test_when_every_connection_is_taken_a_client_is_told_to_come_again(
 ) -> None:
     monkeypatch.setattr("orders_service.database.bounds.POOL_SECONDS", 0.1)
     with Api.on(databases, API_THREADS="1") as api, ExitStack() as taken:
-        taken.callback(api.engine().raw_connection().close)
+        taken.callback(api.engine(READER).raw_connection().close)
         placed, listed = api.place(), api.get(ORDERS)
 
     assert placed.status_code == 201  # Whoever looks takes nothing from those who order.

@@ -34,6 +34,31 @@ def test_it_is_ready_when_everything_answers(api: Api) -> None:
     assert (response.status_code, response.json) == (200, {"status": "ready", "checks": OK})
 
 
+def test_springs_actuator_is_up_when_the_service_is_ready(api: Api) -> None:
+    response = api.get("/actuator/health")
+
+    assert (response.status_code, response.json) == (200, {"status": "UP"})
+
+
+def test_springs_actuator_is_down_without_the_orders_database(databases: Databases, away: str) -> None:
+    with Api.on(databases, ORDERS_DATABASE_URL=away) as api:
+        response = api.get("/actuator/health")
+
+    assert (response.status_code, response.json) == (503, {"status": "DOWN"})
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_springs_actuator_is_up_while_orders_can_be_placed(
+    databases: Databases, away: str, closed_port: int
+) -> None:
+    broker = {"BROKER": "kafka", "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{closed_port}"}
+    with Api.on(databases, CATALOG_DATABASE_URL=away, **broker) as api:
+        ready, response = api.get("/readyz"), api.get("/actuator/health")
+
+    assert member(ready, "status") == "degraded"
+    assert (response.status_code, response.json) == (200, {"status": "UP"})
+
+
 def test_it_is_alive(api: Api) -> None:
     response = api.get("/livez")
 
@@ -159,8 +184,17 @@ def test_the_courses_health_checks_name_the_port(databases: Databases, service: 
     assert response.text == f"It's Working in {service} Service on PORT 61234"
 
 
-def test_a_user_named_health_check_can_order(api: Api) -> None:
-    placed = api.place("health_check")
+def test_the_newest_edition_finds_its_health_check(databases: Databases) -> None:
+    with Api.on(databases, API_PORT="61234") as api:
+        response = api.get("/product-service/health-check")
+
+    assert (response.status_code, response.mimetype) == (200, "text/plain")
+    assert response.text == "It's Working in Product Service on PORT 61234"
+
+
+@pytest.mark.parametrize("user", ["health_check", "actuator"])
+def test_a_user_named_like_a_health_check_can_order(api: Api, user: str) -> None:
+    placed = api.place(user)
 
     assert placed.status_code == 201
     assert api.get(ORDERS).json == []

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import insert
 
+from orders_service.api.database import READER
 from orders_service.api.pages import CHUNK, FIRST_CHUNK
 from orders_service.database.columns import utc_now
 from orders_service.orders.order import Order, Status
@@ -190,7 +191,7 @@ def test_a_list_that_is_read_slowly_holds_no_connection(own_api: Api) -> None:
     first = bytes(next(iter(response.iter_encoded())))
 
     assert first.startswith(b"[{")
-    assert own_api.engine().pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert own_api.engine(READER).pool.checkedout() == 0  # type: ignore[attr-defined]
     response.close()
 
 

@@ -114,7 +114,12 @@ def test_every_way_to_write_an_instant_means_the_same(api: Api, instant: str) ->
         *("", "now", "2026-11-24", "2026-11-24T07:06:15", "2026-11-24 07:06:15Z", "2026-11-24T07:06Z"),
         *("20261124T070615Z", "2026-W48-2T07:06:15Z", "1764000000", "2026-11-24T07:06:15 00:00"),
         *("2026-02-30T07:06:15Z", "2026-11-24T24:06:15Z", "2026-11-24T07:06:60Z", "2026-11-24T07:06:15.Z"),
-        *("2026-11-24T07:06:15+24:00", "2026-11-24T07:06:15+09", "0001-01-01T00:00:00+01:00"),
+        *(
+            "2026-11-24T07:06:15+24:00",
+            "2026-11-24T07:06:15+00:60",
+            "2026-11-24T07:06:15+09",
+            "0001-01-01T00:00:00+01:00",
+        ),
         *(
             "9999-12-31T23:59:59-01:00",
             "1969-12-31T23:59:59Z",
@@ -141,7 +146,7 @@ def test_an_instant_that_is_none_is_refused(api: Api, name: str, value: str) -> 
         ("productId=" + "x" * 121, ("productId",)),
         ("productId=%00", ("productId",)),
         ("order=", ("order",)),
-        ("order=newest", ("order",)),
+        ("order=first", ("order",)),
         ("order=DESC", ("order",)),
         ("limit=0&order=up&status=NEW&productId=.", ("limit", "order", "productId", "status")),
         ("createdAfter=2026-01-01T00:00:00Z&createdBefore=2026-01-01T00:00:00Z", ("createdBefore",)),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from orders_service.api import order_events
-from orders_service.api.order_events import EventStream, OrdersOfUser
+from orders_service.api import event_stream
+from orders_service.api.event_stream import EventStream
+from orders_service.api.order_events import OrdersOfUser
 from orders_service.api.watch import Newest, Watcher
 from orders_service.orders import changes
 from tests.api.kit import ORDERS, Api, assert_problem
@@ -218,8 +219,8 @@ def test_only_the_newest_orders_are_followed(api: Api, monkeypatch: pytest.Monke
 def test_a_comment_is_sent_while_nothing_changes_and_then_the_stream_ends(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order_events, "COMMENT_SECONDS", 0.1)
-    monkeypatch.setattr(order_events, "STREAM_SECONDS", 0.5)
+    monkeypatch.setattr(event_stream, "COMMENT_SECONDS", 0.1)
+    monkeypatch.setattr(event_stream, "STREAM_SECONDS", 0.5)
 
     with of_user(api) as found:
         comment = found.chunk()

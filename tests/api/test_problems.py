@@ -11,10 +11,13 @@ PATHS = {
     f"{ORDERS}/x/cancel": {"POST", "OPTIONS"},
     "/catalog-service/catalogs": {"GET", "HEAD", "OPTIONS"},
     "/catalog-service/catalogs/x": {"GET", "HEAD", "OPTIONS"},
+    "/product-service/products": {"GET", "HEAD", "OPTIONS"},
+    "/product-service/products/x": {"GET", "HEAD", "OPTIONS"},
     "/order-service/health_check": {"GET", "HEAD", "OPTIONS"},
     "/catalog-service/health-check": {"GET", "HEAD", "OPTIONS"},
     "/livez": {"GET", "HEAD", "OPTIONS"},
     "/readyz": {"GET", "HEAD", "OPTIONS"},
+    "/actuator/health": {"GET", "HEAD", "OPTIONS"},
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "PROPFIND")
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders_service.api import rate_limit
+from orders_service.api.database import READER
 from orders_service.api.rate_limit import CLIENTS_MAX, Quota, QuotaExceeded, RateLimit
 from orders_service.settings import Settings
 from rig.databases import Databases
@@ -176,7 +177,7 @@ def test_probes_and_scrapers_are_never_refused(limited: Api) -> None:
     for _ in range(5):
         limited.place()
 
-    for path in ("/livez", "/readyz", "/metrics", "/order-service/health_check"):
+    for path in ("/livez", "/readyz", "/actuator/health", "/metrics", "/order-service/health_check"):
         answer = limited.get(path)
 
         assert answer.status_code == 200
@@ -205,7 +206,7 @@ def test_an_ipv6_network_of_64_bits_is_one_client(limited: Api, address: str, na
 
 
 def test_more_readers_than_connections_are_told_that_the_service_is_overloaded(own_api: Api) -> None:
-    pool = own_api.engine().pool
+    pool = own_api.engine(READER).pool
     held = [pool.connect() for _ in range(50)]
 
     answer = own_api.get(ORDERS)

@@ -4,12 +4,13 @@ The exit code is 1 if a good client fails during an attack, or if the p99 of the
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from tests.attacks.gateway import gateway
 
 SECONDS = 4.0
 HOARDED = 100_000  # Orders of one user.
-WAITING, WORKING = 1.5, 3.0
-# The largest allowed p99, in multiples of the usual one. WORKING is for the attacks that use the CPU, which
-# are listed here; WAITING is for all others, which only wait or use memory.
+# The largest allowed p99: in multiples of the usual one, and in milliseconds (below, a ratio says little).
+# WORKING is for the attacks that use the CPU, which are listed here: they take it from the good clients, too.
+# WAITING is for all others, which only wait or use memory.
+WAITING, WORKING = (1.5, 30.0), (3.0, 60.0)
 WORK = {
     "slow readers of lists",
     "the longest list",
@@ -31,6 +33,8 @@ WORK = {
     "an unread body without end",
     "large heads, byte by byte",
     "too large heads",
+    "readiness, 200 at once",
+    "metrics, 100 at once",
     "many fields",
     "twins of new keys",
     "chunks of one byte",
@@ -38,9 +42,10 @@ WORK = {
     "streams of a busy user",
     "waits for orders",
 }
-# Below this, a ratio says nothing: an idle machine answers in a few milliseconds.
-ENOUGH_MS = 30.0
 MEMORY_MAX = 200e6  # Bytes by which the memory of all processes of the API may grow.
+# MariaDB and Kafka write here if there is room: what is measured is the API, not a disk that flushes.
+MEMORY = Path("/dev/shm")
+ROOM = 4e9  # Bytes.
 TRIES = 4  # A failed attack is repeated after a new usual measurement: the machine may have been busy.
 
 
@@ -91,10 +96,10 @@ class Target:
                 _print(self.name, "none", self.usual, 1.0, "")
             met = self.measure(attack)
             ratio = met.p99 / self.usual.p99
-            most = WORKING if attack in WORK else WAITING
+            most, enough = WORKING if attack in WORK else WAITING
             wrong = [
                 *(["good clients failed"] if met.failures else []),
-                *([f"p99 more than {most} times"] if ratio > most and met.p99 > ENOUGH_MS else []),
+                *([f"p99 more than {most} times"] if ratio > most and met.p99 > enough else []),
                 *(["memory"] if met.after - met.before > MEMORY_MAX else []),
             ]
             _print(self.name, attack, met, ratio, ", ".join(wrong) or "✔")
@@ -140,12 +145,20 @@ def main(names: list[str]) -> int:
     print(
         f"{'target':<8} {'attack':<27} {'placed':>6} {'failed':>8} {'p50':>7} {'p99':>7} {'×':>5}  memory, MB"
     )
-    with tempfile.TemporaryDirectory() as folder, targets(Path(folder)) as found:
+    with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder, targets(Path(folder)) as found:
         for target in found:
             target.measure(None, 2.0)  # This opens every connection to the database.
         withstood = [target.withstands(name) for target in found for name in names or ATTACKS]
     print(f"{sum(withstood)} passed, {len(withstood) - sum(withstood)} failed")
     return 0 if all(withstood) else 1
+
+
+def _fast_folder() -> Path | None:
+    """A file system in memory, if this machine has a large one."""
+    with suppress(FileNotFoundError):
+        if shutil.disk_usage(MEMORY).free > ROOM:
+            return MEMORY
+    return None
 
 
 if __name__ == "__main__":

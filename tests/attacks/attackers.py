@@ -25,6 +25,7 @@ POST = b"POST /order-service/mallory/orders HTTP/1.1\r\nHost: api\r\nContent-Typ
 
 Attack = Callable[["Attacker"], None]
 ATTACKS: dict[str, tuple[int, Attack]] = {}
+ORDERING: set[str] = set()  # The attacks that place orders.
 
 
 class Attacker:
@@ -63,9 +64,11 @@ class Attacker:
         self.socket.setblocking(True)
 
 
-def attack(name: str, connections: int) -> Callable[[Attack], Attack]:
+def attack(name: str, connections: int, *, places_orders: bool = False) -> Callable[[Attack], Attack]:
     def note(function: Attack) -> Attack:
         ATTACKS[name] = (connections, function)
+        if places_orders:
+            ORDERING.add(name)
         return function
 
     return note
@@ -181,7 +184,7 @@ def _chunks(attacker: Attacker) -> None:
     _in_a_loop(attacker, request, b"}\n")
 
 
-@attack("twins of new keys", 16)
+@attack("twins of new keys", 16, places_orders=True)
 def _twins(attacker: Attacker) -> None:
     """The same new key on many connections at once: two inserts of one key meet in the database."""
     body = b"Content-Length: %d\r\n\r\n%s" % (len(PRICE), PRICE)
@@ -198,12 +201,12 @@ def _noise(attacker: Attacker) -> None:
     attacker.hold()
 
 
-@attack("streams that nobody reads", 1100)
+@attack("streams that nobody reads", 1100, places_orders=True)
 def _unread_streams(attacker: Attacker) -> None:
     _stream_of_a_busy_user(attacker, lambda: gevent.sleep(1))
 
 
-@attack("streams of a busy user", 1100)
+@attack("streams of a busy user", 1100, places_orders=True)
 def _busy_streams(attacker: Attacker) -> None:
     _stream_of_a_busy_user(attacker, attacker.drain)
 
@@ -219,7 +222,7 @@ def _stream_of_a_busy_user(attacker: Attacker, read: Callable[[], object]) -> No
         gevent.sleep(0.2)
 
 
-@attack("waits for orders", 1100)
+@attack("waits for orders", 1100, places_orders=True)
 def _waits(attacker: Attacker) -> None:
     request = POST + b"Prefer: wait=30\r\nContent-Length: %d\r\n\r\n%s" % (len(PRICE), PRICE)
     attacker.socket.sendall(request)

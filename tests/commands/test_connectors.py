@@ -174,7 +174,7 @@ def test_orders_land_in_mydb_once_and_a_record_that_is_none_stops_nobody(
 
 
 def test_a_record_that_mariadb_refuses_is_passed_over_as_the_docs_say(practice: Practice, lab: Lab) -> None:
-    """The dead letter topic does not cover it. The cure is in docs/course.md, step 9."""
+    """The dead letter topic does not cover it. The cure is in docs/course.md, section 11."""
     practice.broker.create_topics(["orders"], TopicSpec(partitions=3))
     practice.apply(SINK)
     user = f"learner {time.time_ns()}"

@@ -19,7 +19,8 @@ def test_a_new_folder_gets_both_databases(monkeypatch: pytest.MonkeyPatch, tmp_p
     result = CliRunner().invoke(main)
 
     assert result.output == (
-        "orders: orders_0001, orders_0002 applied\ncatalog: catalog_0001, catalog_0002 applied\n"
+        "orders: orders_0001, orders_0002, orders_0003 applied\n"
+        "catalog: catalog_0001, catalog_0002, catalog_0003 applied\n"
     )
     assert sorted(path.name for path in (tmp_path / "new" / "what?").glob("*.db")) == [
         "catalog.db",
@@ -33,8 +34,16 @@ def test_a_script_gets_what_was_applied(monkeypatch: pytest.MonkeyPatch, tmp_pat
     first, again = (json.loads(CliRunner().invoke(main, ["--json"]).output) for _ in range(2))
 
     assert first == [
-        {"database": "orders", "applied": ["orders_0001", "orders_0002"], "version": "orders_0002"},
-        {"database": "catalog", "applied": ["catalog_0001", "catalog_0002"], "version": "catalog_0002"},
+        {
+            "database": "orders",
+            "applied": ["orders_0001", "orders_0002", "orders_0003"],
+            "version": "orders_0003",
+        },
+        {
+            "database": "catalog",
+            "applied": ["catalog_0001", "catalog_0002", "catalog_0003"],
+            "version": "catalog_0003",
+        },
     ]
     assert again == [done | {"applied": []} for done in first]
 
@@ -47,7 +56,7 @@ def test_a_second_time_changes_nothing(monkeypatch: pytest.MonkeyPatch, database
 
     assert (result.exit_code, result.output) == (
         0,
-        "orders: already at orders_0002\ncatalog: already at catalog_0002\n",
+        "orders: already at orders_0003\ncatalog: already at catalog_0003\n",
     )
 
 

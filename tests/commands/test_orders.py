@@ -176,3 +176,26 @@ def test_texts_from_outside_are_harmless(operator: CliRunner, flow: Flow) -> Non
         output = run(operator, *words).output
         assert "\x1b" not in output
         assert not any(line.startswith("forged") for line in output.splitlines())
+
+
+def test_the_beginning_of_an_id_is_enough_if_no_other_begins_so(operator: CliRunner, flow: Flow) -> None:
+    order = flow.place()
+    flow.run()
+
+    shown = run(operator, "show", order[:8]).output
+    journey = json.loads(run(operator, "show", order[:8], "--journey", "--json").stdout)
+
+    assert order in shown
+    assert journey["order"]["orderId"] == order
+
+
+def test_a_beginning_that_two_orders_have_is_refused_with_both_ids(operator: CliRunner, flow: Flow) -> None:
+    orders = sorted([flow.place(), flow.place()])
+    for number, order in enumerate(orders):
+        flow.sql("orders", f"UPDATE orders SET order_id = 'b8d43024-{number}' WHERE order_id = '{order}'")
+
+    refused = run(operator, "show", "b8d43024", code=1)
+
+    assert "more than one order begins with b8d43024, as b8d43024-0 and b8d43024-1." in refused.output
+    assert "b8d43024-1" in run(operator, "show", "b8d43024-1").output
+    assert "order b8d4302 does not exist" in run(operator, "show", "b8d4302", code=1).output

@@ -68,6 +68,31 @@ def test_a_first_order_takes_one_piece_and_is_confirmed(running: Running) -> Non
     assert told.returncode == 0, told.stderr
     assert "PENDING → CONFIRMED" in told.stdout
     assert running.stock() == 99
+    address = told.stdout.splitlines()[-1].removeprefix("See the order: ")
+    assert address.startswith(f"http://127.0.0.1:{running.port}/ui/orders/")
+    assert httpx.get(address).status_code == 200
+
+
+def test_it_has_the_practice(running: Running) -> None:
+    running.start()
+
+    shown, road = (
+        httpx.get(f"http://127.0.0.1:{running.port}/admin/{name}").json() for name in ("practice", "road")
+    )
+
+    assert {fault["state"] for fault in shown["faults"]} == {"ready"}
+    assert road["service"]["practice"] is True
+
+
+def test_without_the_page_neither_command_names_it(running: Running) -> None:
+    running.environment["UI"] = "off"
+    running.start()
+
+    told = running.word("first-order")
+
+    assert told.returncode == 0, told.stderr
+    assert "/ui" not in told.stdout
+    assert "/ui" not in running.log.read_text()
 
 
 def test_it_says_what_runs_where_and_what_to_type_next(running: Running) -> None:
@@ -76,6 +101,8 @@ def test_it_says_what_runs_where_and_what_to_type_next(running: Running) -> None
     told = running.log.read_text()
 
     assert f"http://127.0.0.1:{running.port}/order-service/{{userId}}/orders" in told
+    first = next(line for line in told.splitlines() if "http://" in line)
+    assert first == f"  Look     http://127.0.0.1:{running.port}/ui"
     assert f"API_PORT={running.port} (from the environment)" in told
     assert f"API_PORT={running.port} STATE_DIR={running.environment['STATE_DIR']} make first-order" in told
 

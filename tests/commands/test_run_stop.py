@@ -81,9 +81,9 @@ def test_ctrl_c_at_a_terminal_ends_it_soon_and_in_our_words(running: Running, wh
             assert browser.recv(999).startswith(b"HTTP/1.1 200")
             slow.sendall(HALF)
         if when == "with streams":
-            for _ in range(5):
+            for path in (*[b"/order-service/kim/orders/events"] * 3, *[b"/admin/live"] * 2):
                 stream = open_.enter_context(socket.create_connection(("127.0.0.1", running.port)))
-                stream.sendall(b"GET /order-service/kim/orders/events HTTP/1.1\r\nHost: x\r\n\r\n")
+                stream.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path)
                 assert stream.recv(9999).startswith(b"HTTP/1.1 200")
 
         code, took = terminal.ctrl_c()

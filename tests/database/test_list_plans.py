@@ -72,6 +72,27 @@ def test_every_list_uses_the_index_of_the_user(
     assert {plan["key"] for plan in lists} == {"ix_orders_user_id_id"}
 
 
+OPERATOR = {
+    "order=newest": "PRIMARY",
+    "order=newest&status=PENDING,REJECTED": "PRIMARY",
+    f"order=oldest&productId=none&placedAfter={INSTANT}": "PRIMARY",
+    "order=newest&status=PENDING": "ix_orders_status_id",
+    "order=newest&status=REJECTED&productId=none": "ix_orders_status_id",
+    f"order=newest&userId=large&placedBefore={INSTANT}": "ix_orders_user_id_id",
+    "order=newest&userId=user-7&status=CONFIRMED": "ix_orders_user_id_id",
+}
+
+
+@pytest.mark.parametrize(("query", "index"), OPERATOR.items(), ids=OPERATOR)
+def test_the_list_of_all_users_uses_one_index(grown: Api, query: str, index: str) -> None:
+    with explained() as plans, counted() as reads:
+        assert grown.get(f"/admin/orders?limit=50&{query}").status_code == 200
+
+    assert {plan["key"] for statement, plan in plans if "ORDER BY" in statement} == {index}
+    assert all("filesort" not in (plan["Extra"] or "") for _, plan in plans)
+    assert sum(read for _, read in reads) <= 3 * SCAN_MAX + 2 * SCAN_FIRST + 200, reads
+
+
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("filters", ["status=REJECTED", "productId=none", f"createdAfter={INSTANT}"])
 def test_a_filter_that_finds_nothing_reads_a_bounded_part_of_the_orders(

@@ -15,7 +15,9 @@ from orders_service.catalog.errors import NotInStock
 from orders_service.catalog.product import Product, Reservation, State
 from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.database.columns import utc_now
+from orders_service.events import set_aside
 from orders_service.events.tables import OutboxRow
+from orders_service.operations.road import orders as road_orders
 from orders_service.orders import changes, search
 from orders_service.orders.order import Order, Status
 from orders_service.processes import DatabaseName
@@ -217,6 +219,13 @@ def test_an_order_and_its_events_are_shown_by_indexes(databases: Databases) -> N
     assert_indexed(plans)
 
 
+def test_the_beginning_of_an_id_is_found_by_the_index_of_the_ids(databases: Databases) -> None:
+    with Session(databases.orders) as session, explained() as plans:
+        assert search.whole_id(session, "order-77") == "order-77"
+
+    assert_indexed(plans)
+
+
 def test_balances_are_read_by_indexes(databases: Databases) -> None:
     with Session(databases.catalog) as session, explained() as plans:
         assert len(list(balances(session))) >= GROWN // 10
@@ -273,3 +282,24 @@ def test_the_doctor_goes_by_indexes(databases: Databases, name: DatabaseName) ->
     meant = [plan for plan in plans if plan[1]["table"] == "catalog" or "outbox.error IS NOT" in plan[0]]
     assert len(meant) == {"orders": 1, "catalog": 2}[name]
     assert_indexed([plan for plan in plans if plan not in meant])
+
+
+@pytest.mark.parametrize("pending", [0, 300])
+def test_the_road_is_read_by_indexes(flow: Flow, pending: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(road_orders, "RECENT_MAX", 1000)
+    monkeypatch.setattr(set_aside, "LATELY", 1000)
+    for _ in range(pending):
+        flow.place()
+
+    with explained() as plans:
+        assert flow.api.get("/admin/road").status_code == 200
+    flow.run()
+
+    newest = [plan for plan in plans if "outbox.error IS NOT" in plan[0] or "substr(orders." in plan[0]]
+    assert {plan["key"] for _, plan in newest} == {"PRIMARY"}
+    assert {plan["type"] for _, plan in newest} == {"range"}
+    # It looks at each product, and at what it has found to count it.
+    others = [
+        plan for plan in plans if plan not in newest and plan[1]["table"] not in ("catalog", "<derived2>")
+    ]
+    assert_indexed(others)

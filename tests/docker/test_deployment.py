@@ -11,9 +11,8 @@ from orders_service.commands.connectors.rest import PLACEHOLDER
 from orders_service.processes import DATABASES, PROCESSES, DatabaseName
 from orders_service.settings import FIELDS, Settings
 from tests.certificates import Authority
+from tests.docker.compose import COMPOSE, OBSERVERS, ROOT, SERVICES
 
-ROOT = Path(__file__).resolve().parents[2]
-COMPOSE = (ROOT / "docker/compose.yaml").read_text()
 DOCKERFILE = (ROOT / "docker/Dockerfile").read_text()
 EXAMPLE = (ROOT / "config/production.env.example").read_text()
 KNOWN = {name.upper() for name in FIELDS} | {
@@ -25,14 +24,6 @@ KNOWN = {name.upper() for name in FIELDS} | {
 LEFT_OUT = {"STATE_DIR", "CATALOG_TOPIC", "STOCK_TOPIC", "STOCK_GROUP", "STATUS_GROUP", "CONSUMER_INSTANCE"}
 
 
-# The lines of each service in the compose file.
-SERVICES = dict(
-    re.findall(
-        r"^  ([a-z][\w-]*):\n((?:    .*\n|\n)+)",
-        COMPOSE.partition("\nservices:\n")[2].partition("\nnetworks:\n")[0],
-        re.MULTILINE,
-    )
-)
 # The processes that use each database.
 USERS = {name: {process.command for process in PROCESSES if name in process.databases} for name in DATABASES}
 
@@ -66,9 +57,9 @@ def test_every_process_is_a_service() -> None:
 
 
 def test_every_port_is_open_to_this_machine_only_unless_told() -> None:
-    ports = re.findall(r"ports: \[(.+)\]", COMPOSE)
+    ports = [port for found in re.findall(r"ports: \[(.+)\]", COMPOSE) for port in found.split(", ")]
 
-    assert ports
+    assert len(ports) == 2 + len(OBSERVERS)
     assert all(re.match(r'"\$\{STACK_\w+:-127\.0\.0\.1:', port) for port in ports)
 
 
@@ -89,14 +80,20 @@ def test_what_runs_unless_told_otherwise_fits_2_gib() -> None:
     assert 1000 < total < 2048
 
 
-def test_only_the_gateway_has_a_port_outside() -> None:
-    assert [name for name, block in SERVICES.items() if "ports:" in block] == ["gateway"]
+def test_only_the_gateway_has_a_port_outside_unless_somebody_observes() -> None:
+    with_port = [name for name, block in SERVICES.items() if "ports:" in block]
+
+    assert OBSERVERS == ["prometheus", "alertmanager", "jaeger", "grafana"]
+    assert with_port == ["gateway", *OBSERVERS]
 
 
 def test_only_the_gateway_is_on_a_network_that_reaches_the_world() -> None:
     networks = COMPOSE.partition("\nnetworks:\n")[2].partition("\nvolumes:\n")[0]
     internal = set(re.findall(r"^  ([a-z]+): \{internal: true\}$", networks, re.MULTILINE))
     outward = set(re.findall(r"^  ([a-z]+): \{\}$", networks, re.MULTILINE))
+    one_way = set(
+        re.findall(r"^  ([a-z]+): \{driver_opts: .*enable_ip_masquerade: \"false\"", networks, re.MULTILINE)
+    )
     named = {
         name: set(found.split(", "))
         for name, block in SERVICES.items()
@@ -105,7 +102,10 @@ def test_only_the_gateway_is_on_a_network_that_reaches_the_world() -> None:
 
     assert internal == {"inside", "edge"}
     assert outward == {"outside"}
+    assert one_way == {"pages"}
+    assert len(re.findall(r"^  [a-z]+:", networks, re.MULTILINE)) == 4
     assert [name for name, found in named.items() if found & outward] == ["gateway"]
+    assert [name for name, found in named.items() if found & one_way] == OBSERVERS
     assert re.findall(r"^  networks: \[(.+)\]$", COMPOSE, re.MULTILINE) == ["inside", "inside"]
 
 

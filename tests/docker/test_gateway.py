@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orders_service.api.documents import WITHOUT_PAGE
 from orders_service.contract.problems import PROBLEMS
 from tests.attacks.gateway import CONFIG, gateway
 
@@ -29,6 +30,7 @@ class Api(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.asked.append(self.path)
         self.send_response(200)
+        self.send_header("Without-Page", str(WITHOUT_PAGE in self.headers))
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -74,8 +76,14 @@ def get(port: int, target: str) -> tuple[int, str]:
         *(
             "/metrics",
             "/readyz",
+            "/actuator/health",
             "/admin/orders",
             "/%61dmin//orders",
+            "/admin/live",
+            "/ui",
+            "/ui/orders/1",
+            "/%75i",
+            "//UI/",
             "/metrics?a=1",
             "/metrics/",
             "//metrics",
@@ -104,11 +112,35 @@ def test_metrics_readiness_and_the_operators_list_are_not_answered_outside(
     assert [one for one in asked if one != "/livez"] == []
 
 
+@pytest.mark.parametrize("target", ["/metrics", "/readyz", "/actuator/health", "//metrics", "/%6detrics"])
+def test_metrics_and_readiness_are_not_answered_on_the_port_of_the_page(
+    port: int, asked: list[str], target: str
+) -> None:
+    status, answer = get(port + 1, target)
+
+    assert (status, "application/problem+json" in answer) == (404, True)
+    assert [one for one in asked if one != "/livez"] == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/ui", "/ui/orders/1", "/admin/orders", "/admin/live", "/livez", "/order-service/kim/orders"],
+)
+def test_the_port_of_the_page_answers_it_and_all_that_it_calls(
+    port: int, asked: list[str], target: str
+) -> None:
+    status, _ = get(port + 1, target)
+
+    assert status == 200
+    asked.remove(target)
+
+
 @pytest.mark.parametrize(
     "target",
     [
         "/livez",
         "/order-service/metrics/orders",
+        "/order-service/actuator/orders",
         "/catalog-service/catalogs/readyz",
         "/order-service/kim/orders/events",
         "/order-service/kim/orders/x/%65vents",
@@ -118,6 +150,12 @@ def test_everything_else_reaches_the_api(port: int, target: str) -> None:
     status, _ = get(port, target)
 
     assert status == 200
+
+
+def test_the_api_is_told_on_which_port_the_page_is_not_answered(port: int) -> None:
+    told = [get(each, "/")[1].lower() for each in (port, port + 1)]
+
+    assert ["without-page: true" in each for each in told] == [True, False]
 
 
 def test_a_body_that_is_too_large_is_answered_with_problem_details(port: int) -> None:

@@ -1,26 +1,19 @@
 """The pages in a browser without a network: they keep their policy, and an order is placed from /docs."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route
 
 from orders_service.contract.problems import PROBLEMS
 from rig import waiting
+from tests.browsers import LISTEN
 
 pytestmark = pytest.mark.browser
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 PAGES = ["/", "/docs", "/events", "/problems", "/problems/invalid-fields"]
-LISTEN = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation",
-  (event) => window.violations.push(event.violatedDirective + " " + event.blockedURI));
-"""
 # The contrast of text with its background that WCAG 2 asks for is 4.5.
 PALE = """
 () => {
@@ -67,21 +60,6 @@ class Watched:
         """Nothing was asked of another host, nothing was forbidden, and no script failed."""
         assert self.page.evaluate("window.violations") == []
         assert (self.outside, self.errors) == ([], [])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium. Without one, the tests are skipped; in CI they fail."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        reason = "no Chromium here: apt-get install chromium"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])

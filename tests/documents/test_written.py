@@ -115,7 +115,7 @@ def test_examples_that_no_sample_provokes_have_the_text_of_the_code() -> None:
     code = "".join(path.read_text() for path in API.rglob("*.py"))
     plain = code.replace("{BODY_SECONDS}", "10").replace("{PATIENCE_SECONDS:.0f}", "5")
     plain = plain.replace("{error.seconds}", "3").replace("{scope}", "orders:write")
-    plain = plain.replace("{client.name}", "ann")
+    plain = plain.replace("{client.name}", "ann").replace("{has}", "orders:read")
 
     for slug, detail in DETAILS.items():
         assert detail in plain, slug

@@ -1,11 +1,9 @@
 """A batch becomes one transaction; a bad record stops nobody, a bad database loses nothing."""
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -13,72 +11,12 @@ from lab import Lab
 from orders_service.contract.errors import Unreadable
 from orders_service.contract.events import OrderPlaced
 from orders_service.database.columns import utc_now
-from orders_service.database.engines import session_maker
 from orders_service.events import dead_letters
-from orders_service.events.brokers.embedded import EmbeddedBroker
-from orders_service.events.brokers.port import Outgoing, TopicSpec
-from orders_service.events.consumer import Consumer, Handler, Received, event_of
+from orders_service.events.consumer import Received, event_of
 from orders_service.events.dead_letters import Refused
 from orders_service.events.errors import Conflicting
-from orders_service.events.tables import DeadLetter, Lease
-from rig.databases import Databases
-
-MIB = 1_048_576
-TOPIC, GROUP = "example-catalog-topic", "catalog-stock"
-
-
-class Reception:
-    """A log, a handler that writes a row per order, and a consumer between them."""
-
-    def __init__(self, databases: Databases, path: Path) -> None:
-        self.sessions = session_maker(databases.catalog_url)
-        self.broker = EmbeddedBroker(path / "broker.db")
-        self.broker.create_topics([TOPIC], TopicSpec(partitions=1, max_message_bytes=64 * MIB))
-        self.producer = self.broker.producer()
-        self.consumer: Consumer | None = None
-
-    def send(self, *values: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
-        self.producer.send([Outgoing(TOPIC, b"k", value, headers) for value in values])
-
-    def consume(self, handler: Handler) -> Consumer:
-        self.close()
-        self.consumer = Consumer(
-            self.sessions, self.broker.subscribe(GROUP, [TOPIC]), handler, group=GROUP, poll_seconds=0
-        )
-        return self.consumer
-
-    def applied(self) -> list[str]:
-        with self.sessions() as session:
-            return list(session.scalars(select(Lease.lane).order_by(Lease.lane)))
-
-    def dead(self) -> list[DeadLetter]:
-        with self.sessions() as session:
-            return list(session.scalars(select(DeadLetter).order_by(DeadLetter.offset)))
-
-    def close(self) -> None:
-        if self.consumer:
-            self.consumer.close()
-
-
-@pytest.fixture
-def reception(databases: Databases, tmp_path: Path) -> Iterator[Reception]:
-    found = Reception(databases, tmp_path)
-    yield found
-    found.close()
-    found.producer.close()
-    found.sessions.kw["bind"].dispose()
-
-
-def order(order_id: str) -> bytes:
-    return json.dumps({"orderId": order_id, "productId": "CATALOG-001", "qty": 1}).encode()
-
-
-def write_a_row(session: Session, received: Sequence[Received]) -> Sequence[Refused]:
-    """A handler: one row for each order, in a table that has the right shape for it."""
-    now = utc_now()
-    rows = [{"lane": r.event.order_id, "owner": "x", "expires_at": now} for r in received]
-    session.execute(insert(Lease), rows)
-    return []
+from orders_service.events.tables import Lease
+from tests.events.kit import GROUP, MIB, TOPIC, Reception, order, write_a_row
 
 
 def test_a_batch_is_applied_and_acknowledged(reception: Reception) -> None:

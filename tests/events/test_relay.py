@@ -1,79 +1,18 @@
 """From the outbox to the broker: oldest first, each lane by itself, sent before marked."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, func, insert, select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session
 
-from orders_service.contract.events import Event, OrderCancelled, OrderPlaced, StockReserved
-from orders_service.contract.topics import Topics
 from orders_service.database.columns import database_now, utc_now
-from orders_service.database.engines import open_relay_engine
 from orders_service.events import leases
-from orders_service.events.brokers.embedded import EmbeddedBroker
-from orders_service.events.brokers.port import Delivery, Outgoing, Producer, Record, TopicSpec
-from orders_service.events.outbox import Outbox
+from orders_service.events.brokers.port import Record, TopicSpec
 from orders_service.events.relay import RETRY_BATCH, Relay
 from orders_service.events.tables import Lease, OutboxRow
-from rig.databases import Databases
 from rig.waiting import await_true
-
-CATALOG, STOCK = "example-catalog-topic", "example-stock-topic"
-
-
-class Post:
-    """An outbox, its log, and relays between them."""
-
-    def __init__(self, databases: Databases, path: Path) -> None:
-        self.databases = databases
-        self.engine = open_relay_engine(databases.orders_url)
-        self.sessions = sessionmaker(self.engine)
-        self.broker = EmbeddedBroker(path / "broker.db")
-        self.broker.create_topics([CATALOG], TopicSpec(partitions=1))
-        self.outbox = Outbox("/order-service", Topics())
-        self.relays: list[Relay] = []
-
-    def relay(self, owner: str = "a") -> Relay:
-        self.relays.append(Relay(self.engine, self.broker.producer(), owner=owner))
-        return self.relays[-1]
-
-    def record(self, *events: Event) -> None:
-        with self.sessions.begin() as session:
-            self.outbox.record(session.connection(), events, utc_now())
-
-    def rows(self) -> list[OutboxRow]:
-        with self.sessions() as session:
-            return list(session.scalars(select(OutboxRow).order_by(OutboxRow.seq)))
-
-    def log(self, topic: str = CATALOG) -> list[Record]:
-        reader = self.broker.read([topic], from_start=True)
-        records = reader.poll(seconds=0)
-        reader.close()
-        return records
-
-
-@pytest.fixture
-def post(databases: Databases, tmp_path: Path) -> Iterator[Post]:
-    found = Post(databases, tmp_path)
-    yield found
-    for relay in found.relays:
-        relay.close()
-    found.engine.dispose()
-
-
-def placed(order_id: str = "o1") -> OrderPlaced:
-    return OrderPlaced(order_id=order_id, product_id="CATALOG-001", qty=1)
-
-
-def cancelled(order_id: str = "o1") -> OrderCancelled:
-    return OrderCancelled(order_id=order_id, product_id="CATALOG-001", qty=1)
-
-
-def reserved(order_id: str = "o1") -> StockReserved:
-    return StockReserved(order_id=order_id, product_id="CATALOG-001", qty=1)
+from tests.events.kit import CATALOG, STOCK, Post, Slow, cancelled, placed, reserved
 
 
 def event_of(record: Record) -> tuple[str, str]:
@@ -122,32 +61,6 @@ def test_an_order_is_in_a_batch_once_so_that_its_events_stay_in_order(post: Post
 
     assert first == [("o1", "order.placed.v1"), ("o2", "order.placed.v1")]
     assert [event_of(record) for record in post.log()][2:] == [("o1", "order.cancelled.v1")]
-
-
-class Slow(Producer):
-    """A producer to whose records on one topic nothing happens until it is told."""
-
-    def __init__(self, producer: Producer, topic: str) -> None:
-        self.stuck = True
-        self._producer = producer
-        self._topic = topic
-        self._held: list[tuple[Sequence[Outgoing], list[Delivery]]] = []
-
-    def send(self, records: Sequence[Outgoing]) -> list[Delivery]:
-        if not records or records[0].topic != self._topic:
-            return self._producer.send(records)
-        self._held.append((records, [Delivery() for _ in records]))
-        return self._held[-1][1]
-
-    def wait(self, deliveries: Sequence[Delivery], *, seconds: float) -> bool:
-        while self._held and not self.stuck:
-            records, held = self._held.pop()
-            for delivery, done in zip(held, self._producer.send(records), strict=True):
-                delivery.acknowledged = done.acknowledged
-        return not any(delivery.open for delivery in deliveries)
-
-    def close(self) -> None:
-        self._producer.close()
 
 
 def test_a_topic_that_does_not_answer_holds_up_no_other(post: Post) -> None:

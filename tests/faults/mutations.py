@@ -128,6 +128,14 @@ MUTATIONS = (
         ["tests/events/test_relay.py"],
     ),
     Mutation(
+        "the metrics of an attempt that was rolled back count",
+        "orders_service/events/consumer.py",
+        "            observations.forget(session)\n",
+        "",
+        ["tests/events/test_consumer_metrics.py", "tests/flow/test_metrics.py"],
+        not_simulated="the simulation reads no metrics",
+    ),
+    Mutation(
         "after an error the records are not read again",
         "orders_service/events/consumer.py",
         "            self._subscription.rewind(records)\n            raise\n",

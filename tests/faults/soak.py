@@ -1,4 +1,7 @@
-"""Random faults, one after another, under a constant rate of orders: `make soak MINUTES=10`."""
+"""Random faults, one after another, under a constant rate of orders: `make soak MINUTES=10`.
+
+A Prometheus scrapes all processes, and no alert may fire without a fault that explains it.
+"""
 
 import argparse
 import os
@@ -9,11 +12,16 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lab import Lab, Ports
 from rig.customers import Customers
+from rig.prometheus import Prometheus
+from tests.faults.alerts.scene import RULES
+from tests.faults.soak_alerts import Alerts
 from tests.faults.soak_faults import FAULTS, PROCESSES, Soak
 from tests.faults.stage import Stage
 
@@ -22,6 +30,7 @@ RATE = 300.0  # Orders a second.
 CROWD = 24
 REST_SECONDS = 300.0
 PROGRESS_SECONDS = 5
+SCRAPE_SECONDS = 5
 PAUSE_SECONDS = (2.0, 8.0)  # Between two faults.
 
 
@@ -32,23 +41,49 @@ def soak(stage: Stage, minutes: float, chance: random.Random) -> None:
     told.start(*PROCESSES)
     stage.deployment.await_ready()
     ports = [stage.deployment.port, told.second_port]
-    counts: Counter[str] = Counter()
-    end = time.monotonic() + minutes * 60
-    with stage.ordering(rate=RATE, ports=ports, crowd=CROWD) as customers:
+    with stage.ordering(rate=RATE, ports=ports, crowd=CROWD) as customers, watched(told) as alerts:
         done = threading.Event()
         threading.Thread(target=tell, args=(customers, done), daemon=True).start()
         try:
-            while time.monotonic() < end:
-                fault = chance.choice(FAULTS)
-                say(fault(told))
-                counts[fault.__name__] += 1
-                time.sleep(chance.uniform(*PAUSE_SECONDS))
-                told.tend()
+            break_things(told, alerts, seconds=minutes * 60)
+            problems = alerts.problems()
         finally:
             done.set()
-    say(", ".join(f"{count} × {name}" for name, count in counts.most_common()))
+    for problem in problems:
+        say(problem)  # Now: if the service does not settle, another error ends the soak.
     stage.fault = f"{minutes:g} minutes of soaking"
     stage.settle(seconds=REST_SECONDS)
+    assert not problems, "\n".join(problems)
+
+
+@contextmanager
+def watched(told: Soak) -> Iterator[Alerts]:
+    """A Prometheus that scrapes all processes, with the rules of the deployment, and the alerts that fire."""
+    jobs: dict[str, list[int]] = {}
+    for name, port in told.metrics.items():
+        jobs.setdefault(name.partition("#")[0], []).append(port)
+    every = dict.fromkeys(jobs, SCRAPE_SECONDS)
+    with Prometheus(told.stage.deployment.folder / "prometheus", jobs, RULES, every=every) as prometheus:
+        prometheus.await_up()
+        alerts = Alerts(prometheus)
+        with alerts.watching():
+            yield alerts
+
+
+def break_things(told: Soak, alerts: Alerts, *, seconds: float) -> None:
+    """One fault after another for so long, and a report."""
+    counts: Counter[str] = Counter()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        fault = told.chance.choice(FAULTS)
+        with alerts.during(fault.__name__):
+            say(fault(told))
+        counts[fault.__name__] += 1
+        time.sleep(told.chance.uniform(*PAUSE_SECONDS))
+        told.tend()
+    say(", ".join(f"{count} × {name}" for name, count in counts.most_common()))
+    for line in alerts.report():
+        say(line)
 
 
 def tell(customers: Customers, done: threading.Event) -> None:

@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from lab import Ports
+from lab.ports import free_ports
 from orders_service.events.brokers.port import Outgoing
 from rig.deployment import WORKERS
-from tests.attacks.attackers import ATTACKS
+from tests.attacks.attackers import ATTACKS, ORDERING
 from tests.faults.stage import Stage
 
 PROCESSES = ("api", "api#2", *(f"{worker}{copy}" for worker in WORKERS for copy in ("", "#2", "#3")))
@@ -24,7 +24,6 @@ POINTS = {
 COMMIT = b"\x03COMMIT"
 PLENTY = "LAMP-3"  # A product of `Stage.ordering` that does not sell out.
 ATTACK_SECONDS = 5
-ORDERING = {"twins of new keys"}  # An attack that places orders, which are not in the history.
 
 Fault = Callable[["Soak"], str]
 
@@ -35,7 +34,8 @@ class Soak:
     def __init__(self, stage: Stage, chance: random.Random) -> None:
         self.stage = stage
         self.chance = chance
-        self.second_port = Ports.free().connect
+        self.second_port, *scraped = free_ports(1 + len(PROCESSES))
+        self.metrics = dict(zip(PROCESSES, scraped, strict=True))  # The port of each process for Prometheus.
         self.direct = stage.databases.environment
         # These may be killed at any moment. No other fault happens to them until then.
         self.armed: set[str] = set()
@@ -43,7 +43,7 @@ class Soak:
     def start(self, *names: str, **environment: str) -> None:
         """Start processes. The APIs reach MariaDB directly, because the proxy is too slow for them."""
         for name in names:
-            own = dict(environment)
+            own = environment | {"METRICS_PORT": str(self.metrics[name])}
             if name.startswith("api"):
                 own |= self.direct
             if name == "api#2":
@@ -173,7 +173,7 @@ def transaction_aborted(soak: Soak) -> str:
 
 
 def attacked(soak: Soak) -> str:
-    """Attack one of the APIs while customers order."""
+    """Attack one of the APIs while customers order, but place no orders: they are not in the history."""
     attack = soak.chance.choice([attack for attack in ATTACKS if attack not in ORDERING])
     port = soak.chance.choice([soak.stage.deployment.port, soak.second_port])
     command = [sys.executable, "-m", "tests.attacks.attackers", attack, str(port), str(ATTACK_SECONDS)]

@@ -193,6 +193,16 @@ def test_three_brokers_are_remembered_also_if_the_first_start_was_cut_short(tmp_
     assert Lab(tmp_path).kafka.count == 3
 
 
+def test_a_lab_has_connect_from_the_moment_another_command_started_it(tmp_path: Path) -> None:
+    lab = Lab(tmp_path)
+    before = lab.connect in lab.servers
+
+    (tmp_path / "connect").mkdir()
+
+    assert not before
+    assert lab.connect in lab.servers
+
+
 def test_connect_and_three_copies_are_in_the_environment(tmp_path: Path) -> None:
     environment = Lab(tmp_path, brokers=3, connect=True).environment()
 

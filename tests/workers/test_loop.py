@@ -13,6 +13,7 @@ from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import TooManyDeadLetters
 from orders_service.workers import loop
 from rig import waiting
+from tests.metrics.growth import Growth, value
 
 
 class Scripted:
@@ -46,6 +47,18 @@ def test_a_step_that_fails_is_turned_again() -> None:
 
     assert worker.turned == 5
     assert worker.closed
+
+
+def test_steps_that_fail_are_counted_and_one_that_stops_the_worker_is_not() -> None:
+    growth, stop, never = Growth(), threading.Event(), threading.Event()
+    failing = Scripted(never, OSError("away"), OSError("away"), TooManyDeadLetters("topic", 0, 20))
+
+    loop.repeat_steps(Scripted(stop, True), "steady", stop, step_seconds=120)
+    with pytest.raises(SystemExit):
+        loop.repeat_steps(failing, "failing", never, step_seconds=120)
+
+    assert value("orders_step_failures_total", worker="steady") == 0
+    assert growth.of("orders_step_failures_total", worker="failing") == 2
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,13 @@ class Authentication:
             raise Unauthorized("The header Authorization must be `Bearer`, a space, and a token.")
         if len(header) > HEADER_BYTES_MAX:
             raise InvalidToken(f"The token is longer than {HEADER_BYTES_MAX} bytes.")
+        token = token.strip(" ")
+        if " " in token:
+            raise InvalidToken(
+                "The header Authorization must have one token after `Bearer`; it has several words."
+            )
         try:
-            client, expires = self._find(token.strip(" "))
+            client, expires = self._find(token)
         except InvalidToken as error:
             log.debug("token refused", reason=str(error))
             raise

@@ -41,7 +41,7 @@ class ClaimRules:
         claims = object_of(payload, "claims")
         expires = self._require_now(claims)
         self._require_parties(claims)
-        return Principal(_user_of(claims), self._scopes_of(claims), key_id), expires
+        return Principal(_user_of(claims), self._scopes_of(claims), key_id, expires + self.leeway), expires
 
     def _require_now(self, claims: dict[str, Any]) -> float:
         now, expires = time.time(), _time_of(claims, "exp")

@@ -1,5 +1,7 @@
 """The reasons for which a client is refused."""
 
+from collections.abc import Collection
+
 
 class IdentityError(Exception):
     """The client has not proved who it is, or may not do this. The text says why."""
@@ -22,12 +24,13 @@ class NotYourOrders(IdentityError):
 
 
 class InsufficientScope(IdentityError):
-    """The client does not have *scope*."""
+    """The client does not have *scope*; it has *scopes*."""
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"This request needs the scope {scope}.")
+    def __init__(self, scope: str, scopes: Collection[str]) -> None:
+        has = " and ".join(sorted(scopes)) or "none"
+        super().__init__(f"This request needs the scope {scope}. The client has {has}.")
         self.scope = scope
 
 
 class HostNotAllowed(IdentityError):
-    """Without authentication, this address answers only to the names of this machine."""
+    """Without authentication, this address answers only to the names of this machine and to UI_HOSTS."""

@@ -1,5 +1,6 @@
 """The client of a request: a user with a token, or a service with an API key."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ class Principal:
     name: str
     scopes: frozenset[str]
     key_id: str  # Which key signed its token, or which API key it sent. For the log.
+    expires: float = math.inf  # When its token does, in seconds since 1970.
 
     def may_use(self, user_id: str) -> bool:
         """Whether it may read and change the orders of this user."""

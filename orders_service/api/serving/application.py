@@ -1,15 +1,22 @@
 """The class of the Flask app. Dispatch and JSON responses cost less than in Flask (`docs/performance.md`)."""
 
+from collections.abc import Iterable
 from functools import lru_cache
+from time import perf_counter
 from typing import Any
 
 import orjson
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers
 from werkzeug.routing import MapAdapter
 
+from orders_service import tracing
 from orders_service.api import request_ids
+from orders_service.api.own_time import own_seconds
+from orders_service.api.request_log import RequestLog
+from orders_service.api.request_metrics import RequestMetrics
+from orders_service.api.serving import traced
 
 CHECKED = "3.1.3"  # The version of Flask whose private `_prepare_response_obj` is used below.
 CHECKED_WERKZEUG = "3.1.9"  # The version of Werkzeug whose private `Headers._list` is used below.
@@ -56,12 +63,38 @@ class Json(DefaultJSONProvider):
 class Application(Flask):
     """Flask with cheaper dispatch: no view is async, and routes match by path and method, not by host."""
 
+    request_metrics: RequestMetrics
+    request_log: RequestLog
     json_provider_class = Json
     response_class = ApiResponse
 
     # Flask would ask for every view and hook of a request whether it is a coroutine. A cached function is
     # answered without a call in Python.
     ensure_sync = staticmethod(lru_cache(maxsize=256)(lambda func: func))
+
+    def wsgi_app(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        recorder = tracing.recorder
+        span = None if recorder is None else recorder.begin_request(environ)
+        if span is None:
+            return super().wsgi_app(environ, start_response)
+        return traced.answer(super().wsgi_app, environ, start_response, span)
+
+    def full_dispatch_request(self) -> Response:
+        # A hook (`after_request`) would cost as much as the counting.
+        asked = request._get_current_object()  # type: ignore[attr-defined]
+        begun = perf_counter()
+        try:
+            response = super().full_dispatch_request()
+        except Exception:  # Flask answers 500.
+            self._note(asked, 500, perf_counter() - begun)
+            raise
+        self._note(asked, response.status_code, perf_counter() - begun)
+        return response
+
+    def _note(self, asked: Request, status: int, seconds: float) -> None:
+        seconds = own_seconds(asked.environ, seconds)
+        self.request_metrics.count(asked, status, seconds)
+        self.request_log.note(asked, status, seconds)
 
     def make_response(self, rv: Any) -> Response:
         # Flask would check the type of a complete response in several ways.

@@ -96,7 +96,8 @@ class Connection:
         self._enter(Stage.FIRST, FIRST_SECONDS)
 
     def expect_request(self) -> None:
-        """Start the time-out of an idle connection."""
+        """Start the time-out of an idle connection. The next answer has not begun."""
+        self._head, self._begun = None, False
         self._read_bytes = SMALL_READ_BYTES
         self._enter(Stage.IDLE, IDLE_SECONDS)
 

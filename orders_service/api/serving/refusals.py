@@ -15,6 +15,7 @@ from orders_service.api import request_ids
 from orders_service.api.body import SLOW_BODY
 from orders_service.api.identity.authentication import HEADER_BYTES_MAX
 from orders_service.api.problems import problem_body
+from orders_service.api.request_metrics import count_refusal
 from orders_service.api.serving.application import EVERYWHERE
 from orders_service.api.serving.connection import HEAD_BYTES, HEAD_SECONDS, HeadTooLong, HeadTooSlow
 from orders_service.contract.problems import MEDIA_TYPE, PROBLEMS
@@ -58,9 +59,10 @@ def refusal_of(error: BaseException) -> bytes | None:
 
 
 def answer(slug: str, detail: str, request_id: str | None = None) -> bytes:
-    """A complete HTTP/1.1 answer with problem details and `Connection: close`."""
+    """A complete HTTP/1.1 answer with problem details and `Connection: close`. It is counted as sent."""
     request_id = request_id or request_ids.new()
     body, status = problem_body(slug, detail, request_id), HTTPStatus(PROBLEMS[slug].status)
+    count_refusal(status.value)
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\n"
         f"{request_ids.HEADER}: {request_id}\r\n"

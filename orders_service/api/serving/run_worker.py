@@ -55,6 +55,9 @@ class ThreadWorkerForRun(ThreadWorker):  # type: ignore[misc]
 
         Then it returns often enough to end on time: gunicorn would wait for up to a second.
         """
+        self.wsgi.extensions["committer"].show_queue()
         watcher = self.wsgi.extensions["watcher"]
         watcher.end_hung_up() if self.alive else watcher.stop()
+        if not self.alive:
+            self.wsgi.extensions["road"].stop()
         super().wait_for_and_dispatch_events(timeout if self.alive else min(timeout, STOP_POLL_SECONDS))

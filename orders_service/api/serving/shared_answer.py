@@ -1,4 +1,4 @@
-"""A single-flight cache: concurrent callers share one answer, which is kept for a second."""
+"""A single-flight cache: concurrent callers share one answer, which is kept for a while."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-FRESH_SECONDS = 1.0  # All callers get the same answer for this long.
+FRESH_SECONDS = 1.0  # All callers get the same answer for this long, unless *fresh* says otherwise.
 
 
 class SharedAnswer(Generic[T]):
@@ -17,18 +17,22 @@ class SharedAnswer(Generic[T]):
     again before it has returned.
     """
 
-    def __init__(self, ask: Callable[[], T], *, late: Callable[[], T], patience: float) -> None:
+    def __init__(
+        self, ask: Callable[[], T], *, late: Callable[[], T], patience: float, fresh: float | None = None
+    ) -> None:
         self._ask = ask
         self._late = late
         self._patience = patience
+        self._fresh = FRESH_SECONDS if fresh is None else fresh
         self._mutex = threading.Lock()
         self._answered: threading.Event | None = None  # Set when the running call has returned.
         self._asked_at = 0.0
         self._answer: T | None = None
         self._known_until = 0.0
+        self._is_outdated = False  # Whether what the running call returns is old already.
 
     def answer(self) -> T:
-        """The answer of the last second or a new one."""
+        """The last answer while it is fresh, or a new one."""
         with self._mutex:
             if self._is_fresh:
                 assert self._answer is not None
@@ -46,6 +50,12 @@ class SharedAnswer(Generic[T]):
         with self._mutex:
             if not self._is_fresh:
                 self._begin()
+
+    def forget(self) -> None:
+        """Make the answer old: what it tells has just changed."""
+        with self._mutex:
+            self._known_until = 0.0
+            self._is_outdated = self._answered is not None
 
     @property
     def _is_fresh(self) -> bool:
@@ -66,6 +76,8 @@ class SharedAnswer(Generic[T]):
             answer = self._ask()
         finally:
             with self._mutex:
-                self._answer, self._known_until = answer, time.monotonic() + FRESH_SECONDS
+                fresh = 0.0 if self._is_outdated else self._fresh
+                self._answer, self._known_until = answer, time.monotonic() + fresh
+                self._is_outdated = False
                 self._answered = None
             answered.set()

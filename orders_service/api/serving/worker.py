@@ -81,8 +81,11 @@ class GreenletWorker(GeventWorker):  # type: ignore[misc]
         """
         super().notify()
         CoarseTimeout.end_overdue()
+        self.wsgi.extensions["committer"].show_queue()
         watcher = self.wsgi.extensions["watcher"]
         watcher.end_hung_up() if self.alive else watcher.stop()
+        if not self.alive:
+            self.wsgi.extensions["road"].stop()
         self._connections.end_overdue(stopping=self._stopped_long_enough)
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import click
 
-from orders_service.commands.doctor import broker, connector, databases
+from orders_service.commands.doctor import broker, connector, databases, metrics
 from orders_service.commands.doctor.finding import Check, Finding, Level, fine, run_checks, warning, wrong
 from orders_service.commands.doctor.identity import IdentityChecks
 from orders_service.port import PortTaken, require_free_port
@@ -59,6 +59,7 @@ def _examined() -> Iterator[tuple[str, Finding]]:
     for variable, advice in misspelt():
         yield SETTINGS_CHECK, warning(f"{variable} is not a setting of this service and is ignored", advice)
     yield from run_checks([Check("port", lambda: _port(settings))])
+    yield from run_checks(metrics.checks(settings))
     yield from run_checks(IdentityChecks(settings).checks)
     for name in DATABASES:
         database = databases.DatabaseChecks(name, settings)

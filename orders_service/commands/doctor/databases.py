@@ -7,7 +7,6 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from sqlalchemy import Engine, MetaData, Table, select, text
-from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -18,14 +17,18 @@ from orders_service.commands.doctor import limits, rights
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.database.columns import Clock, database_now, utc_now
 from orders_service.database.engines import open_engine
-from orders_service.events import dead_letters, leases, pending
+from orders_service.database.hosts import place_of
+from orders_service.database_url import DatabaseUrl, parse
+from orders_service.events import dead_letters, leases, pending, set_aside
 from orders_service.events.tables import EventsBase
+from orders_service.operations.road.relays import PENDING_SECONDS
 from orders_service.orders import service as orders
 from orders_service.orders.order import OrdersBase
 from orders_service.processes import DatabaseName, relay_of
 from orders_service.settings import Settings
 
 QUERY_SECONDS = 8  # MariaDB itself ends a longer query, so that a check never loads the server for long.
+NO_RELAY = "no relay sends the events of this topic"
 WAIT_SECONDS = 60  # Longer than a lease, a back-off or a rebalance: an event that waits longer is stuck.
 SKEW_SECONDS = 1.0
 LATELY = 100_000  # Only this many of the newest outbox rows are read: no index finds rows set aside.
@@ -67,18 +70,25 @@ class DatabaseChecks:
 
     def reached(self) -> Finding:
         setting = f"{self.name.upper()}_DATABASE_URL"
-        if self._is_sqlite and not Path(self._url.database or "").exists():
-            return away(f"{self._url.database} does not exist", "orders-service migrate")
+        if self._is_sqlite and not Path(self._url.first.database or "").exists():
+            return away(f"{self._url.first.database} does not exist", "orders-service migrate")
         try:
             with self._session() as session:
                 version = session.scalar(
                     text("SELECT sqlite_version()" if self._is_sqlite else "SELECT version()")
                 )
+                place = place_of(session)
         except DBAPIError as error:
             return away(
                 f"{self._url!r}: {error.orig}", f"check that the database runs and that {setting} is correct"
             )
-        return fine(f"{self._url!r}, {'SQLite' if self._is_sqlite else 'MariaDB'} {version}")
+        seen = f"{self._url!r}, {'SQLite' if self._is_sqlite else 'MariaDB'} {version}"
+        if place and place.is_spare:
+            return wrong(
+                f"{seen}: no host can be written to; connected to {place.host}",
+                "make one host writable: SET GLOBAL read_only=0 on the primary server",
+            )
+        return fine(f"{seen}, connected to {place.host}" if place else seen)
 
     def time(self) -> Finding:
         with self._session() as session:
@@ -123,7 +133,7 @@ class DatabaseChecks:
 
     def rights(self) -> Finding:
         """Whether the user may read and write every table."""
-        return rights.check(partial(self._session, read_only=False), self._tables, self._url)
+        return rights.check(partial(self._session, read_only=False), self._tables, self._url.first)
 
     def outbox(self) -> Finding:
         """Whether pending events are sent, and if not, which relay holds the lane."""
@@ -139,6 +149,8 @@ class DatabaseChecks:
         seen = f"the oldest pending event of {lane} is {age:.0f} s old"
         relay = relay_of(self.name).command
         if age <= WAIT_SECONDS:
+            if owner is None and age > PENDING_SECONDS and not self._is_sent_by_debezium:
+                return warning(f"{seen}, and {NO_RELAY}", f"if it lasts, start orders-service {relay}")
             return fine(seen)
         if self._is_sent_by_debezium:
             return wrong(
@@ -146,12 +158,12 @@ class DatabaseChecks:
                 f"start {relay} once with EVENTS_VIA=relay",
             )
         if owner is None:
-            return wrong(f"{seen}, and no relay holds this lane", f"start orders-service {relay}")
-        return wrong(f"{seen}; {owner} holds this lane", f"check the log of this {relay}")
+            return wrong(f"{seen}, and {NO_RELAY}", f"start orders-service {relay}")
+        return wrong(f"{seen}; only {owner} may send it", f"check the log of this {relay}")
 
     def set_aside(self) -> Finding:
         with self._session() as session:
-            count = pending.set_aside_lately(session, LATELY)
+            count = set_aside.count(session, LATELY)
         if count:
             return wrong(
                 f"the broker permanently refused {count} of the newest {LATELY} events",
@@ -161,12 +173,12 @@ class DatabaseChecks:
 
     def letters(self) -> Finding:
         with self._session() as session:
-            count = dead_letters.count(session)
+            count, on_hold = dead_letters.count(session), dead_letters.count_on_hold(session)
+        held = f", {on_hold} on hold" if on_hold else ""
         if count:
-            return wrong(
-                f"{count} unresolved", "orders-service dead-letters list, then replay or discard them"
-            )
-        return fine("none unresolved")
+            do = "orders-service dead-letters list, then replay, discard or hold them"
+            return wrong(f"{count} unresolved{held}", do)
+        return fine(f"none unresolved{held}")
 
     def answers(self) -> Finding:
         with self._session() as session:
@@ -207,8 +219,8 @@ class DatabaseChecks:
         return open_engine(resources.url(self.settings, self.name), pool_size=2)
 
     @cached_property
-    def _url(self) -> URL:
-        return make_url(resources.url(self.settings, self.name))
+    def _url(self) -> DatabaseUrl:
+        return parse(resources.url(self.settings, self.name))
 
     @property
     def _is_sent_by_debezium(self) -> bool:
@@ -216,7 +228,7 @@ class DatabaseChecks:
 
     @property
     def _is_sqlite(self) -> bool:
-        return self._url.get_backend_name() == "sqlite"
+        return self._url.is_sqlite
 
     @property
     def _tables(self) -> list[Table]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from orders_service.commands.doctor.finding import Finding, away, fine, wrong
 from orders_service.database.errors import error_code, is_worth_a_retry
-from orders_service.database.sessions import DENIED
+from orders_service.database.sessions import DENIED, REFUSED
 
 
 def check(
@@ -27,9 +27,14 @@ def check(
                 with session() as asked:
                     asked.execute(statement)
             except DBAPIError as error:
-                if error_code(error) not in DENIED and is_worth_a_retry(error):
+                if error_code(error) not in DENIED | REFUSED and is_worth_a_retry(error):
                     return away(
                         str(error.orig), "another process keeps the database locked: run doctor again later"
+                    )
+                if error_code(error) in REFUSED:
+                    return wrong(
+                        f"{table.name}: {error.orig}",
+                        "make this server writable, or name another one in the URL",
                     )
                 is_sqlite = url.get_backend_name() == "sqlite"
                 grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON {url.database}.* TO {url.username}"

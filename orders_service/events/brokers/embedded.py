@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orders_service.events.brokers.embedded_log import (
@@ -14,11 +14,15 @@ from orders_service.events.brokers.embedded_log import (
     end,
     lock_group,
     pack,
+    partition_of,
     partitions_of,
     refusal,
     transaction,
+    translated,
     wait_for_records,
 )
+from orders_service.events.brokers.embedded_observer import EmbeddedObserver
+from orders_service.events.brokers.embedded_reading import EmbeddedPartitionReader, EmbeddedReader
 from orders_service.events.brokers.port import (
     Delivery,
     GroupDescription,
@@ -55,10 +59,24 @@ class EmbeddedBroker:
             os.close(lock)
             raise
 
-    def read(self, topics: Sequence[str], *, from_start: bool) -> "EmbeddedReader":
+    @translated()
+    def read(self, topics: Sequence[str], *, from_start: bool) -> EmbeddedReader:
         connection = self._connect()
         try:
             return EmbeddedReader(connection, topics, from_start=from_start)
+        except BaseException:
+            connection.close()
+            raise
+
+    @translated()
+    def observer(self) -> EmbeddedObserver:
+        return EmbeddedObserver(self._connect())
+
+    @translated()
+    def read_since(self, topic: str, key: bytes, *, since: int) -> EmbeddedPartitionReader:
+        connection = self._connect()
+        try:
+            return EmbeddedPartitionReader(connection, topic, key, since=since)
         except BaseException:
             connection.close()
             raise
@@ -73,6 +91,7 @@ class EmbeddedBroker:
             )
         return missing
 
+    @translated()
     def describe_topics(self) -> list[TopicDescription]:
         with self._connect() as connection:
             rows = connection.execute("SELECT name, partitions FROM topics ORDER BY name").fetchall()
@@ -81,6 +100,7 @@ class EmbeddedBroker:
             for name, partitions in rows
         ]
 
+    @translated()
     def describe_group(self, group: str, topics: Sequence[str]) -> GroupDescription:
         with self._connect() as connection:
             places = committed(connection, group, topics)
@@ -159,29 +179,10 @@ class EmbeddedProducer:
         return deliveries
 
     def _partition(self, record: Outgoing) -> int:
-        partitions = partitions_of(self._connection, record.topic)
         if record.key is not None:
-            return zlib.crc32(record.key) % partitions
+            return partition_of(self._connection, record.topic, record.key)
         self._unkeyed += 1
-        return self._unkeyed % partitions
-
-
-class EmbeddedReader:
-    """Reads topics from positions of its own, without a consumer group."""
-
-    def __init__(self, connection: sqlite3.Connection, topics: Sequence[str], *, from_start: bool) -> None:
-        self._connection = connection
-        self._positions: Position = {
-            (topic, partition): 0 if from_start else end(connection, topic, partition)
-            for topic in topics
-            for partition in range(partitions_of(connection, topic))
-        }
-
-    def poll(self, *, seconds: float) -> list[Record]:
-        return wait_for_records(self._connection, self._positions, seconds)
-
-    def close(self) -> None:
-        self._connection.close()
+        return self._unkeyed % partitions_of(self._connection, record.topic)
 
 
 class EmbeddedSubscription:
@@ -214,6 +215,9 @@ class EmbeddedSubscription:
 
     def rewind(self, records: Sequence[Record]) -> None:
         self._positions |= {(r.topic, r.partition): r.offset for r in reversed(records)}
+
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        return {place: end(self._connection, *place) - at for place, at in self._positions.items()}
 
     def close(self) -> None:
         self._connection.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from orders_service.contract.wire import Headers
+from orders_service.events.brokers.observer import Observer
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ class Subscription(Protocol):
 
     @property
     def generation(self) -> object:
-        """A value that changes if another member may have read this one's partitions in between."""
+        """A value that changes if another member may have read this one's partitions in between.
+
+        It may be None before the subscription has joined its group.
+        """
 
     def poll(self, *, seconds: float) -> list[Record]:
         """The next records, in the order of each partition. Empty if none comes within *seconds*."""
@@ -132,6 +136,14 @@ class Subscription(Protocol):
     def rewind(self, records: Sequence[Record]) -> None:
         """Let `poll` return *records* again, because their effects were not committed."""
 
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        """How many offsets of each of its partitions `poll` has not passed, by topic and partition.
+
+        Offsets of open and aborted transactions count, too. Cheap, because it is read after each batch: the
+        end of a partition is the one that the client last learnt. After `rewind`, when it may fetch nothing,
+        the client requests the ends, every few seconds at most. Empty if the subscription has no partitions.
+        """
+
     def close(self) -> None:
         """Leave the group. Records that are not acknowledged come again, here or to another member."""
 
@@ -144,6 +156,21 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Close the connection."""
+
+
+class PartitionReader(Reader, Protocol):
+    """Reads one partition, from a time on, for tools that look for a record."""
+
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def begins_late(self) -> bool:
+        """Whether it starts at the log's beginning, and the log has deleted records before that."""
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether `poll` has returned every record that was there when the reader was made."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +194,11 @@ class Broker(Protocol):
     def subscribe(self, group: str, topics: Sequence[str]) -> Subscription: ...
 
     def read(self, topics: Sequence[str], *, from_start: bool) -> Reader: ...
+
+    def observer(self) -> Observer: ...
+
+    def read_since(self, topic: str, key: bytes, *, since: int) -> PartitionReader:
+        """Read the partition of *key* from its first record of the time *since* (in ms, as in `Record`)."""
 
     def create_topics(self, names: Sequence[str], spec: TopicSpec) -> list[str]:
         """Create those of *names* that do not exist. Returns the names of the topics it created."""

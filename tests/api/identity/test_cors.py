@@ -64,3 +64,11 @@ def test_without_the_setting_there_is_no_cors(secured: Api) -> None:
     response = secured.client.get(ORDERS, headers=bearer(token()) | {"Origin": SHOP})
 
     assert not [name for name in response.headers if name[0].startswith(("Access-Control", "Vary"))]
+
+
+def test_no_other_origin_may_use_the_addresses_of_operators(shared: Api) -> None:
+    asked = preflight(shared, SHOP, "/admin/outbox/requeue")
+    answered = shared.client.get("/admin/orders", headers=bearer(token()) | {"Origin": SHOP})
+
+    for response in (asked, answered):
+        assert "Access-Control-Allow-Origin" not in response.headers

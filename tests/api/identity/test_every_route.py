@@ -21,9 +21,11 @@ from tests.settings_kit import CATALOG_URL, ORDERS_URL
 
 # An endpoint that is made open in `ACCESS` must be added here, too.
 OPEN_ENDPOINTS = {
-    *("health.live", "health.ready", "health.order_service", "health.catalog_service"),
+    *("health.live", "health.ready", "health.actuator"),
+    *("health.order_service", "health.catalog_service", "health.product_service"),
     *("documents.home", "documents.docs", "documents.asset", "documents.openapi", "documents.asyncapi"),
     *("documents.schema", "documents.events", "documents.problems", "documents.problem"),
+    *("ui.show", "ui.asset", "ui.without_slash"),
 }
 # An app that connects to no database: it only says which routes there are.
 URLS = {"ORDERS_DATABASE_URL": ORDERS_URL, "CATALOG_DATABASE_URL": CATALOG_URL}
@@ -183,5 +185,5 @@ def test_with_no_authentication_every_route_is_open(api: Api, rule: Rule) -> Non
 
     assert response.status_code not in (401, 403)
     assert response.headers["X-Content-Type-Options"] == "nosniff"
-    is_document = rule.endpoint.startswith("documents.")  # It is the same for everybody.
+    is_document = rule.endpoint.startswith(("documents.", "ui."))  # It is the same for everybody.
     assert is_document or response.headers["Cache-Control"] == "no-store"

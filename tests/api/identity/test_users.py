@@ -53,7 +53,9 @@ def test_an_administrator_may_use_every_user_within_its_other_scopes(secured: Ap
 
     assert reader.get().status_code == 200
     assert reader.get(f"/order-service/kim/orders/{order_id}").status_code == 200
-    assert_problem(reader.place("kim"), 403, "insufficient-scope")
+    refused = reader.place("kim")
+    assert_problem(refused, 403, "insufficient-scope")
+    assert "The client has orders:admin and orders:read." in (refused.json or {})["detail"]
     assert of(secured, "support", "orders:write orders:admin").place("lee").status_code == 201
     assert [order.user_id for order in secured.orders()] == ["kim", "lee"]
 
@@ -103,6 +105,12 @@ def test_the_scheme_may_be_written_in_any_case(secured: Api, scheme: str) -> Non
 def test_a_request_without_a_token_is_told_how_to_send_one(secured: Api) -> None:
     for headers in ({}, {"Authorization": "Basic a2ltOng="}, {"X-Api-Key": token()}):
         assert_unauthorized(Client(secured, headers).get(), detail="`Bearer`, a space, and", sent=False)
+
+
+def test_a_second_bearer_is_named_as_the_mistake(secured: Api) -> None:
+    client = Client(secured, {"Authorization": f"Bearer Bearer {token()}"})
+
+    assert_unauthorized(client.get(), detail="one token after `Bearer`")
 
 
 def test_a_token_in_the_address_is_not_looked_at(secured: Api) -> None:

@@ -1,13 +1,14 @@
 """A greenlet waits until something comes or until its time is over: whichever is first, and never both."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import gevent
 import pytest
 from gevent.event import Event
 
-from orders_service.api.serving.greenlets import CoarseTimeout, Turns, WaitingGreenlet
+from orders_service.api.serving.greenlets import ENDED_AT_ONCE, CoarseTimeout, Turns, WaitingGreenlet
 from orders_service.orders.service import Placed, Placement
 from rig.waiting import seconds
 
@@ -39,6 +40,25 @@ def test_what_waits_too_long_goes_on_without() -> None:
     CoarseTimeout.end_overdue()
 
     assert greenlet.get(timeout=seconds(5)) == ["went on"]
+
+
+def test_many_waits_end_a_few_at_a_time_so_that_another_request_is_served_in_between() -> None:
+    ended: list[int] = []
+
+    def waits_in_vain(number: int) -> None:
+        with CoarseTimeout(0):
+            Event().wait()
+        ended.append(number)
+
+    greenlets = [started(partial(waits_in_vain, number)) for number in range(5 * ENDED_AT_ONCE)]
+    CoarseTimeout.end_overdue()
+    gevent.sleep(0)
+    gevent.sleep(0)
+    served_after = len(ended)
+    gevent.joinall(greenlets, timeout=seconds(5))
+
+    assert served_after <= ENDED_AT_ONCE
+    assert sorted(ended) == list(range(5 * ENDED_AT_ONCE))
 
 
 def test_what_comes_in_time_is_waited_for() -> None:

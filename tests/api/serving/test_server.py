@@ -331,7 +331,23 @@ def test_the_log_lines_of_a_request_have_its_id(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     (failed,) = [line for line in lines if line["event"] == "database unavailable"]
     assert (answer.status, answer.headers["x-request-id"], failed["request_id"]) == (503, "a/b", "a/b")
-    assert all("request_id" not in line for line in lines if line is not failed)
+    assert {line["event"] for line in lines if "request_id" in line} == {"database unavailable", "request"}
+
+
+def test_a_request_that_is_refused_gets_its_answer_on_a_kept_connection_too(server: Address) -> None:
+    good = b"GET /order-service/kim/orders HTTP/1.1\r\nHost: x\r\n\r\n"
+    bad = b"GET /order-service/kim/orders HTTP/1.1\r\nHost: x\r\nX-Long: %s\r\n\r\n" % (b"x" * 4000)
+
+    with socket.create_connection(("127.0.0.1", server.port), timeout=waiting.seconds(10)) as connection:
+        connection.sendall(good)
+        first = connection.recv(65536)
+        connection.sendall(bad)
+        second = b""
+        while more := connection.recv(65536):
+            second += more
+
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert second.startswith(b"HTTP/1.1 431 ")
 
 
 def test_a_connection_is_kept_after_an_answer_without_a_body(server: Address) -> None:

@@ -72,3 +72,13 @@ def test_a_question_that_fails_is_late_and_asked_again() -> None:
 
     assert answers == ["late", "late"]
     assert len(asked) == 2
+
+
+def test_a_forgotten_answer_is_asked_for_again() -> None:
+    numbers = iter(range(9))
+    asked = SharedAnswer(lambda: next(numbers), late=lambda: -1, patience=30, fresh=3600)
+    first, kept = asked.answer(), asked.answer()
+
+    asked.forget()
+
+    assert (first, kept, asked.answer()) == (0, 0, 1)

@@ -12,7 +12,7 @@ import gevent
 import gevent.socket
 import pytest
 
-from orders_service.api.order_events import COMMENT_SECONDS
+from orders_service.api.event_stream import COMMENT_SECONDS
 from orders_service.api.serving.connection import ANSWER_SECONDS, STREAM_BYTES, Connection, Stage
 from orders_service.api.serving.server import DRAIN_SECONDS
 from rig import waiting

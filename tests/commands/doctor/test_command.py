@@ -31,6 +31,13 @@ def test_nothing_is_wrong_where_nothing_is(place: Flow) -> None:
     assert {"settings", "port", "broker", "topics", "group catalog-stock"} < told.keys()
 
 
+@pytest.fixture
+def patient_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A doctor that expects no relay yet, however busy the machine is."""
+    monkeypatch.setattr("orders_service.commands.doctor.databases.PENDING_SECONDS", 60.0)
+
+
+@pytest.mark.usefixtures("patient_doctor")
 def test_what_is_on_its_way_is_not_wrong(place: Flow) -> None:
     place.place()
 
@@ -41,6 +48,7 @@ def test_what_is_on_its_way_is_not_wrong(place: Flow) -> None:
     assert re.search(r"has been PENDING for \d s$", told["oldest PENDING order"]["seen"])
 
 
+@pytest.mark.usefixtures("patient_doctor")
 def test_it_changes_nothing_and_waits_for_no_order(place: Flow) -> None:
     place.place()
     before = place.records()

@@ -53,27 +53,35 @@ def test_an_order_without_an_answer_is_wrong(place: Flow) -> None:
 
 @pytest.mark.parametrize("name", ["orders", "catalog"])
 def test_an_outbox_that_nobody_relays_is_wrong(place: Flow, name: str) -> None:
-    _record_long_ago(place, name)
+    _record(place, name, STUCK)
 
     told = doctor(1)
 
-    assert_only(told, f"{name} outbox", "wrong", "is 30. s old, and no relay holds", f"{name}-relay")
+    assert_only(told, f"{name} outbox", "wrong", "is 30. s old, and no relay sends", f"{name}-relay")
+
+
+def test_an_outbox_that_nobody_relays_is_a_warning_as_soon_as_the_road_says_so(place: Flow) -> None:
+    _record(place, "orders", timedelta(seconds=10))
+
+    told = doctor(0)
+
+    assert_only(told, "orders outbox", "warning", "and no relay sends the events", "orders-relay")
 
 
 def test_a_relay_that_holds_a_lane_and_relays_nothing_is_named(place: Flow) -> None:
-    _record_long_ago(place, "orders")
+    _record(place, "orders", STUCK)
     place.sql(
         "orders",
         f"INSERT INTO leases VALUES ('example-catalog-topic', 'host:7:ab', '{_from_now(STUCK)}')",
     )
 
-    assert_only(doctor(1), "orders outbox", "wrong", "host:7:ab holds this lane", "log")
+    assert_only(doctor(1), "orders outbox", "wrong", "only host:7:ab may send it", "log")
 
 
 def test_what_waits_for_a_relay_beside_debezium_is_wrong(
     place: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _record_long_ago(place, "orders")
+    _record(place, "orders", STUCK)
     monkeypatch.setenv("EVENTS_VIA", "cdc")
     monkeypatch.setenv("CONNECT_URL", f"http://127.0.0.1:{Ports.free().connect}")
 
@@ -140,13 +148,13 @@ def test_clocks_that_differ_are_told(flow: Flow, ahead: int, word: str) -> None:
     assert re.search(r"is [45]\.\d s", found.seen)
 
 
-def _record_long_ago(place: Flow, name: str) -> None:
-    """An event that waits since long, of an order that is answered."""
+def _record(place: Flow, name: str, age: timedelta) -> None:
+    """An event of this *age* that waits, of an order that is answered."""
     place.place()
     place.run()
     place.sql(
         name,
-        f"UPDATE outbox SET lane = topic, published_at = NULL, created_at = '{_from_now(-STUCK)}'",
+        f"UPDATE outbox SET lane = topic, published_at = NULL, created_at = '{_from_now(-age)}'",
     )
     place.sql(name, "DELETE FROM leases")
 

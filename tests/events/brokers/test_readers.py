@@ -67,3 +67,39 @@ def test_a_partition_with_a_backlog_does_not_delay_the_others(broker: Broker, to
         found = [record for _ in range(3) for record in reader.poll(seconds=0)]
 
     assert {record.partition for record in found} == {0, 1, 2}
+
+
+def test_a_reader_of_one_partition_begins_at_a_time(broker: Broker, producer: Producer, topic: str) -> None:
+    deliver(producer, [Outgoing(topic, b"lamp", str(n).encode()) for n in range(5)])
+    with closing(broker.read_since(topic, b"lamp", since=0)) as reader:
+        first = take(reader, 5)
+        assert reader.is_at_end
+        assert_nothing_more(reader)  # So that the next record has a later time.
+    last = first[-1].timestamp
+    deliver(producer, [Outgoing(topic, b"lamp", b"5")])
+
+    with closing(broker.read_since(topic, b"lamp", since=last + 1)) as reader:
+        assert not reader.is_at_end
+        (found,) = take(reader, 1)
+        assert reader.is_at_end
+        assert not reader.begins_late
+
+    assert found.value == b"5"
+    assert found.partition == reader.partition == first[0].partition
+
+
+def test_a_reader_from_a_time_after_the_last_record_is_at_the_end(
+    broker: Broker, producer: Producer, topic: str
+) -> None:
+    deliver(producer, [Outgoing(topic, b"lamp", b"0")])
+
+    with closing(broker.read_since(topic, b"lamp", since=2**41)) as reader:
+        assert reader.is_at_end
+        assert_nothing_more(reader)
+
+
+def test_a_reader_from_a_time_names_a_missing_topic(broker: Broker) -> None:
+    missing = unique("missing")
+
+    with pytest.raises(TopicMissing, match=missing):
+        broker.read_since(missing, b"lamp", since=0)

@@ -1,16 +1,18 @@
 """Makes and closes kafka-python's clients: connection check, TLS and SASL, every time-out."""
 
+import selectors
 import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.net.compat import KafkaNetClient
 
+from orders_service.events.brokers.kafka.security import Security
 from orders_service.events.brokers.port import BrokerError
 
 PROBE_SECONDS = 1.0  # For a server to accept a connection.
@@ -34,47 +36,6 @@ JOIN_POLL_SECONDS = 1.0  # With shorter polls the library has waited for ever.
 STALL_SECONDS = 60.0
 ADMIN_SECONDS = 15.0
 CLOSE_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Security:
-    """TLS and SASL settings of a client. Files are in PEM."""
-
-    protocol: str = "PLAINTEXT"
-    mechanism: str = "SCRAM-SHA-512"
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ca_file: str = ""
-    certificate_file: str = ""
-    key_file: str = ""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.protocol} with {self.mechanism} as {self.username}" if self._has_user else self.protocol
-        )
-
-    def tls(self) -> ssl.SSLContext | None:
-        """The TLS context of the connections; None without TLS."""
-        if not self.protocol.endswith("SSL"):
-            return None
-        context = ssl.create_default_context(cafile=self.ca_file or None)
-        if self.certificate_file:
-            context.load_cert_chain(self.certificate_file, self.key_file)
-        return context
-
-    def user(self) -> dict[str, str]:
-        """The SASL mechanism, user and password, as settings of the library; empty without SASL."""
-        if not self._has_user:
-            return {}
-        return {
-            "sasl_mechanism": self.mechanism,
-            "sasl_plain_username": self.username,
-            "sasl_plain_password": self.password,
-        }
-
-    @property
-    def _has_user(self) -> bool:
-        return self.protocol.startswith("SASL")
 
 
 PLAINTEXT = Security()
@@ -113,6 +74,9 @@ def connect(kind: Callable[..., Any], servers: Servers, **settings: object) -> A
                 reconnect_backoff_max_ms=ms(RECONNECT_SECONDS),
                 metadata_max_age_ms=ms(METADATA_AGE_SECONDS),
                 kafka_client=network,
+                # Looked up now: the library keeps the one of its import. If that was before gevent's patches,
+                # it would block all greenlets.
+                selector=selectors.DefaultSelector,
                 **settings,
             )
     except BaseException as error:

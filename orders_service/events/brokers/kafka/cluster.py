@@ -14,16 +14,17 @@ from kafka.protocol.consumer import IsolationLevel
 from orders_service.events.brokers.kafka.client import (
     ADMIN_SECONDS,
     PLAINTEXT,
-    Security,
     Servers,
     connect,
     end,
     ms,
     translated,
 )
+from orders_service.events.brokers.kafka.observing import KafkaObserver
 from orders_service.events.brokers.kafka.positions import topic_in
 from orders_service.events.brokers.kafka.producer import KafkaProducer
-from orders_service.events.brokers.kafka.reading import KafkaReader
+from orders_service.events.brokers.kafka.reading import KafkaPartitionReader, KafkaReader
+from orders_service.events.brokers.kafka.security import Security
 from orders_service.events.brokers.kafka.subscription import KafkaSubscription
 from orders_service.events.brokers.port import (
     BrokerError,
@@ -90,6 +91,12 @@ class KafkaBroker:
     def read(self, topics: Sequence[str], *, from_start: bool) -> KafkaReader:
         return KafkaReader(self._servers, topics, from_start=from_start)
 
+    def observer(self) -> KafkaObserver:
+        return KafkaObserver(self._servers)
+
+    def read_since(self, topic: str, key: bytes, *, since: int) -> KafkaPartitionReader:
+        return KafkaPartitionReader(self._servers, topic, key, since=since)
+
     def create_topics(self, names: Sequence[str], spec: TopicSpec) -> list[str]:
         wanted = {
             "num_partitions": spec.partitions,
@@ -132,10 +139,11 @@ class KafkaBroker:
         with self._admin() as admin:
             described = _described(admin, topics)
             places = _partitions(described)
+            # Before the ends: an offset that is committed later would seem to be of an older log.
+            committed = admin.list_group_offsets({group: places})[group]
             first = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.EARLIEST))
             last = admin.list_partition_offsets(dict.fromkeys(places, OffsetSpec.LATEST))
             stable = _last_stable(admin, places)
-            committed = admin.list_group_offsets({group: places})[group]
             members = admin.describe_groups([group])[group]["members"]
         begin = {place: first[place].offset for place in places}
         # An offset of -1 means that the group has committed nothing there. An offset past the end, or of a

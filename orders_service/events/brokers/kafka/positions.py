@@ -39,15 +39,15 @@ class Positions:
         self._consumer = consumer
         self._group = group
         self._skip_gap = skip_gap
-        self._generation: tuple[str, int] = ("", -1)
+        self._generation: tuple[str, int] | None = None
         self._topics: dict[TopicPartition, str] = {}  # The id of the topic that is read; "" if unknown.
         self._committed: dict[TopicPartition, int] = {}
         self._gaps_due = time.monotonic()
         self._open: dict[TopicPartition, int] = {}  # The offset behind records not acknowledged yet.
 
     @property
-    def generation(self) -> tuple[str, int]:
-        """A value that changes if another member may have read a partition in between."""
+    def generation(self) -> tuple[str, int] | None:
+        """A value that changes if another member may have read a partition in between. None at first."""
         return self._generation
 
     def checked(self, records: Sequence[Record], generation: tuple[str, int]) -> list[Record]:

@@ -1,7 +1,7 @@
 """The subscription: a member of a Kafka consumer group."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -28,6 +28,7 @@ from orders_service.events.brokers.kafka.client import (
     end,
     ms,
 )
+from orders_service.events.brokers.kafka.lag import Lag
 from orders_service.events.brokers.kafka.positions import POSITION_ERRORS, Positions
 from orders_service.events.brokers.port import BrokerError, Record
 from orders_service.events.errors import BeyondReading, InstanceTaken
@@ -50,7 +51,9 @@ class KafkaSubscription:
         self._instance = instance
         self._skip_gap = skip_gap
         self._consumer: Any = None
-        self._positions: Positions | None = None  # Those of `_consumer`.
+        # Those of `_consumer`.
+        self._positions: Positions | None = None
+        self._lag: Lag | None = None
         self._outside_since: float | None = None
 
     @property
@@ -61,6 +64,7 @@ class KafkaSubscription:
         if self._consumer is None:
             self._consumer = self._join()
             self._positions = Positions(self._consumer, self._group, skip_gap=self._skip_gap)
+            self._lag = Lag(self._consumer)
             self._outside_since = time.monotonic()
         # The library discards a join that completes between two polls, and starts it again, which makes the
         # other members rejoin, too. So while the group is being joined, one poll follows another at once.
@@ -72,8 +76,9 @@ class KafkaSubscription:
 
     def acknowledge(self, records: Sequence[Record]) -> None:
         try:
-            if self._positions is None:
+            if self._positions is None or self._lag is None:
                 raise CommitFailedError
+            self._lag.note_acknowledged()
             self._positions.acknowledge(records)
         except KafkaError as error:
             log.warning(
@@ -81,11 +86,15 @@ class KafkaSubscription:
             )
 
     def rewind(self, records: Sequence[Record]) -> None:
-        if self._positions:
+        if self._positions and self._lag:
+            self._lag.note_rewound()
             self._positions.rewind(records)
 
+    def lag(self) -> Mapping[tuple[str, int], int]:
+        return self._lag.by_place() if self._lag else {}
+
     def close(self) -> None:
-        consumer, self._consumer, self._positions = self._consumer, None, None
+        consumer, self._consumer, self._positions, self._lag = self._consumer, None, None, None
         if consumer:
             end(lambda: consumer.close(autocommit=False, timeout_ms=ms(CLOSE_SECONDS)))
 

@@ -15,8 +15,8 @@ from lab.broker import Broker as Server
 from lab.java import properties
 from lab.ports import is_free
 from orders_service.broker_client import broker
-from orders_service.events.brokers.kafka.client import Security
 from orders_service.events.brokers.kafka.cluster import KafkaBroker
+from orders_service.events.brokers.kafka.security import Security
 from orders_service.events.brokers.port import BrokerError, Outgoing, Producer, Subscription, TopicSpec
 from orders_service.settings import Settings
 from rig import waiting

@@ -1,0 +1,1 @@
+"""`top`: the road of the orders in a terminal."""

@@ -1,0 +1,180 @@
+"""Connections to a database with several hosts: the first one that can be written to, in the URL's sequence.
+
+A process has one current host. All its connections follow when it changes: a connection to another host is
+closed before its next use, so that two requests of a process do not see two servers.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import pymysql
+from pymysql.constants.CR import CR_CONN_HOST_ERROR, CR_SERVER_LOST
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from orders_service import runtime
+from orders_service.database import one_trip
+from orders_service.database.bounds import FAILED_SECONDS, SPARE_SECONDS
+from orders_service.database.one_trip import GuardedConnection
+from orders_service.database_url import DatabaseUrl, Host
+
+SEVERAL = "several_hosts"  # The execution option of an engine that has several hosts.
+STATUS = "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = '{}')"
+STATE = f"SELECT @@GLOBAL.read_only, {STATUS.format('WSREP_READY')}, {STATUS.format('WSREP_LOCAL_STATE')}"
+SYNCED = 4  # The state of a Galera node that is in step. It has none without Galera; a donor has 2.
+WRITABLE = ("0", "OFF")
+CAUGHT_UP = text("SET STATEMENT wsrep_sync_wait = 1 FOR SELECT 1")
+
+
+class Place:
+    """The host that a connection was opened to, and what the server said of itself then."""
+
+    def __init__(self, hosts: "Hosts", host: Host, connection: GuardedConnection) -> None:
+        self._hosts, self.host = hosts, host
+        self._opened_at = runtime.monotonic()
+        self._is_new = True
+        self.is_galera = False
+        self.is_spare = self._look(connection)
+
+    def require_current(self) -> None:
+        """Raise the error of a lost connection if the process uses, or should look for, another host.
+
+        A new connection is used once in any case. Otherwise SQLAlchemy would raise an error that nobody
+        repeats, if another thread moved the process while this one connected.
+        """
+        if self._is_new:
+            self._is_new = False
+            return
+        expired = self.is_spare and runtime.monotonic() - self._opened_at > SPARE_SECONDS
+        if expired or self._hosts.current != self.host:
+            raise pymysql.OperationalError(CR_SERVER_LOST, f"left {self.host} for another host")
+
+    def fail(self) -> None:
+        """Try this host last for a while: its server refuses to work."""
+        self._hosts.fail(self.host)
+
+    def _look(self, connection: GuardedConnection) -> bool:
+        """Whether the server should be used only if there is no other one. Raises if it cannot be used."""
+        with connection.brief_reads(), connection.cursor() as cursor:
+            cursor.execute(STATE)
+            read_only, ready, state = cursor.fetchone() or ("0", None, None)
+        self.is_galera = state is not None
+        if self.is_galera and ready != "ON":
+            raise pymysql.OperationalError(
+                CR_CONN_HOST_ERROR, "this Galera node is not ready (wsrep_ready=OFF)"
+            )
+        return str(read_only) not in WRITABLE or (self.is_galera and int(state) != SYNCED)
+
+
+class Hosts:
+    """The hosts of a database, and which of them failed lately."""
+
+    def __init__(self, hosts: tuple[Host, ...]) -> None:
+        self._hosts = hosts
+        # It has every host from the beginning: a dict that grows cannot be read by another thread meanwhile.
+        self._failed_at = dict.fromkeys(hosts, float("-inf"))
+        self.current: Host | None = None
+
+    def connect(self, open_one: Callable[[Host], GuardedConnection]) -> GuardedConnection:
+        """A connection to the first host that can be written to, or else to the first that can be read."""
+        spare: tuple[Host, GuardedConnection] | None = None
+        errors: dict[Host, pymysql.Error] = {}
+        for host in self._in_turn():
+            try:
+                connection = self._open(host, open_one)
+            except pymysql.Error as error:
+                errors[host] = error
+                self.fail(host)
+                continue
+            if connection.place and connection.place.is_spare:
+                if spare:
+                    connection.close()
+                else:
+                    spare = host, connection
+                continue
+            if spare:
+                spare[1].close()
+            self.current = host
+            return connection
+        if spare is None:
+            raise _all_failed(errors)
+        self.current = spare[0]
+        return spare[1]
+
+    def fail(self, host: Host) -> None:
+        """Try *host* last for a while."""
+        self._failed_at[host] = runtime.monotonic()
+
+    def _open(self, host: Host, open_one: Callable[[Host], GuardedConnection]) -> GuardedConnection:
+        connection = open_one(host)
+        try:
+            with connecting():
+                connection.place = Place(self, host, connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _in_turn(self) -> list[Host]:
+        """All hosts in the URL's sequence, but those that failed lately last: the oldest failure first."""
+        since = runtime.monotonic() - FAILED_SECONDS
+        return sorted(
+            self._hosts, key=lambda host: at if (at := self._failed_at[host]) > since else float("-inf")
+        )
+
+
+@contextmanager
+def connecting() -> Iterator[None]:
+    """Turn errors that are not PyMySQL's own into one that is.
+
+    It also raises RuntimeError for a missing library and, for malformed answers, KeyError, IndexError and
+    struct.error.
+    """
+    try:
+        yield
+    except pymysql.Error:
+        raise
+    except Exception as error:
+        # A UnicodeError quotes the text, which may be a password.
+        cause = "" if isinstance(error, UnicodeError) else f": {error}"
+        text = f"cannot connect: {type(error).__name__}{cause}"
+        raise pymysql.OperationalError(CR_CONN_HOST_ERROR, text) from error
+
+
+@lru_cache(maxsize=16)
+def hosts_of(url: DatabaseUrl) -> Hosts:
+    """The hosts of a URL. All engines of a process share them."""
+    return Hosts(url.hosts)
+
+
+def place_of(session: Session) -> one_trip.Place | None:
+    """The host of the session's connection; None if its URL does not name several."""
+    connection: Any = session.connection().connection.dbapi_connection
+    return connection.place if isinstance(connection, GuardedConnection) else None
+
+
+def catch_up(session: Session) -> bool:
+    """Wait until the session's server has applied what was committed on every other host.
+
+    False if it need not be asked: there is one host, or the server is no node of a Galera cluster. Ends the
+    session's transaction.
+    """
+    if not session.get_bind().get_execution_options().get(SEVERAL):
+        return False
+    place = place_of(session)
+    session.rollback()  # In an open transaction the server would not wait.
+    if place is None or not place.is_galera:
+        return False
+    session.execute(CAUGHT_UP)
+    session.rollback()
+    return True
+
+
+def _all_failed(errors: dict[Host, pymysql.Error]) -> pymysql.Error:
+    """One error for the errors of all hosts, with the number of the first one."""
+    first = next(iter(errors.values()))
+    code = first.args[0] if first.args else CR_CONN_HOST_ERROR
+    texts = "; ".join(f"{host}: {error.args[-1] if error.args else error}" for host, error in errors.items())
+    return pymysql.OperationalError(code, f"no host can be used: {texts}")

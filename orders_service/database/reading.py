@@ -1,0 +1,29 @@
+"""Reads rows with one statement. It needs no transaction, and can be repeated."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select
+from sqlalchemy.exc import DBAPIError
+
+from orders_service import runtime
+
+# A connection that was lost while nobody used it fails at once. A server that hangs is not asked twice.
+LOST_SECONDS = 1.0
+
+
+def rows_of(engine: Engine, query: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    """The rows of *query* with these values. If the connection was lost, they are read on another one."""
+    with _read_only(engine) as connection:
+        began = runtime.monotonic()  # Not before: a busy pool may give a connection after a wait.
+        try:
+            return connection.execute(query, values).all()
+        except DBAPIError as error:
+            if not error.connection_invalidated or runtime.monotonic() - began > LOST_SECONDS:
+                raise
+    with _read_only(engine) as connection:
+        return connection.execute(query, values).all()
+
+
+def _read_only(engine: Engine) -> Connection:
+    return engine.connect().execution_options(read_only=True)

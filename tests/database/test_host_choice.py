@@ -1,0 +1,66 @@
+"""The choice of a host, without a server: see `test_hosts.py` for real ones."""
+
+from typing import Any
+
+import pymysql
+import pytest
+
+from orders_service.database import engines
+from orders_service.database.bounds import COMMIT_READ_SECONDS, HOST_SECONDS, READ_SECONDS
+from orders_service.database.hosts import Hosts
+from orders_service.database.one_trip import GuardedConnection
+from orders_service.database_url import Host
+
+ONE, TWO = Host("db1"), Host("db2")
+
+
+class Answering(GuardedConnection):
+    """A connection to a server that says it is writable, and notes how long it was waited for."""
+
+    _sock = None
+
+    def __init__(self) -> None:
+        self.waits: list[float | None] = []
+        self.limit_reads(READ_SECONDS)
+
+    def cursor(self, _: Any = None) -> Any:
+        return self
+
+    def __enter__(self) -> "Answering":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, _: str) -> None:
+        self.waits.append(self._read_timeout)
+
+    def fetchone(self) -> tuple[int, None, None]:
+        return 0, None, None
+
+
+def test_a_server_has_as_long_to_tell_its_state_as_to_accept_a_connection() -> None:
+    connection = Answering()
+
+    Hosts((ONE, TWO)).connect(lambda _: connection)
+
+    assert (connection.waits, connection._read_timeout) == ([HOST_SECONDS], READ_SECONDS)
+
+
+def test_a_new_connection_is_used_once_if_the_process_moves_meanwhile() -> None:
+    hosts = Hosts((ONE, TWO))
+    place = hosts.connect(lambda _: Answering()).place
+    assert place is not None
+    hosts.fail(ONE)
+    hosts.connect(lambda _: Answering())
+    assert (place.host, hosts.current) == (ONE, TWO)
+
+    place.require_current()
+
+    with pytest.raises(pymysql.OperationalError, match="left db1:3306 for another host"):
+        place.require_current()
+
+
+@pytest.mark.parametrize("seconds", [COMMIT_READ_SECONDS, READ_SECONDS])
+def test_a_wait_for_a_lock_ends_before_the_server_counts_as_one_that_hangs(seconds: int) -> None:
+    assert engines._lock_seconds(seconds) < seconds
