@@ -1,26 +1,30 @@
 """The memory of an open page: `python -m bench.tab` opens the Road in Chromium beside a load of orders.
 
-The whole service runs in one process on SQLite, as with `make run`. The browser collects its garbage before
-each measurement, so the numbers are what the page keeps.
+All five processes run, on MariaDB and Kafka. The orders come in batches, because two cores that also draw the
+page cannot carry as many customers. The browser collects its garbage before each measurement, so the numbers
+are what the page keeps.
 """
 
+import json
 import os
-import random
 import re
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 import click
 from playwright.sync_api import Browser, CDPSession, sync_playwright
 
-from rig.customers import Customers
-from rig.documents.recording import running
+from bench.stage import stage
+from bench.whole import Whole
+from rig.customers import Connection
 
 RATE = 500
-CUSTOMERS = 20
-PRICES = {"CATALOG-001": 1500}
+BATCH = 25
+ORDERS = {"orders": [{"productId": "CATALOG-001", "qty": 1, "unitPrice": 1500}] * BATCH}
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 HEAD = ("minute", "orders/s", "JS heap MB", "tab MB", "DOM nodes", "listeners")
 PRIVATE = re.compile(r"^Private_\w+:\s+(\d+) kB", re.MULTILINE)
@@ -33,29 +37,63 @@ def main(minutes: int, screen: str) -> None:
     """Print what the tab takes, minute by minute, as a Markdown table."""
     with (
         tempfile.TemporaryDirectory(prefix="tab-") as folder,
-        running(Path(folder)) as settings,
+        stage(Path(folder)) as servers,
         sync_playwright() as playwright,
     ):
-        site = f"http://127.0.0.1:{settings.api_port}"
+        whole = Whole(servers)
+        site = whole.deployment.url
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
-        customers = Customers([site], PRICES, random.Random(1), rate=RATE, crowd=CUSTOMERS, seconds=30)
         click.echo(f"| {' | '.join(HEAD)} |\n{'|---' * len(HEAD)}|")
-        with customers.ordering():
-            for row in _minutes(browser, site + screen, customers, minutes):
+        with _load(site) as load:
+            for row in _minutes(browser, site + screen, load, minutes):
                 click.echo(f"| {' | '.join(row)} |")
         browser.close()
+        whole.stop()
 
 
-def _minutes(browser: Browser, address: str, customers: Customers, minutes: int) -> Iterator[list[str]]:
+class Load:
+    """Sends `RATE` orders a second, as long as it may."""
+
+    def __init__(self, site: str) -> None:
+        self.accepted = 0
+        self._site = site
+        self._ends = Event()
+
+    def run(self) -> None:
+        with closing(Connection(self._site, 30)) as connection:
+            due = time.monotonic()
+            while not self._ends.wait(max(0, due - time.monotonic())):
+                status, answer = connection.send("POST", "/order-service/kim/orders/batch", ORDERS)
+                assert status == 200, answer
+                self.accepted += sum(order["status"] == 201 for order in json.loads(answer))
+                due += BATCH / RATE
+
+    def end(self) -> None:
+        self._ends.set()
+
+
+@contextmanager
+def _load(site: str) -> Iterator[Load]:
+    load = Load(site)
+    sender = Thread(target=load.run)
+    sender.start()
+    try:
+        yield load
+    finally:
+        load.end()
+        sender.join()
+
+
+def _minutes(browser: Browser, address: str, load: Load, minutes: int) -> Iterator[list[str]]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(address)
     page.locator("main h1").wait_for()
     tab, whole = page.context.new_cdp_session(page), browser.new_browser_cdp_session()
     tab.send("Performance.enable")
     for minute in range(minutes + 1):
-        before, began = customers.accepted, time.monotonic()
+        before, began = load.accepted, time.monotonic()
         time.sleep(60 if minute else 5)
-        placed = (customers.accepted - before) / (time.monotonic() - began)
+        placed = (load.accepted - before) / (time.monotonic() - began)
         yield [str(minute), f"{placed:.0f}", *_measured(tab, whole)]
 
 
