@@ -26,7 +26,7 @@ from orders_service.api.waiting import OrderOfBatch, Waiting, WaitingRequest
 from orders_service.database import bounds
 from orders_service.database.columns import Clock, utc_now
 from orders_service.database.errors import DATA_ERRORS, error_code, in_short
-from orders_service.database.transactions import in_transaction
+from orders_service.database.transactions import Failover, in_transaction
 from orders_service.events.outbox import Outbox
 from orders_service.metrics.committer import COMMIT_SECONDS, GROUP_SIZE, PLACED, QUEUE
 from orders_service.orders import service
@@ -36,7 +36,7 @@ from orders_service.orders.service import Placed, Placement
 GROUP_MAX = 64
 PLACEMENT = attrgetter("placement")
 TRACEPARENT = attrgetter("traceparent")
-ATTEMPTS = 2  # After a lock conflict or a lost connection there is only one retry, because clients wait.
+ATTEMPTS = 3  # After a conflict there are only two retries, because clients wait.
 
 log = structlog.get_logger()
 
@@ -77,6 +77,7 @@ class Committer:
         self._queue: deque[Waiting] = deque()
         self._mutex = threading.Lock()
         self._at_work = False
+        self._failover = Failover()  # Of all groups: once it is over, they are refused at once.
 
     def require_room(self) -> None:
         """Raise `Overloaded` if the queue is full. The view calls it before it reads the body."""
@@ -170,10 +171,8 @@ class Committer:
         work = partial(self._place, placements=placements)
         failed = ""
         try:
-            with COMMIT_SECONDS.time(), self._engine.connect() as connection:
-                answers: Sequence[Placed | KeyReused | Exception] = in_transaction(
-                    connection, work, again=partial(work, look_up_all=True), attempts=ATTEMPTS
-                )
+            with COMMIT_SECONDS.time():
+                answers: Sequence[Placed | KeyReused | Exception] = self._committed(work)
         except Exception as error:
             failed = type(error).__name__
             if len(group) > 1 and _may_be_caused_by_one_order(error):
@@ -190,6 +189,20 @@ class Committer:
             PLACED.inc(placed)
         if spans is not None:
             spans.end(failed=dict.fromkeys(spans.places, failed) if failed else {})
+
+    def _committed(self, work: Callable[..., list[Placed | KeyReused]]) -> list[Placed | KeyReused]:
+        """Do *work* in a transaction. When the server has just been lost, its connection is retried, too."""
+        again = partial(work, look_up_all=True)
+        while True:
+            try:
+                with self._engine.connect() as connection:
+                    return in_transaction(
+                        connection, work, again=again, attempts=ATTEMPTS, failover=self._failover
+                    )
+            except DBAPIError as error:
+                if not self._failover.goes_on(error):
+                    raise
+                work = again
 
 
 def _answer_of(waiting: Waiting) -> Placed | KeyReused:

@@ -29,7 +29,7 @@ class Database(SQLAlchemy):
         url = resources.url(settings, "catalog" if bind_key == CATALOG else "orders")
         if bind_key == COMMITTER:
             several = parse(url).has_several_hosts
-            seconds = bounds.COMMIT_READ_SECONDS if several else bounds.READ_SECONDS
+            seconds = bounds.HOST_READ_SECONDS if several else bounds.READ_SECONDS
             return open_engine(url, pool_size=1, one_trip=True, read_seconds=seconds)
         if bind_key == WATCHER:
             return open_engine(url, pool_size=1, one_trip=True, autocommit=True)

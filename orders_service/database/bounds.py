@@ -3,12 +3,14 @@
 CONNECT_SECONDS = 3
 # With several hosts, each is tried for so long, because another one may answer at once.
 HOST_SECONDS = 1.5
-# For an order's commit then: after it, there is time left to place the order on another host.
-COMMIT_READ_SECONDS = 4
+# A reply to an order's commit, to a relay or to a consumer then: another host may still do it in time.
+HOST_READ_SECONDS = 4
 FAILED_SECONDS = 30  # A host that failed is tried last for so long.
 SPARE_SECONDS = 5  # A connection to a read-only host, for lack of another one, is used for so long.
 READ_SECONDS = 10  # For a socket write, too: the longest time that the network may stall.
 LOCK_SECONDS = 5
+# A transaction whose connection was lost is repeated for so long: there may be another server in a moment.
+FAILOVER_SECONDS = 2
 POOL_SECONDS = 5
 API_POOL_SECONDS = 1  # A request of the API is answered 503 then, so that its client can back off.
 # How long a request waits for its order's commit. Shorter than the API's graceful shutdown.

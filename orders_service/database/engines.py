@@ -63,9 +63,15 @@ def require_file(url: str) -> None:
         raise FileNotFoundError(f"database {path} does not exist. Create it with: orders-service migrate")
 
 
-def session_maker(url: str) -> sessionmaker[Session]:
+def session_maker(url: str, *, read_seconds: int = bounds.READ_SECONDS) -> sessionmaker[Session]:
     """A session factory for one thread. Its INSERTs cannot return generated keys."""
-    return sessionmaker(open_engine(url, pool_size=2, one_trip=True), expire_on_commit=False)
+    engine = open_engine(url, pool_size=2, read_seconds=read_seconds, one_trip=True)
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def worker_sessions(url: str) -> sessionmaker[Session]:
+    """The sessions of a consumer."""
+    return session_maker(url, read_seconds=_worker_read_seconds(url))
 
 
 @contextmanager
@@ -81,7 +87,14 @@ def one_session(url: str) -> Iterator[Session]:
 
 def open_relay_engine(url: str) -> Engine:
     """An engine for a relay, in autocommit mode: none of its transactions has more than one statement."""
-    return open_engine(url, pool_size=2, one_trip=True, autocommit=True)
+    return open_engine(
+        url, pool_size=2, read_seconds=_worker_read_seconds(url), one_trip=True, autocommit=True
+    )
+
+
+def _worker_read_seconds(url: str) -> int:
+    """The time-out for a reply to a worker. With several hosts, one that hangs must be left soon."""
+    return bounds.HOST_READ_SECONDS if parse(url).has_several_hosts else bounds.READ_SECONDS
 
 
 def _open_mariadb(

@@ -8,6 +8,8 @@ from orders_service.database import sessions
 DATA_ERRORS = frozenset({1264, 1366, 1406})
 # Conflicts with another transaction: row changed (1020), lock wait time-out (1205), deadlock (1213).
 CONFLICTS = frozenset({1020, 1205, 1213})
+# No connection: refused (2003), gone (2006), lost (2013), the server shuts down (1053).
+LOST = sessions.REFUSED | {1053, 2003, 2006, 2013}
 
 
 def is_worth_a_retry(error: DBAPIError) -> bool:
@@ -18,6 +20,12 @@ def is_worth_a_retry(error: DBAPIError) -> bool:
         or error_code(error) in CONFLICTS
         or "database is locked" in str(error.orig)
     )
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Whether there was no server, or only one that refuses to work: another one may take over."""
+    code = error_code(error)
+    return code in LOST or (error.connection_invalidated and code not in sessions.FORBIDDEN)
 
 
 def error_code(error: DBAPIError) -> int | None:

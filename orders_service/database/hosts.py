@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 import pymysql
 from pymysql.constants.CR import CR_CONN_HOST_ERROR, CR_SERVER_LOST
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from orders_service import runtime
@@ -25,6 +26,8 @@ STATUS = "(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VAR
 STATE = f"SELECT @@GLOBAL.read_only, {STATUS.format('WSREP_READY')}, {STATUS.format('WSREP_LOCAL_STATE')}"
 SYNCED = 4  # The state of a Galera node that is in step. It has none without Galera; a donor has 2.
 WRITABLE = ("0", "OFF")
+GALERA_STATE = text("SELECT " + STATUS.format("WSREP_LOCAL_STATE"))
+ALONE = WeakSet[Engine | Connection]()  # The engines of one server, which is no node of a cluster.
 CAUGHT_UP = text("SET STATEMENT wsrep_sync_wait = 1 FOR SELECT 1")
 
 
@@ -158,14 +161,18 @@ def place_of(session: Session) -> one_trip.Place | None:
 def catch_up(session: Session) -> bool:
     """Wait until the session's server has applied what was committed on every other host.
 
-    False if it need not be asked: there is one host, or the server is no node of a Galera cluster. Ends the
-    session's transaction.
+    False if it is no node of a Galera cluster. Ends the session's transaction.
     """
-    if not session.get_bind().get_execution_options().get(SEVERAL):
+    engine = session.get_bind()
+    if engine in ALONE or engine.dialect.name == "sqlite":
         return False
     place = place_of(session)
+    # Behind a proxy the URL names one host.
+    is_galera = place.is_galera if place else session.scalar(GALERA_STATE) is not None
     session.rollback()  # In an open transaction the server would not wait.
-    if place is None or not place.is_galera:
+    if not is_galera:
+        if place is None:
+            ALONE.add(engine)
         return False
     session.execute(CAUGHT_UP)
     session.rollback()

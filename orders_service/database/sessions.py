@@ -22,6 +22,7 @@ HANDSHAKE_SECONDS = 10  # For a server that accepts a connection but does not an
 DENIED = frozenset({1044, 1142, 1143})
 # A syntax error: our statements are fixed, so the session must have lost the SQL mode that we set.
 IN_ANOTHER_MODE = frozenset({1064})
+FORBIDDEN = DENIED | IN_ANOTHER_MODE
 # The server does not do its work now, but another one may: a Galera node that is not ready (1047) or fell out
 # of the cluster during a COMMIT (1180, whose outcome is unknown), a read-only server (1290, 1836).
 REFUSED = frozenset({1047, 1180, 1290, 1836})
@@ -99,7 +100,7 @@ def use_guarded_connections(
 
     @event.listens_for(engine, "handle_error")
     def on_error(context: ExceptionContext) -> None:
-        if code_of(context.original_exception) in DENIED | IN_ANOTHER_MODE | REFUSED:
+        if code_of(context.original_exception) in FORBIDDEN | REFUSED:
             context.is_disconnect = True
 
 

@@ -10,10 +10,35 @@ from sqlalchemy.orm import Session
 
 from orders_service import crash_points, runtime
 from orders_service.database import bounds
-from orders_service.database.errors import is_worth_a_retry
+from orders_service.database.errors import is_lost, is_worth_a_retry
 
 S = TypeVar("S", Session, Connection)
 T = TypeVar("T")
+
+
+class Failover:
+    """How long to look for a server after one was lost. It may be kept for several transactions."""
+
+    def __init__(self) -> None:
+        self._until: float | None = None  # None while there is a server.
+
+    def goes_on(self, error: DBAPIError) -> bool:
+        """Whether to try again after this error, because a server was there a moment ago; pauses before."""
+        if not is_lost(error):
+            self._until = None
+            return False
+        now = runtime.monotonic()
+        if self._until is None:
+            self._until = now + bounds.FAILOVER_SECONDS
+            return True
+        if now >= self._until:
+            return False
+        runtime.sleep(runtime.uniform(0.02, 0.1))
+        return True
+
+    def end(self) -> None:
+        """There is a server."""
+        self._until = None
 
 
 def in_transaction(
@@ -22,35 +47,55 @@ def in_transaction(
     *,
     again: Callable[[S], T] | None = None,
     attempts: int = 5,
+    failover: Failover | None = None,
 ) -> T:
     """Do *work* and commit it; after a conflict with another transaction, roll back and retry.
 
-    A lost connection is retried, too. It leaves unknown whether the first attempt was committed, so *again*
-    replaces *work* from the second attempt on. Any other error is raised after the roll-back, and so is a
-    conflict in the last attempt, or more than `LOCK_SECONDS` after the start. Before a retry it pauses for
-    a few milliseconds, except after a duplicate key.
+    A lost connection is retried, too: as long as the *failover* lasts, and then like a conflict. It leaves
+    unknown whether the first attempt was committed, so *again* replaces *work* from the second attempt on.
+    Any other error is raised after the roll-back, and so is the conflict that ends the last of *attempts*, or
+    comes later than `LOCK_SECONDS` after the start.
     """
-    # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
-    enough = runtime.monotonic() + bounds.LOCK_SECONDS
-    for attempt in range(1, attempts + 1):
+    failover = failover or Failover()
+    retries = _Retries(attempts)
+    while True:
         try:
-            result = (again or work)(session) if attempt > 1 else work(session)
+            result = work(session)
             crash_points.at("transaction.written")
             session.commit()
         except DBAPIError as error:
             _roll_back(session)
-            if attempt == attempts or not is_worth_a_retry(error) or runtime.monotonic() > enough:
+            if not (failover.goes_on(error) or retries.allow(error)):
                 raise
-            # After a duplicate key the other transaction has ended: a pause would only delay the group.
-            if not isinstance(error, IntegrityError):
-                runtime.sleep(runtime.uniform(0.001, 0.01) * 2**attempt)
+            work = again or work
         except BaseException:
             _roll_back(session)
             raise
         else:
+            failover.end()
             crash_points.at("transaction.committed")
             return result
-    raise AssertionError("attempts must be at least 1")
+
+
+class _Retries:
+    """The attempts that a transaction has."""
+
+    def __init__(self, attempts: int) -> None:
+        self._left = attempts
+        # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
+        self._until = runtime.monotonic() + bounds.LOCK_SECONDS
+        self._pause = 0.002
+
+    def allow(self, error: DBAPIError) -> bool:
+        """Whether to try again after this error; pauses for a few milliseconds before."""
+        self._left -= 1
+        if not self._left or not is_worth_a_retry(error) or runtime.monotonic() > self._until:
+            return False
+        # After a duplicate key the other transaction has ended: a pause would only delay the group.
+        if not isinstance(error, IntegrityError):
+            runtime.sleep(self._pause * runtime.uniform(1, 10))
+            self._pause *= 2
+        return True
 
 
 def _roll_back(session: Session | Connection) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import sessionmaker
 
 from orders_service import logs, processes, resources, tracing
 from orders_service.broker_client import broker
-from orders_service.database.engines import open_relay_engine, session_maker
+from orders_service.database.engines import open_relay_engine, worker_sessions
 from orders_service.events.consumer import Consumer, Handler
 from orders_service.events.relay import Relay
 from orders_service.events.upkeep import PurgingWorker
@@ -90,7 +90,7 @@ def _consumer(
     process: processes.Consumer, settings: Settings, *, poll_seconds: float, skip_gap: bool
 ) -> Worker:
     """A consumer. When Debezium sends its database's outbox, no relay purges it, so the consumer does."""
-    sessions = session_maker(resources.url(settings, process.database))
+    sessions = worker_sessions(resources.url(settings, process.database))
     group, topic = resources.group(settings, process), resources.topic(settings, process)
     consumer = Consumer(
         sessions,

@@ -14,7 +14,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from orders_service.api.committer import ATTEMPTS
 from orders_service.api.database import READER
+from orders_service.database import bounds
 from rig import waiting
 from rig.databases import Databases
 from rig.waiting import await_true
@@ -225,7 +227,7 @@ def test_what_is_disturbed_every_time_is_given_up_and_not_written(api: Api, wher
 
     assert_unavailable(response)
     assert len(member(response, "orderId")) == 36
-    assert len(refused) == 2
+    assert len(refused) == ATTEMPTS
     assert_nothing_written(api)
 
 
@@ -262,8 +264,11 @@ def test_an_order_whose_commit_lost_its_reply_is_placed_once(api: Api, act: Act)
     assert [row.aggregateid for row in api.outbox()] == [member(response, "orderId")]
 
 
-def test_an_order_whose_replies_are_all_lost_is_found_by_the_id_that_was_told(api: Api) -> None:
-    with losing_the_reply(api, times=2):
+def test_an_order_whose_replies_are_all_lost_is_found_by_the_id_that_was_told(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "FAILOVER_SECONDS", 0.2)
+    with losing_the_reply(api, times=1000):
         response = api.place()
 
     assert_unavailable(response)

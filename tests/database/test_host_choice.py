@@ -6,7 +6,7 @@ import pymysql
 import pytest
 
 from orders_service.database import engines
-from orders_service.database.bounds import COMMIT_READ_SECONDS, HOST_SECONDS, READ_SECONDS
+from orders_service.database.bounds import HOST_READ_SECONDS, HOST_SECONDS, READ_SECONDS
 from orders_service.database.hosts import Hosts
 from orders_service.database.one_trip import GuardedConnection
 from orders_service.database_url import Host
@@ -61,6 +61,6 @@ def test_a_new_connection_is_used_once_if_the_process_moves_meanwhile() -> None:
         place.require_current()
 
 
-@pytest.mark.parametrize("seconds", [COMMIT_READ_SECONDS, READ_SECONDS])
+@pytest.mark.parametrize("seconds", [HOST_READ_SECONDS, READ_SECONDS])
 def test_a_wait_for_a_lock_ends_before_the_server_counts_as_one_that_hangs(seconds: int) -> None:
     assert engines._lock_seconds(seconds) < seconds
