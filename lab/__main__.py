@@ -46,13 +46,14 @@ def main() -> None:
 @main.command()
 @click.option("--brokers", type=click.Choice(["1", "3"]), help="How many brokers; remembered. At first 1.")
 @click.option("--connect", is_flag=True, help="Kafka Connect too; remembered.")
+@click.option("--galera", is_flag=True, help="A Galera cluster in place of one MariaDB; remembered.")
 @click.option(
     "--export", is_flag=True, help='Print only the environment: eval "$(python -m lab up --export)".'
 )
-def up(brokers: str | None, connect: bool, export: bool) -> None:
+def up(brokers: str | None, connect: bool, galera: bool, export: bool) -> None:
     """Start what does not run, and wait until it answers."""
     out = sys.stderr if export else sys.stdout
-    lab = Lab(brokers=int(brokers) if brokers else None, connect=connect, out=out)
+    lab = Lab(brokers=int(brokers) if brokers else None, connect=connect, galera=galera, out=out)
     lab.up()
     if not export:
         click.echo(f"\n{table(reports(lab.servers))}\n")

@@ -26,6 +26,10 @@ class Connect(Server):
         self._kafka = kafka
 
     @property
+    def stage(self) -> int:
+        return 3  # It keeps its state in Kafka.
+
+    @property
     def url(self) -> str:
         return f"http://{self.where}"
 

@@ -13,6 +13,7 @@ from typing import Self, TextIO
 from .accounts import password
 from .connect import Connect
 from .errors import UnknownServer
+from .galera import Cluster
 from .kafka import Kafka
 from .mariadb import MariaDB
 from .ports import HOST, Ports
@@ -32,14 +33,16 @@ class Lab:
         *,
         brokers: int | None = None,
         connect: bool = False,
+        galera: bool = False,
         out: TextIO | None = None,
     ) -> None:
-        """The folder remembers *brokers* (1 or 3) and *connect* until `reset`."""
+        """The folder remembers *brokers* (1 or 3), *connect* and *galera* until `reset`."""
         self.home = home.resolve()
         self._out = out or sys.stderr
         self.ports = ports = ports or Ports()
         self.kafka = Kafka(self.home, ports, brokers)
-        self.mariadb = MariaDB(self.home, ports)
+        self.cluster = Cluster(self.home, ports, wanted=galera)
+        self.mariadb = self.cluster.proxy if self.cluster.exists else MariaDB(self.home, ports)
         self.connect = Connect(self.home, ports, self.kafka)
         self.standalone = self.home / "connect-standalone"
         self._with_connect = connect
@@ -51,12 +54,18 @@ class Lab:
 
     @property
     def servers(self) -> list[Server]:
-        return [*self.kafka.brokers, self.mariadb, *([self.connect] if self.has_connect else [])]
+        return [*self.kafka.brokers, *self.databases, *([self.connect] if self.has_connect else [])]
+
+    @property
+    def databases(self) -> list[Server]:
+        """MariaDB, or the cluster in its place."""
+        return self.cluster.servers if self.cluster.exists else [self.mariadb]
 
     def named(self, name: str) -> list[Server]:
-        """The servers that a name stands for: its own, or all brokers for `kafka`."""
+        """The servers that a name stands for: its own, or all of a cluster for `kafka` and `mariadb`."""
         every: dict[str, list[Server]] = {"kafka": [*self.kafka.brokers]}
-        every |= {one.name: [one] for one in (*self.kafka.brokers, self.mariadb, self.connect)}
+        every |= {one.name: [one] for one in (*self.kafka.brokers, *self.databases, self.connect)}
+        every["mariadb"] = self.databases
         if name not in every:
             raise UnknownServer(f"there is no {name} here; there are {', '.join(every)}")
         return every[name]
@@ -70,6 +79,7 @@ class Lab:
             for server in servers:
                 server.fetch(self._out)
             self.kafka.note_size()
+            self.cluster.prepare(servers)
             for several in self._stages(servers):
                 _at_once(self._start, several)
 
@@ -88,6 +98,7 @@ class Lab:
         with self._alone():
             _at_once(Server.wipe, self.servers)
             self.kafka.forget_size()
+            self.cluster.forget()
             shutil.rmtree(self.standalone, ignore_errors=True)
 
     def environment(self, *, connect: bool = False) -> dict[str, str]:
@@ -126,8 +137,9 @@ class Lab:
         self.down()
 
     def _stages(self, servers: Sequence[Server]) -> list[list[Server]]:
-        """The start order; stopping reverses it. Connect starts last, as it keeps its state in Kafka."""
-        return [[one for one in servers if (one is self.connect) == last] for last in (False, True)]
+        """The start order; stopping reverses it."""
+        stages = sorted({server.stage for server in servers})
+        return [[server for server in servers if server.stage == stage] for stage in stages]
 
     def _start(self, server: Server) -> None:
         began = time.monotonic()

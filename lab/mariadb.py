@@ -5,64 +5,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
-import pymysql
-
-from .accounts import accounts, database_of_its_own, password
+from .accounts import accounts
 from .data import make_data
+from .database_server import DatabaseServer
 from .errors import WrongServers
 from .ports import HOST, Ports
 from .private import private, write
 from .programs import Programs, programs
-from .server import Server
 
 
-class MariaDB(Server):
+class MariaDB(DatabaseServer):
     """One server with a ROW binlog, the service's two databases and the users of everything in the lab."""
 
-    def __init__(self, home: Path, ports: Ports) -> None:
-        super().__init__("mariadb", home, (ports.mariadb,))
+    def __init__(self, home: Path, ports: Ports, *, name: str = "mariadb") -> None:
+        super().__init__(name, home, (ports.mariadb,))
         self.data = self.folder / "data"
 
     @property
     def mark(self) -> str:
         return f"--datadir={self.data}"
 
-    @property
-    def root_url(self) -> str:
-        return self.url("", user="root")
-
-    def url(self, database: str, *, user: str) -> str:
-        where = f"{user}:{password(user)}@{self.where}/{database}"
-        return f"mariadb+pymysql://{where}?charset=utf8mb4"
-
-    def create_database(self, name: str) -> str:
-        """Create a database and a user of the same name. Return its URL."""
-        with self.connect() as connection, connection.cursor() as cursor:
-            for statement in database_of_its_own(name):
-                cursor.execute(statement)
-        return self.url(name, user=name)
-
-    def connect(self) -> "pymysql.Connection[pymysql.cursors.Cursor]":
-        """A connection as root."""
-        return pymysql.connect(
-            host=HOST,
-            port=self.ports[0],
-            user="root",
-            password=password("root"),
-            autocommit=True,
-            connect_timeout=2,
-        )
-
     def fetch(self, out: TextIO) -> None:
         self._programs(out)
 
     def prepare(self) -> None:
-        write(self.folder / "init.sql", "".join(f"{statement};\n" for statement in accounts()))
+        write(self.folder / "init.sql", "".join(f"{statement};\n" for statement in self._statements()))
         made_by = self.folder / "made-by"
         private(self._temporary)
         if not self.data.exists():
             write(made_by, self._programs().origin)
-            make_data(self, self.data, self._install)
+            self._make_data()
         elif made_by.read_text() != self._programs().origin:
             raise WrongServers(
                 f"the data here was made by {made_by.read_text()}, not by {self._programs().origin}: "
@@ -104,13 +76,12 @@ class MariaDB(Server):
     def environment(self) -> Mapping[str, str]:
         return {"UMASK": "0600", "UMASK_DIR": "0700"}
 
-    def answers(self) -> bool:
-        try:
-            with self.connect() as connection, connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except pymysql.Error:
-            return False
-        return True
+    def _statements(self) -> list[str]:
+        """What the server executes whenever it starts."""
+        return accounts()
+
+    def _make_data(self) -> None:
+        make_data(self, self.data, self._install)
 
     def _install(self, new: Path, work: Path) -> list[str]:
         return [

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 
 HOST = "127.0.0.1"
 # These ports are below the ephemeral range. Otherwise a client that reconnects again and again while a server
@@ -23,6 +23,10 @@ class Ports:
     brokers: tuple[int, int, int] = (29092, 29094, 29096)
     controllers: tuple[int, int, int] = (29093, 29095, 29097)
     mariadb: int = 23306
+    # The nodes of a Galera cluster: for clients, for the other nodes, and for incremental state transfers.
+    nodes: tuple[int, int, int] = (23307, 23308, 23309)
+    galera: tuple[int, int, int] = (24567, 24568, 24569)
+    ist: tuple[int, int, int] = (24577, 24578, 24579)
     connect: int = 28083
     # Where the course's slides have Kafka and Connect. The lab's shell leads from there to the lab's own.
     slides_kafka: int = 9092
@@ -32,15 +36,13 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        found = iter(free_ports(10))
-        return cls(
-            (next(found), next(found), next(found)),
-            (next(found), next(found), next(found)),
-            next(found),
-            next(found),
-            next(found),
-            next(found),
-        )
+        found = iter(free_ports(19))
+
+        def three() -> tuple[int, int, int]:
+            return next(found), next(found), next(found)
+
+        several = three(), three()
+        return cls(*several, next(found), three(), three(), three(), next(found), next(found), next(found))
 
 
 def is_free(port: int) -> bool:
@@ -53,7 +55,8 @@ def is_free(port: int) -> bool:
 def free_ports(count: int) -> list[int]:
     """Ports that nobody uses now. The next call gets others: these may not be in use yet."""
     usual = Ports()
-    taken = {*usual.brokers, *usual.controllers, usual.mariadb, usual.connect}
+    several = (usual.brokers, usual.controllers, usual.nodes, usual.galera, usual.ist)
+    taken = {*chain.from_iterable(several), usual.mariadb, usual.connect}
     found: list[int] = []
     for port in islice(_turns(os.getpid()), len(FREE) // SHARES):
         if port not in taken and _can_bind(port):

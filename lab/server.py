@@ -34,6 +34,11 @@ class Server(ABC):
         self._pid_file = home / f"{name}.pid"
 
     @property
+    def stage(self) -> int:
+        """Servers of one stage start at once, those of the next one after them; they stop in reverse."""
+        return 0
+
+    @property
     def where(self) -> str:
         return f"{HOST}:{self.ports[0]}"
 

@@ -10,7 +10,6 @@
 | `history.py` | everything that the service wrote: tables and records |
 | `stored.py` | reads tables and records into a history |
 | `promises.py` | the judge: names each promise that a history breaks |
-| `galera.py` | a real Galera cluster of three nodes on this machine |
 | `prometheus.py` | a real Prometheus that scrapes processes, and the programs that come with it |
 | `dashboards/` | writes the dashboards for Grafana: `make dashboards` |
 | `documents/` | writes the documented contract: `make contract` |

@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import Engine
 
 from lab import Lab
-from lab.mariadb import MariaDB
+from lab.database_server import DatabaseServer
 from orders_service import migrations
 from orders_service.database.engines import open_engine
 from orders_service.processes import DatabaseName
@@ -23,7 +23,7 @@ class Databases:
     engines: dict[str, Engine] = field(default_factory=dict)
 
     @classmethod
-    def on(cls, server: MariaDB, name: object) -> "Databases":
+    def on(cls, server: DatabaseServer, name: object) -> "Databases":
         """Two new databases on a MariaDB. They are not migrated yet."""
         return cls(server.create_database(f"orders_{name}"), server.create_database(f"catalog_{name}"))
 

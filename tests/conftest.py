@@ -1,7 +1,7 @@
 """The fixtures of all tests: databases of their own, the lab, the whole flow."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest_timeout
 from hypothesis import HealthCheck, settings
 
 from lab import Lab, LabError, Ports
+from lab.server import Server
 from rig import prometheus, waiting
 from rig.databases import Databases
 from tests.flow_kit import Flow
@@ -34,18 +35,22 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> object:
 
 
 @contextmanager
-def running(lab: Lab) -> Iterator[None]:
-    """*lab* for as long as the block lasts. If it cannot run here, tests are skipped; in CI they fail."""
+def running(lab: Lab, servers: Sequence[Server] | None = None) -> Iterator[None]:
+    """The servers of *lab*, by default all, for as long as the block lasts.
+
+    If they cannot run here, tests are skipped; in CI they fail.
+    """
     try:
-        lab.__enter__()
-    except LabError as error:
-        if os.environ.get("CI"):
+        lab.start(lab.servers if servers is None else servers)
+    except BaseException as error:
+        lab.down()
+        if os.environ.get("CI") or not isinstance(error, LabError):
             raise
         pytest.skip(f"the lab cannot run here: {error}")
     try:
         yield
     finally:
-        lab.__exit__(None, None, None)
+        lab.down()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from lab import Ports
-from lab.mariadb import MariaDB
+from lab.database_server import DatabaseServer
 from lab.server import within
 from orders_service.database.engines import open_engine
 from rig.databases import Databases
@@ -15,7 +15,9 @@ from tests.database.things import Base
 
 
 @pytest.fixture(scope="session", params=["as the lab's", "10.11"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDB]:
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseServer]:
     """The lab's MariaDB and, once more, the oldest that we support."""
     if request.param == "as the lab's":
         yield request.getfixturevalue("lab").mariadb

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from lab.database_server import DatabaseServer
 from lab.mariadb import MariaDB
 from lab.programs import Programs, programs
 from orders_service import migrations
@@ -79,7 +80,7 @@ class Older(MariaDB):
         return programs(out, "mariadb-10.11")
 
 
-def migrated(server: MariaDB, database: str, *, in_one_trip: bool = False) -> Engine:
+def migrated(server: DatabaseServer, database: str, *, in_one_trip: bool = False) -> Engine:
     """An engine on a new orders database."""
     url = server.create_database(database)
     plain = open_engine(url)

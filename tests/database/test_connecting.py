@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError, Statemen
 from sqlalchemy.orm import Session
 
 from lab import Lab
-from lab.mariadb import MariaDB
+from lab.database_server import DatabaseServer
 from orders_service.api.app import create_app
 from orders_service.commands.doctor.databases import DatabaseChecks
 from orders_service.commands.doctor.finding import Level
@@ -177,7 +177,7 @@ def test_a_server_of_another_mode_changes_nothing(lab: Lab, tmp_path: Path) -> N
 
 
 @contextmanager
-def in_global_mode(server: MariaDB, mode: str) -> Iterator[None]:
+def in_global_mode(server: DatabaseServer, mode: str) -> Iterator[None]:
     """Sessions that begin meanwhile have this mode."""
     with server.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SELECT @@GLOBAL.sql_mode")

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from lab.mariadb import MariaDB
+from lab.database_server import DatabaseServer
 from orders_service import migrations
 from orders_service.catalog.product import Product
 from orders_service.database.columns import utc_now
@@ -20,7 +20,9 @@ CHARSETS = ("utf8mb4", "latin1", "gbk", "sjis", "big5")  # What a session may be
 
 @pytest.mark.parametrize("charset", CHARSETS)
 @pytest.mark.parametrize("mode", MODES)
-def test_a_literal_means_the_same_in_every_mode_and_charset(server: MariaDB, mode: str, charset: str) -> None:
+def test_a_literal_means_the_same_in_every_mode_and_charset(
+    server: DatabaseServer, mode: str, charset: str
+) -> None:
     texts = attacks(ATTACKS)
     found: list[str] = []
     with server.connect() as connection, connection.cursor() as cursor:
@@ -34,7 +36,7 @@ def test_a_literal_means_the_same_in_every_mode_and_charset(server: MariaDB, mod
     assert [bytes.fromhex(one or "") for one in found] == [one.encode() for one in texts]
 
 
-def test_a_text_with_a_backslash_is_found_by_the_index(server: MariaDB) -> None:
+def test_a_text_with_a_backslash_is_found_by_the_index(server: DatabaseServer) -> None:
     engine = migrated(server, "orders_literals")
     with engine.connect() as connection:
         for user in ("back\\slash", "é\\", "é"):
@@ -48,7 +50,7 @@ def test_a_text_with_a_backslash_is_found_by_the_index(server: MariaDB) -> None:
     engine.dispose()
 
 
-def test_texts_are_compared_as_the_column_says(server: MariaDB) -> None:
+def test_texts_are_compared_as_the_column_says(server: DatabaseServer) -> None:
     engine = open_engine(server.create_database("catalog_reset"))
     migrations.upgrade(engine, "catalog")
     with Session(engine) as session:

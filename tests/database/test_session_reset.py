@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from lab.mariadb import MariaDB
+from lab.database_server import DatabaseServer
 from orders_service.contract.topics import Topics
 from orders_service.database import one_trip
 from orders_service.database.columns import utc_now
@@ -35,7 +35,7 @@ NEW_YEAR = "2026-01-01 00:00:00.000000"
 
 
 @pytest.fixture(scope="module")
-def url(server: MariaDB) -> str:
+def url(server: DatabaseServer) -> str:
     """An orders database of its own."""
     engine = migrated(server, "orders_reset")
     with Session(engine) as session:
@@ -122,7 +122,7 @@ def test_a_session_that_was_reset_writes_nothing(engine: Engine) -> None:
 
 
 def test_no_text_becomes_sql_where_a_reset_is_not_noticed(
-    server: MariaDB, monkeypatch: pytest.MonkeyPatch
+    server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(one_trip, "UNLESS_RESET", b"DO 0")
     monkeypatch.setattr(GuardedConnection, "_end_if_reset", lambda *_: None)

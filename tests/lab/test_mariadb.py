@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from lab import Lab, Ports
+from lab.mariadb import MariaDB
 
 pytestmark = pytest.mark.real
 
 
 def test_data_folders_made_at_once_do_not_disturb_each_other(lab: Lab, tmp_path: Path) -> None:
-    servers = [Lab(tmp_path / str(number), Ports.free()).mariadb for number in range(4)]
+    servers = [MariaDB(tmp_path / str(number), Ports.free()) for number in range(4)]
 
     def prepare(number: int) -> None:
         servers[number].folder.mkdir(parents=True)

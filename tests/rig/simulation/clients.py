@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from lab.mariadb import MariaDB
+from lab.database_server import DatabaseServer
 from orders_service.database.engines import open_engine
 from orders_service.processes import DatabaseName
 from rig import waiting
@@ -235,7 +235,7 @@ class RealClient:
 class RealStage:
     """The lab's MariaDB."""
 
-    def __init__(self, mariadb: MariaDB, databases: Databases) -> None:
+    def __init__(self, mariadb: DatabaseServer, databases: Databases) -> None:
         self.works: list[Work[Any]] = []
         self._root = mariadb.connect()
         self._urls: dict[DatabaseName, str] = {
