@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from orders_service import migrations, resources
 from orders_service.catalog.balance import imbalances
 from orders_service.catalog.product import CatalogBase
-from orders_service.commands.doctor import limits, rights
+from orders_service.commands.doctor import cluster, limits, rights
 from orders_service.commands.doctor.finding import Check, Finding, away, fine, warning, wrong
 from orders_service.database.columns import Clock, database_now, utc_now
 from orders_service.database.engines import open_engine
@@ -78,6 +78,7 @@ class DatabaseChecks:
                     text("SELECT sqlite_version()" if self._is_sqlite else "SELECT version()")
                 )
                 place = place_of(session)
+                of_cluster = None if self._is_sqlite else cluster.check(session)
         except DBAPIError as error:
             return away(
                 f"{self._url!r}: {error.orig}", f"check that the database runs and that {setting} is correct"
@@ -88,7 +89,7 @@ class DatabaseChecks:
                 f"{seen}: no host can be written to; connected to {place.host}",
                 "make one host writable: SET GLOBAL read_only=0 on the primary server",
             )
-        return fine(f"{seen}, connected to {place.host}" if place else seen)
+        return cluster.joined(f"{seen}, connected to {place.host}" if place else seen, of_cluster)
 
     def time(self) -> Finding:
         with self._session() as session:
