@@ -4,9 +4,10 @@ import itertools
 import random
 import signal
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import kafka
 import psutil
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from lab import Lab
@@ -37,13 +39,17 @@ REST_SECONDS = 60.0  # The longest time from the end of a fault until nothing ch
 class Stage:
     """A deployment on databases and topics of its own, and everything that was done to it."""
 
-    def __init__(self, lab: Lab, folder: Path, chance: random.Random) -> None:
+    def __init__(
+        self, lab: Lab, folder: Path, chance: random.Random, *, reach: Callable[[str], str] | None = None
+    ) -> None:
+        """*reach* makes the processes' URL of a database; by default one through a proxy that can be cut."""
         self.lab = lab
         self.network = Proxy(lab.mariadb.ports[0])  # Between the processes and MariaDB.
         self.chance = chance
         self.databases = Databases.on(lab.mariadb, f"stage_{chance.randrange(16**8):08x}")
         self.databases.migrate()
-        through = {name: _through(self.network, url) for name, url in self.databases.environment.items()}
+        reach = reach or partial(_through, self.network)
+        through = {name: reach(url) for name, url in self.databases.environment.items()}
         self.deployment = Deployment(lab, self.databases, folder, **through)
         self.told: list[Customer] = []
         self.poison: set[bytes] = set()  # Values that must become dead letters.
@@ -139,14 +145,15 @@ class Stage:
 
     def await_answer(self, *, seconds: float) -> None:
         """Wait until an order that is placed from now on is answered, and report how long that takes."""
-        began = time.monotonic()
-        with Session(self.databases.orders) as session:
-            last = session.scalar(select(func.max(Order.id))) or 0
-        answered = select(func.count()).where(Order.id > last, Order.status.in_(("CONFIRMED", "REJECTED")))
+        began, placed_at = time.monotonic(), utc_now()
+        answered = select(func.count()).where(
+            Order.created_at > placed_at, Order.status.in_(("CONFIRMED", "REJECTED"))
+        )
 
         def is_answered() -> bool:
-            with Session(self.databases.orders) as session:
+            with suppress(DBAPIError), Session(self.databases.orders) as session:
                 return bool(session.scalar(answered))
+            return False
 
         await_true(is_answered, "an order placed after the fault is answered", seconds=seconds)
         took = time.monotonic() - began
