@@ -34,7 +34,7 @@ class Proxy(DatabaseServer):
 
     def fetch(self, out: TextIO) -> None:
         program(out)
-        _libraries()
+        libraries()
 
     def prepare(self) -> None:
         """Its settings are a file of the repository."""
@@ -44,7 +44,7 @@ class Proxy(DatabaseServer):
 
     def environment(self) -> Mapping[str, str]:
         nodes = {f"MARIADB_{number}": f"{HOST}:{port}" for number, port in enumerate(self._nodes, 1)}
-        return nodes | {"DATABASES": self.where} | _libraries()
+        return nodes | {"DATABASES": self.where} | libraries()
 
 
 @cache
@@ -60,7 +60,7 @@ def _installed() -> Path | None:
 
 
 @cache
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
     """Where an unpacked HAProxy finds its libraries."""
     if _installed():
         return {}
