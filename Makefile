@@ -26,7 +26,7 @@ check: $(VENV)/dev  ## Format, lint, types, layers, fast tests: what every commi
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not real" $(AT_ONCE)
+	$(BIN)/pytest -m "not real" $(AT_ONCE) $(TESTS)
 
 format: $(VENV)/dev  ## Format the code and mend what the linter can mend
 	$(BIN)/ruff format .

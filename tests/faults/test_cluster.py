@@ -1,5 +1,6 @@
 """A Galera cluster loses nodes, its writer or its quorum, or restarts; a proxy or the URL finds the rest."""
 
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -26,7 +27,14 @@ ORDER = {"productId": "CATALOG-001", "qty": 1, "unitPrice": 1500}
 FROZEN_SECONDS = 12  # Longer than a process waits for an answer.
 WAIT_SECONDS = 6  # A customer waits for an answer no longer than this, and none is refused.
 ANSWER_SECONDS = 7  # An order that is placed after the fault is confirmed or rejected.
+HAPROXY, HOSTS = "HAProxy", "several hosts"
 CLIENTS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER LIKE 'orders\\_%'"
+
+
+def reached_by(way: str) -> pytest.MarkDecorator:
+    """The processes of this test find a node in that *way*; with FAULTS_WAYS=all once in each way."""
+    ways = [HAPROXY, HOSTS] if os.environ.get("FAULTS_WAYS") == "all" else [way]
+    return pytest.mark.parametrize("way", ways, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield own
 
 
-@pytest.fixture(scope="module", params=["HAProxy", "several hosts"])
+@pytest.fixture(scope="module")
 def way(request: pytest.FixtureRequest) -> str:
     """How the processes find a node."""
     return str(request.param)
@@ -68,7 +76,7 @@ def stage(
         hosts = ",".join(node.where for node in lab.cluster.nodes)
 
         def reach(url: str) -> str:
-            return url if way == "HAProxy" else url.replace(lab.mariadb.where, hosts)
+            return url if way == HAPROXY else url.replace(lab.mariadb.where, hosts)
 
         folder, numbers = tmp_path_factory.mktemp("stage"), random.Random(f"{SEED} {next(NUMBERS)}")
         cluster_stages.append(Stage(lab, folder, numbers, reach=reach))
@@ -131,6 +139,7 @@ def noticed(stage: Stage, *, refused: bool = False) -> Iterator[Customers]:
         assert longest < waiting.seconds(WAIT_SECONDS)
 
 
+@reached_by(HAPROXY)
 def test_the_writer_is_killed(stage: Stage, lab: Lab) -> None:
     with noticed(stage):
         node = writer(lab)
@@ -139,6 +148,7 @@ def test_the_writer_is_killed(stage: Stage, lab: Lab) -> None:
         lab.start([node])
 
 
+@reached_by(HOSTS)
 def test_another_node_is_killed(stage: Stage, lab: Lab) -> None:
     with noticed(stage):
         current = writer(lab)
@@ -148,6 +158,7 @@ def test_another_node_is_killed(stage: Stage, lab: Lab) -> None:
         lab.start([node])
 
 
+@reached_by(HOSTS)
 def test_the_writer_is_frozen_and_wakes(stage: Stage, lab: Lab) -> None:
     with noticed(stage) as customers:
         node = writer(lab)
@@ -158,6 +169,7 @@ def test_the_writer_is_frozen_and_wakes(stage: Stage, lab: Lab) -> None:
         customers.await_accepted(40)
 
 
+@reached_by(HAPROXY)
 def test_the_writer_is_cut_off(stage: Stage, lab: Lab) -> None:
     with noticed(stage) as customers:
         node = writer(lab)
@@ -168,6 +180,7 @@ def test_the_writer_is_cut_off(stage: Stage, lab: Lab) -> None:
         await_true(node.answers, f"{node.name} is back")
 
 
+@reached_by(HOSTS)
 def test_two_of_three_nodes_are_killed(stage: Stage, lab: Lab) -> None:
     with noticed(stage, refused=True) as customers:
         last = writer(lab)
@@ -186,6 +199,7 @@ def test_two_of_three_nodes_are_killed(stage: Stage, lab: Lab) -> None:
     assert took < waiting.seconds(REFUSED_SECONDS)
 
 
+@reached_by(HAPROXY)
 def test_a_node_gets_the_whole_state(stage: Stage, lab: Lab) -> None:
     current = writer(lab)
     node = next(node for node in reversed(lab.cluster.nodes) if node is not current)
@@ -197,6 +211,7 @@ def test_a_node_gets_the_whole_state(stage: Stage, lab: Lab) -> None:
         customers.await_accepted(40)
 
 
+@reached_by(HOSTS)
 def test_all_nodes_are_restarted_one_after_another(stage: Stage, lab: Lab) -> None:
     with noticed(stage):
         for node in lab.cluster.nodes:
@@ -204,6 +219,7 @@ def test_all_nodes_are_restarted_one_after_another(stage: Stage, lab: Lab) -> No
             lab.start([node])
 
 
+@reached_by(HAPROXY)
 def test_the_whole_cluster_is_killed(stage: Stage, lab: Lab) -> None:
     with noticed(stage, refused=True):
         for node in lab.cluster.nodes:
