@@ -134,7 +134,9 @@ def test_a_program_that_does_not_end_is_found(tmp_path: Path, monkeypatch: pytes
 
 def test_a_key_that_ends_nothing_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rig.walk.walker.STEP_SECONDS", 1)
-    text = page("$ trap '' INT; echo up; sleep 3", "up", terminal="one") + page("^C", terminal="one")
+    ends_at_the_second_key = "keys=0; trap 'keys=$((keys + 1)); [ $keys -lt 2 ] || exit' INT\n"
+    (tmp_path / "stubborn").write_text(f"{ends_at_the_second_key}echo up; while true; do sleep 0.1; done")
+    text = page("$ sh ../stubborn", "up", terminal="one") + page("^C", terminal="one")
 
     found = walk(blocks(text), tmp_path)
 
