@@ -26,7 +26,7 @@ ORDERS = 50
 RATE = 25  # Orders a second while something is restarted.
 DELIVERY = 400  # Enough to confirm most orders, and too little to confirm all.
 IN_SYNC_SECONDS = 60
-LIMIT_SECONDS = 1200  # For all profiles: three times what they take with an empty cache.
+LIMIT_SECONDS = 1800  # For all profiles: three times what they take with an empty cache.
 
 
 def main() -> None:
