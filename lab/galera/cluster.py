@@ -1,10 +1,9 @@
-"""The cluster: which of its nodes bootstraps it, and how a client finds it."""
+"""The cluster: its nodes, its proxy, and which node bootstraps it."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..accounts import password
 from ..errors import WrongServers
 from ..ports import Ports
 from ..private import private
@@ -32,11 +31,6 @@ class Cluster:
     @property
     def servers(self) -> list[Server]:
         return [*self.nodes, self.proxy]
-
-    def url(self, database: str, *, user: str) -> str:
-        """A database URL that names every node, for a client without the proxy."""
-        where = ",".join(node.where for node in self.nodes)
-        return f"mariadb+pymysql://{user}:{password(user)}@{where}/{database}?charset=utf8mb4"
 
     def prepare(self, servers: Sequence[Server]) -> None:
         """If no node runs, choose the one that bootstraps the cluster. Call it before *servers* start."""
