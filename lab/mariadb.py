@@ -77,7 +77,7 @@ class MariaDB(DatabaseServer):
         return {"UMASK": "0600", "UMASK_DIR": "0700"}
 
     def _statements(self) -> list[str]:
-        """What the server executes whenever it starts."""
+        """The statements that the server executes at each start."""
         return accounts()
 
     def _make_data(self) -> None:

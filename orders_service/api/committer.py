@@ -77,7 +77,7 @@ class Committer:
         self._queue: deque[Waiting] = deque()
         self._mutex = threading.Lock()
         self._at_work = False
-        self._failover = Failover()  # Of all groups: once it is over, they are refused at once.
+        self._failover = Failover()  # All groups share it: once it is over, they are refused at once.
 
     def require_room(self) -> None:
         """Raise `Overloaded` if the queue is full. The view calls it before it reads the body."""

@@ -8,7 +8,7 @@ from orders_service.database import sessions
 DATA_ERRORS = frozenset({1264, 1366, 1406})
 # Conflicts with another transaction: row changed (1020), lock wait time-out (1205), deadlock (1213).
 CONFLICTS = frozenset({1020, 1205, 1213})
-# No connection: refused (2003), gone (2006), lost (2013), the server shuts down (1053).
+# The connection was refused (2003), is gone (2006) or lost (2013), or the server shuts down (1053).
 LOST = sessions.REFUSED | {1053, 2003, 2006, 2013}
 
 

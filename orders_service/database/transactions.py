@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Failover:
-    """How long to look for a server after one was lost. It may be kept for several transactions."""
+    """The search for a server after one was lost. Several transactions may share it."""
 
     def __init__(self) -> None:
         self._until: float | None = None  # None while there is a server.

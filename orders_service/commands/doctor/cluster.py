@@ -1,4 +1,4 @@
-"""What a node of a Galera cluster says of its cluster."""
+"""The check of a Galera cluster, through one of its nodes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
