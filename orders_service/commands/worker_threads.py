@@ -16,11 +16,11 @@ POLL_SECONDS = 0.2
 
 @dataclass
 class WorkerThread:
-    """A worker on its thread, and the event that stops it."""
+    """A worker on its thread."""
 
     process: processes.Worker
     settings: Settings
-    ending: threading.Event = field(default_factory=threading.Event)
+    ending: loop.Stop = field(default_factory=loop.Stop)
 
     def __post_init__(self) -> None:
         worker = build(self.process, self.settings, poll_seconds=POLL_SECONDS)

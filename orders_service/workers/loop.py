@@ -27,6 +27,34 @@ WATCHDOG_EXIT = 4
 log = structlog.get_logger()
 
 
+class Stop:
+    """A flag that one thread waits for. A signal handler may set it at any moment.
+
+    That is not so for a `threading.Event`: its `set` takes a lock, which the interrupted `wait` may hold.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def is_set(self) -> bool:
+        """Whether `set` was called."""
+        return self._is_set
+
+    def set(self) -> None:
+        """End the wait, now and from now on."""
+        if not self._is_set:
+            self._is_set = True
+            self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most *seconds*. True if it is set."""
+        if not self._is_set and self._lock.acquire(timeout=seconds):
+            self._lock.release()
+        return self._is_set
+
+
 class Watchdog:
     """Ends the process when a step hangs, for example in a call of a client library."""
 
@@ -49,7 +77,7 @@ class Watchdog:
                 os._exit(WATCHDOG_EXIT)
 
 
-def repeat_steps(worker: Worker, name: str, stop: threading.Event, *, step_seconds: int) -> None:
+def repeat_steps(worker: Worker, name: str, stop: Stop, *, step_seconds: int) -> None:
     """Call *worker*'s step until *stop* is set. After an error, log it, back off and call the step again.
 
     `Stopped` is not retried: it ends this thread, and so the process of a single worker, with its exit code.
@@ -68,7 +96,7 @@ def repeat_steps(worker: Worker, name: str, stop: threading.Event, *, step_secon
     log.info("stopped", worker=name)
 
 
-def _repeat_steps(worker: Worker, name: str, stop: threading.Event, watchdog: Watchdog) -> None:
+def _repeat_steps(worker: Worker, name: str, stop: Stop, watchdog: Watchdog) -> None:
     failures, worked = 0, time.monotonic()
     failed_steps = FAILURES.labels(name)
     while not stop.is_set():
@@ -121,7 +149,7 @@ def _close(worker: Worker, name: str) -> None:
 
 def run(worker: Worker, name: str, *, step_seconds: int) -> None:
     """Run *worker* as this process: the first signal lets it finish its step, the second ends it at once."""
-    stop = threading.Event()
+    stop = Stop()
 
     def on_signal(number: int, _: FrameType | None) -> None:
         if stop.is_set():

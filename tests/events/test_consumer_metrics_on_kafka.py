@@ -67,7 +67,7 @@ def test_an_idle_consumer_shows_0_for_each_partition(group: Group) -> None:
 
 
 def test_two_consumers_count_their_rebalances_and_show_their_partitions(group: Group) -> None:
-    growth, stop = Growth(), threading.Event()
+    growth, stop = Growth(), loop.Stop()
     rebalances = "orders_consumer_rebalances_total"
     with closing(group.consumer()) as first, closing(group.broker.producer()) as producer:
         deliver(producer, [Outgoing(group.topic, str(n).encode(), order(str(n))) for n in range(300)])

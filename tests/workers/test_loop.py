@@ -12,6 +12,7 @@ from orders_service.events.backoff import back_off
 from orders_service.events.brokers.port import BrokerError
 from orders_service.events.errors import TooManyDeadLetters
 from orders_service.workers import loop
+from orders_service.workers.loop import Stop
 from rig import waiting
 from tests.metrics.growth import Growth, value
 
@@ -19,7 +20,7 @@ from tests.metrics.growth import Growth, value
 class Scripted:
     """A worker whose steps do, one after the other, what they are told."""
 
-    def __init__(self, stop: threading.Event, *steps: bool | Exception) -> None:
+    def __init__(self, stop: Stop, *steps: bool | Exception) -> None:
         self.stop = stop
         self.steps = list(steps)
         self.turned = 0
@@ -40,7 +41,7 @@ class Scripted:
 
 
 def test_a_step_that_fails_is_turned_again() -> None:
-    stop = threading.Event()
+    stop = Stop()
     worker = Scripted(stop, True, OSError("away"), ValueError("odd"), True)
 
     loop.repeat_steps(worker, "test", stop, step_seconds=120)
@@ -50,7 +51,7 @@ def test_a_step_that_fails_is_turned_again() -> None:
 
 
 def test_steps_that_fail_are_counted_and_one_that_stops_the_worker_is_not() -> None:
-    growth, stop, never = Growth(), threading.Event(), threading.Event()
+    growth, stop, never = Growth(), Stop(), Stop()
     failing = Scripted(never, OSError("away"), OSError("away"), TooManyDeadLetters("topic", 0, 20))
 
     loop.repeat_steps(Scripted(stop, True), "steady", stop, step_seconds=120)
@@ -74,7 +75,7 @@ def test_steps_that_fail_are_counted_and_one_that_stops_the_worker_is_not() -> N
 def test_a_connection_that_is_back_with_the_next_step_is_no_warning(
     steps: list[bool | Exception], levels: list[str]
 ) -> None:
-    stop = threading.Event()
+    stop = Stop()
 
     with capture_logs() as logs:
         loop.repeat_steps(Scripted(stop, *steps), "test", stop, step_seconds=120)
@@ -83,7 +84,7 @@ def test_a_connection_that_is_back_with_the_next_step_is_no_warning(
 
 
 def test_a_step_that_must_not_be_repeated_ends_the_process_with_its_code() -> None:
-    stop = threading.Event()
+    stop = Stop()
     worker = Scripted(stop, TooManyDeadLetters("topic", 0, 20), True)
 
     with pytest.raises(SystemExit) as ended:
@@ -107,10 +108,10 @@ def test_a_worker_that_cannot_close_still_ends_as_it_should() -> None:
         def close(self) -> None:
             raise OSError("the database is away")
 
-    stop = threading.Event()
+    stop = Stop()
     loop.repeat_steps(Clinging(stop), "test", stop, step_seconds=120)
 
-    stopped = threading.Event()
+    stopped = Stop()
     with pytest.raises(SystemExit) as ended:
         loop.repeat_steps(
             Clinging(stopped, TooManyDeadLetters("topic", 0, 20)), "test", stopped, step_seconds=120
@@ -119,7 +120,7 @@ def test_a_worker_that_cannot_close_still_ends_as_it_should() -> None:
 
 
 def test_a_worker_that_stopped_for_good_is_watched_no_longer() -> None:
-    stop = threading.Event()
+    stop = Stop()
 
     with pytest.raises(SystemExit):
         loop.repeat_steps(Scripted(stop, TooManyDeadLetters("topic", 0, 20)), "gone", stop, step_seconds=120)
