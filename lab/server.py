@@ -7,6 +7,7 @@ import subprocess
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +17,7 @@ from .ports import HOST, is_free
 from .private import opened, private
 
 START_SECONDS = 60.0
+STOPPED_SECONDS = 5.0
 PAUSE = 0.03
 # Starts the server as a detached process. The process writes its own pid to the pid file and then executes
 # the server, so that a pid file always exists while a server runs. Only the owner may read its files.
@@ -107,7 +109,7 @@ class Server(ABC):
         self._pid_file.unlink(missing_ok=True)
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send a signal to the server. False if it is down."""
+        """Send a signal to the server. False if it is down. After SIGSTOP none of its threads runs."""
         pid = self.pid
         if pid is None:
             return False
@@ -115,6 +117,8 @@ class Server(ABC):
             os.kill(pid, number)
         except ProcessLookupError:
             return False
+        if number == signal.SIGSTOP:
+            await_stop(pid)
         return True
 
     def wipe(self) -> None:
@@ -179,6 +183,21 @@ def command_line(pid: int) -> list[str]:
             return []
     ps = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
     return subprocess.run(ps, capture_output=True, text=True, check=False).stdout.split()
+
+
+def await_stop(pid: int) -> None:
+    """Wait until SIGSTOP has stopped every thread of a process: they run on for some milliseconds."""
+    if not within(STOPPED_SECONDS, lambda: all(state in "TtZX" for state in _thread_states(pid))):
+        raise TimeoutError(f"process {pid} still runs {STOPPED_SECONDS:.0f} s after SIGSTOP")
+
+
+def _thread_states(pid: int) -> list[str]:
+    """The state of each thread, as in proc(5). Empty if the process has ended, and without /proc."""
+    states = []
+    for stat in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):  # The thread has ended.
+            states.append(stat.read_text().rpartition(") ")[2][0])
+    return states
 
 
 def _process_in(folder: Path, argument: str) -> int | None:

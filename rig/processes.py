@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, Signals
+from signal import SIGKILL, SIGSTOP, SIGTERM, Signals
 
 import psutil
 
+from lab.server import await_stop
 from orders_service.settings import FIELDS
 from rig import waiting
 
@@ -84,10 +85,12 @@ class Process:
         return self.log.read_text()[-TAIL:] if self.log.exists() else ""
 
     def signal(self, number: Signals) -> None:
-        """Send a signal to the process and, before it, to its children."""
+        """Send a signal to the process and, before it, to its children. After SIGSTOP none of them runs."""
         for one in reversed(family(self.pid)):
             with suppress(psutil.NoSuchProcess):
                 one.send_signal(number)
+                if number == SIGSTOP:
+                    await_stop(one.pid)
 
     def stop(self, *, seconds: float = STOP_SECONDS, number: Signals = SIGTERM) -> int:
         """Send a signal to the process, not to its children, and wait for the end; the exit code."""

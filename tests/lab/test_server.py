@@ -23,6 +23,14 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
     while True:
         server.accept()[0].close()
 """
+BUSY = """
+import threading
+def spin():
+    while True:
+        pass
+for _ in range(9):
+    threading.Thread(target=spin).start()
+"""
 
 
 class Lamp(Server):
@@ -99,6 +107,17 @@ def test_a_stopped_server_leaves_its_port_and_no_pid_file(lamp: Lamp, tmp_path: 
     assert lamp.state == "stopped"
     assert not (tmp_path / "lamp.pid").exists()
     assert is_free(lamp.ports[0])
+
+
+def test_a_frozen_server_has_no_thread_that_runs(lamp: Lamp) -> None:
+    lamp.program = BUSY + LISTEN
+    lamp.start()
+    pid = lamp.pid
+
+    lamp.signal(signal.SIGSTOP)
+
+    threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    assert [stat.rpartition(") ")[2][0] for stat in threads] == ["T"] * 10
 
 
 def test_a_stranger_under_a_pid_we_noted_is_never_signalled(
