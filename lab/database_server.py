@@ -37,6 +37,7 @@ class DatabaseServer(Server):
             autocommit=True,
             connect_timeout=2,
             read_timeout=read_timeout,
+            ssl_disabled=True,  # On loopback. TLS would first load all certificates.
         )
 
     def answers(self) -> bool:

@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 
 from lab import Lab
 from lab.database_server import DatabaseServer
-from orders_service import migrations
 from orders_service.database.engines import open_engine
 from orders_service.processes import DatabaseName
+from rig import migrated
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Databases:
         urls: dict[DatabaseName, str] = {"orders": self.orders_url, "catalog": self.catalog_url}
         for name, url in urls.items():
             self.engines[name] = open_engine(url, pool_size=20, create=True)
-            migrations.upgrade(self.engines[name], name)
+            migrated.migrate(self.engines[name], name)
 
     def dispose(self) -> None:
         """Close every connection."""

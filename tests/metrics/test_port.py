@@ -16,6 +16,7 @@ from orders_service.metrics.port import CONNECTIONS_MAX, HEAD_BYTES, MetricsPort
 from orders_service.processes import DATABASES, PROCESSES, WORKERS
 from rig import waiting
 from rig.documents.metrics import shown_by
+from rig.embedded import prepare
 from rig.processes import Process, ended, service
 from rig.waiting import await_true
 from tests.metrics.kit import answers, families, get, heads, samples, scrape
@@ -47,8 +48,7 @@ def prepared(folder: Path, **settings: str) -> dict[str, str]:
         "STATE_DIR": str(folder),
         **settings,
     }
-    ended("migrate", **given).check_returncode()
-    ended("topics", "create", **given).check_returncode()
+    prepare(given)
     return given
 
 

@@ -17,7 +17,8 @@ from orders_service.contract import wire
 from orders_service.processes import PROCESSES
 from orders_service.settings import Settings
 from rig.customers import answers
-from rig.processes import Process, ended, service
+from rig.embedded import prepare
+from rig.processes import Process, service
 from rig.traces import Receiver, receiving
 from rig.waiting import await_true
 
@@ -80,8 +81,7 @@ def running(folder: Path, *commands: str, **settings: str) -> Iterator[Running]:
     """Processes of the service, ready."""
     environment = {"STATE_DIR": str(folder), "API_PORT": str(Ports.free().connect), "API_WORKERS": "1"}
     environment |= settings
-    for words in (["migrate"], ["topics", "create"]):
-        ended(*words, **environment).check_returncode()
+    prepare(environment)
     processes = {name: Process(name, service(name), environment, folder / f"{name}.log") for name in commands}
     found = Running(folder, environment, processes)
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rig.embedded import prepare
 from rig.processes import Process, ended
 from rig.waiting import await_true
 from tests.api.identity.issuers import running_issuer
@@ -122,8 +123,8 @@ def test_a_mistake_in_the_file_of_keys_stops_nobody(secured: tuple[Address, Proc
 def test_an_api_does_not_start_with_a_wrong_file_of_keys(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("shop orders:everything\n")
-    folder = {f"{name}_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.db" for name in ("ORDERS", "CATALOG")}
-    ended("migrate", **folder).check_returncode()
+    folder = {"STATE_DIR": str(tmp_path)}
+    prepare(folder)
 
     done = ended("api", AUTH_MODE="jwt", API_KEYS_FILE=str(file), **folder)
 

@@ -17,7 +17,8 @@ from lab import Ports
 from orders_service.api.request_log import SLOW_SECONDS
 from rig import waiting
 from rig.customers import answers
-from rig.processes import Process, ended, service
+from rig.embedded import prepare
+from rig.processes import Process, service
 from rig.waiting import await_true
 from tests.api.identity.kit import SECRET, WITH_SECRET, FromNow, bearer, token
 from tests.api.kit import ORDER, ORDERS
@@ -64,8 +65,7 @@ def logging(folder: Path, command: str, **settings: str) -> Iterator[Logged]:
     port, log = Ports.free().connect, folder / "log"
     environment = {"STATE_DIR": str(folder), "API_PORT": str(port), "API_WORKERS": "1"} | settings
     url = f"http://127.0.0.1:{port}"
-    for words in (["migrate"], ["topics", "create"]):
-        ended(*words, **environment).check_returncode()
+    prepare(environment)
     process = Process(command, service(command), environment, log)
     try:
         process.start(lambda: answers(url, "/readyz"))
@@ -174,8 +174,7 @@ def test_a_client_that_sends_its_body_slowly_does_not_make_the_service_slow(
 def test_a_log_that_cannot_be_written_changes_no_answer(tmp_path: Path) -> None:
     port = Ports.free().connect
     environment = {"STATE_DIR": str(tmp_path), "API_PORT": str(port), "LOG_REQUESTS": "all"}
-    for words in (["migrate"], ["topics", "create"]):
-        ended(*words, **environment).check_returncode()
+    prepare(environment)
     # The reader of this pipe ends at once.
     command = ["bash", "-c", 'exec 2> >(true); exec "$@"', "bash", *service("api")]
     process = Process("api", command, environment, tmp_path / "log")

@@ -18,7 +18,8 @@ from orders_service.api.serving.server import Server
 from orders_service.processes import DATABASES
 from orders_service.settings import Settings
 from rig import waiting
-from rig.processes import Process, ended, service
+from rig.embedded import prepare
+from rig.processes import Process, service
 from rig.waiting import await_true
 from tests.api.kit import literal
 
@@ -91,9 +92,10 @@ def serving(folder: Path, **settings: str) -> Iterator[tuple[Address, Process]]:
     environment = {
         **{f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in DATABASES},
         **{"API_PORT": str(address.port), "API_WORKERS": "1", "BROKER": "embedded"},
+        "STATE_DIR": str(folder),
         **settings,
     }
-    ended("migrate", **environment).check_returncode()
+    prepare(environment)
     process = Process("api", service("api"), environment, folder / "api.log")
     try:
         process.start(lambda: address.answers)

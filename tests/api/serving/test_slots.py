@@ -18,7 +18,8 @@ from lab import Ports
 from orders_service.api.serving.slots import PREFIX, SHARED_MEMORY
 from orders_service.processes import DATABASES
 from rig import waiting
-from rig.processes import Process, children, ended, service
+from rig.embedded import prepare
+from rig.processes import Process, children, service
 from rig.waiting import await_true
 from tests.metrics.kit import Samples, answers, get, heads, scrape
 
@@ -99,9 +100,10 @@ def serving(folder: Path, **settings: str) -> Iterator[Served]:
     environment = {
         **{f"{name.upper()}_DATABASE_URL": f"sqlite:///{folder}/{name}.db" for name in DATABASES},
         **{"API_PORT": str(port), "METRICS_PORT": str(metrics_port), "API_WORKERS": str(WORKERS)},
+        "STATE_DIR": str(folder),
         **settings,
     }
-    ended("migrate", **environment).check_returncode()
+    prepare(environment)
     process = Process("api", service("api"), environment, folder / "api.log")
     served = Served(process, port, metrics_port)
     try:

@@ -12,7 +12,8 @@ from orders_service.commands.doctor import metrics
 from orders_service.commands.doctor.finding import Finding, Level, run_checks
 from orders_service.metrics.port import MetricsPort
 from orders_service.settings import Settings
-from rig.processes import Process, ended, service
+from rig.embedded import prepare
+from rig.processes import Process, service
 from rig.waiting import await_true
 from tests.metrics.kit import scrape
 
@@ -132,8 +133,7 @@ def test_a_real_consumer_shows_its_numbers(tmp_path: Path) -> None:
         "STATE_DIR": str(tmp_path),
         "METRICS_PORT": str(port),
     }
-    for words in (["migrate"], ["topics", "create"]):
-        ended(*words, **environment).check_returncode()
+    prepare(environment)
     consumer = Process("consumer", service("status-consumer"), environment, tmp_path / "log")
     consumer.start()
 
