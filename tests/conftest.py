@@ -1,6 +1,8 @@
 """The fixtures of all tests: databases of their own, the lab, the whole flow."""
 
 import os
+import random
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -23,8 +25,27 @@ if TYPE_CHECKING:
 NUMBERS = count(1)
 
 # Slow examples are no error: the first ones in a new checkout wait for a table of characters.
-settings.register_profile("any machine", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what the tests start, even where they run in the background, which ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take a minute or more: at the end, one process would wait for the other.
+
+    LONG_FILES leaves only so many of them, other ones for each LONG_SEED. By default all are run.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    if wanted := os.environ.get("LONG_FILES"):
+        files = sorted({item.path for item in items if item.get_closest_marker("long")})
+        chosen = random.Random(os.environ.get("LONG_SEED", "")).sample(files, min(int(wanted), len(files)))
+        left_out = [item for item in items if item.path in files and item.path not in chosen]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,7 +13,11 @@ from rig.databases import Databases
 from rig.deployment import PROCESSES, Deployment, deployed
 from rig.history import await_promises
 
-pytestmark = [pytest.mark.real, pytest.mark.parametrize("databases", ["mariadb"], indirect=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.real,
+    pytest.mark.parametrize("databases", ["mariadb"], indirect=True),
+]
 
 PRODUCTS = dict.fromkeys(("CATALOG-001", "CATALOG-002", "CATALOG-003", "NO-SUCH-PRODUCT"), 1)
 

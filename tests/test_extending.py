@@ -19,6 +19,8 @@ from rig import waiting
 from rig.processes import UNSET, Process, service
 from rig.waiting import await_true
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[1]
 COPIED = (
     "orders_service",

@@ -15,13 +15,15 @@ from rig.databases import databases_in
 from rig.deployment import deployed
 from rig.documents.recording import running
 
+pytestmark = pytest.mark.long
+
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 REQUESTS = 30  # The most generated requests of each operation, beside those at each limit.
 
 
-def findings(url: str, folder: Path) -> str:
+def findings(url: str, folder: Path, *, requests: int = REQUESTS) -> str:
     """What schemathesis finds at *url*; empty if it finds nothing."""
-    options = ["--checks", "all", "--max-examples", str(REQUESTS), "--continue-on-failure", "--no-color"]
+    options = ["--checks", "all", "--max-examples", str(requests), "--continue-on-failure", "--no-color"]
     options += ["--warnings", "off"]
     same = ["--generation-deterministic", "--suppress-health-check", "all"]
     # At the address of a batch, `Allow` names GET, too: it could be the address of an order.
@@ -42,7 +44,7 @@ def findings(url: str, folder: Path) -> str:
 @pytest.mark.timeout(300)
 def test_the_service_answers_on_sqlite_as_the_document_says(tmp_path: Path) -> None:
     with running(tmp_path) as settings:  # Of its own: some requests change the stock.
-        assert findings(f"http://127.0.0.1:{settings.api_port}", tmp_path) == ""
+        assert findings(f"http://127.0.0.1:{settings.api_port}", tmp_path, requests=REQUESTS // 3) == ""
 
 
 @pytest.mark.real

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,17 @@ NUMBERS = count(1)
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[REPORT] = []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave only FAULTS_CLUSTER of the faults of a cluster, other ones for each seed. By default all."""
+    if not (wanted := os.environ.get("FAULTS_CLUSTER")):
+        return
+    of_cluster = [item for item in items if item.path == Path(__file__).with_name("test_cluster.py")]
+    chosen = random.Random(SEED).sample(of_cluster, min(int(wanted), len(of_cluster)))
+    left_out = [item for item in of_cluster if item not in chosen]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_report_header() -> str:

@@ -15,7 +15,7 @@ from orders_service.orders.order import Order
 from rig.databases import Databases
 from rig.deployment import Deployment, deployed
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.long, pytest.mark.real, pytest.mark.timeout(180)]
 
 OF_A_CELL = ("api", "orders-relay", "status-consumer")
 SHARED = ("CATALOG_TOPIC", "STOCK_TOPIC")

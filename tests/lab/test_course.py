@@ -9,6 +9,8 @@ import pytest
 from lab import Lab, LabError
 from rig.walk import blocks, walk
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/course.md"
 

@@ -17,7 +17,7 @@ from lab.galera import Node
 from rig.waiting import await_true
 from tests.conftest import running
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.real, pytest.mark.timeout(240)]
 
 ROWS = "SELECT number FROM things.numbers ORDER BY number"
 

@@ -18,6 +18,8 @@ from lab.terminal import Terminal
 from lab.typed import tool
 from tests.lab.typist import CTRL_C, at_terminal
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def own(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:

@@ -20,6 +20,8 @@ from lab.typed import tool
 from rig import waiting
 from tests.lab.typist import CTRL_C, CTRL_D, Typist, at_terminal
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 PROMPT = r"\(lab\) learner> "
 

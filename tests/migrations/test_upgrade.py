@@ -23,6 +23,8 @@ from tests.migrations.test_migrations import (
     migrating,
 )
 
+pytestmark = pytest.mark.long
+
 
 def fill(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     """Write rows into every table of a database at any version. All rows, by table."""

@@ -22,6 +22,8 @@ from rig.simulation.__main__ import judged, known_seeds
 from rig.simulation.history import Simulation
 from rig.simulation.world import KINDS, Plan
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 FRESH = range(50)
 STEPS_MIN = 60
