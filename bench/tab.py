@@ -5,26 +5,21 @@ page cannot carry as many customers. The browser collects its garbage before eac
 are what the page keeps.
 """
 
-import json
 import os
 import re
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event, Thread
 
 import click
 from playwright.sync_api import Browser, CDPSession, sync_playwright
 
+from bench.batches import Batches, sending
 from bench.stage import stage
 from bench.whole import Whole
-from rig.customers import Connection
 
 RATE = 500
-BATCH = 25
-ORDERS = {"orders": [{"productId": "CATALOG-001", "qty": 1, "unitPrice": 1500}] * BATCH}
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 HEAD = ("minute", "orders/s", "JS heap MB", "tab MB", "DOM nodes", "listeners")
 PRIVATE = re.compile(r"^Private_\w+:\s+(\d+) kB", re.MULTILINE)
@@ -44,47 +39,14 @@ def main(minutes: int, screen: str) -> None:
         site = whole.deployment.url
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         click.echo(f"| {' | '.join(HEAD)} |\n{'|---' * len(HEAD)}|")
-        with _load(site) as load:
+        with sending(site, RATE) as load:
             for row in _minutes(browser, site + screen, load, minutes):
                 click.echo(f"| {' | '.join(row)} |")
         browser.close()
         whole.stop()
 
 
-class Load:
-    """Sends `RATE` orders a second, as long as it may."""
-
-    def __init__(self, site: str) -> None:
-        self.accepted = 0
-        self._site = site
-        self._ends = Event()
-
-    def run(self) -> None:
-        with closing(Connection(self._site, 30)) as connection:
-            due = time.monotonic()
-            while not self._ends.wait(max(0, due - time.monotonic())):
-                status, answer = connection.send("POST", "/order-service/kim/orders/batch", ORDERS)
-                assert status == 200, answer
-                self.accepted += sum(order["status"] == 201 for order in json.loads(answer))
-                due += BATCH / RATE
-
-    def end(self) -> None:
-        self._ends.set()
-
-
-@contextmanager
-def _load(site: str) -> Iterator[Load]:
-    load = Load(site)
-    sender = Thread(target=load.run)
-    sender.start()
-    try:
-        yield load
-    finally:
-        load.end()
-        sender.join()
-
-
-def _minutes(browser: Browser, address: str, load: Load, minutes: int) -> Iterator[list[str]]:
+def _minutes(browser: Browser, address: str, load: Batches, minutes: int) -> Iterator[list[str]]:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(address)
     page.locator("main h1").wait_for()

@@ -31,6 +31,7 @@ COMMANDS = {
         "Create, change and check Kafka Connect's connectors.",
     ),
     "doctor": ("orders_service.commands.doctor.command:main", "Check the deployment, and say what to do."),
+    "size": ("orders_service.commands.size:main", "Say what a number of orders a second needs."),
     "config": ("orders_service.commands.config:main", "Show, check or describe the settings."),
 }
 
