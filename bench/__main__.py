@@ -3,7 +3,9 @@
 import json
 import os
 import platform
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,7 +30,10 @@ def measures(rounds: int, seconds: int) -> dict[str, Callable[[Stage], dict[str,
     """The measurements, by the name that `--only` takes."""
     return {
         "post": lambda on: _post(on, rounds, seconds),
-        "get": lambda on: {"GET a page of 20": reading.pages(on, rounds=rounds, seconds=seconds)},
+        "get": lambda on: {
+            "GET a page of 20": reading.pages(on, rounds=rounds, seconds=seconds),
+            "GET pages of many users": reading.beside(on, rounds=rounds, seconds=seconds),
+        },
         "waiting": lambda on: waiting.waiting(on, rounds=rounds, seconds=seconds),
         "relay": lambda on: {
             "relay, a backlog": relaying.backlog(on, rounds=rounds),
@@ -107,7 +112,9 @@ def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> 
     if unknown := set(wanted) - chosen.keys():
         raise click.ClickException(f"there is no measurement {min(unknown)}; there are {', '.join(chosen)}")
     found: Found = {}
+    raw: dict[str, Rounds] = {}
     about = {
+        "commit": _commit(),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
         "load before": round(os.getloadavg()[0], 1),
@@ -117,20 +124,30 @@ def main(rounds: int, seconds: int, only: str, show: Path | None, out: Path) -> 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stage(Path(folder)) as on:
         for name in wanted:
             for title, subjects in chosen[name](on).items():
+                raw[title] = subjects
                 found[title] = {subject: medians(several) for subject, several in subjects.items()}
                 click.echo("\n".join(table(title, found[title])))
-            write(out, about, found)  # Results are kept when a later measurement fails.
+            write(out, about, found, raw)  # Results are kept when a later measurement fails.
     for check in verdicts(found):
         click.echo(check.line)
     load = f"{about['load before']}, now {os.getloadavg()[0]:.1f}"
     click.echo(f"\nAll results are in {out}. Load of the machine: before {load}.")
 
 
-def write(out: Path, about: dict[str, Any], found: Found) -> None:
+def write(out: Path, about: dict[str, Any], found: Found, raw: dict[str, Rounds]) -> None:
     """Write the results as JSON."""
     out.parent.mkdir(parents=True, exist_ok=True)
     targets = [vars(check) for check in verdicts(found)]
-    out.write_text(json.dumps({"about": about, "medians": found, "targets": targets}, indent=2) + "\n")
+    out.write_text(
+        json.dumps({"about": about, "medians": found, "rounds": raw, "targets": targets}, indent=2) + "\n"
+    )
+
+
+def _commit() -> str:
+    """The commit that is measured; empty without git."""
+    git = shutil.which("git")
+    command = [git or "git", "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() if git else ""
 
 
 def medians(rounds: list[dict[str, float]]) -> dict[str, float]:

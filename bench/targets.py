@@ -10,6 +10,7 @@ Found = Mapping[str, Mapping[str, Mapping[str, float]]]
 MANY, ONE, REPLAYS = "POST, 64 connections", "POST, 1 connections", "POST, 64 connections, 10 % replays"
 PAGES, RELAY, RELAY_IDLE = "GET a page of 20", "relay, a backlog", "relay, idle"
 WAITERS, BESIDE = "1,000 waiters", "POST beside 1,000 waiters"
+READ = "GET pages of many users"
 LOOKED_AT = "the API at 500 orders a second"
 CONSUMER, IDLE, MINUTE = "consumer, a backlog", "POST to stock visible, idle", "500 orders/s for 60 s"
 
@@ -52,6 +53,10 @@ def _plain(measure: str, subject: str, metric: str) -> Callable[[Found], float]:
     return lambda found: found[measure][subject][metric]
 
 
+def _p99(found: Found, measure: str, subject: str) -> float:
+    return found[measure][subject]["p99_ms"] / found[measure][subject]["p50_ms"]
+
+
 def _stuck(found: Found) -> float:
     without, beside = found["relay, idle, stuck events"].values()
     return beside["p50_ms"] / without["p50_ms"]
@@ -60,6 +65,16 @@ def _stuck(found: Found) -> float:
 TARGETS = (
     Target("POST at 64, FastAPI's rate", _ratio(MANY, "rate", "ours", "fastapi+asyncmy"), least=1.5),
     Target("POST at 64, the tutorial's rate", _ratio(MANY, "rate", "ours", "flask-orm"), least=10),
+    Target("POST at 64, Go's rate", _ratio(MANY, "rate", "ours", "go"), least=1.3),
+    Target(
+        "POST at 64, Go's rate with group commit", _ratio(MANY, "rate", "ours", "go, group commit"), least=0.5
+    ),
+    Target(
+        "POST at 64, FastAPI's rate with group commit",
+        _ratio(MANY, "rate", "ours", "fastapi+asyncmy, group commit"),
+        least=1.4,
+    ),
+    Target("POST at 64, p99 of the p50", lambda found: _p99(found, MANY, "ours"), most=3),
     Target("POST at 64 with tokens, the rate without", _ratio(MANY, "rate", WITH_TOKENS, "ours"), least=0.97),
     Target("POST at 64, our rate without a database", _ratio(MANY, "rate", "ours", "ceiling"), least=0.7),
     Target("POST at 64, p99 in ms", _plain(MANY, "ours", "p99_ms"), most=40),
@@ -70,6 +85,9 @@ TARGETS = (
         lambda found: found[REPLAYS]["ours"]["rate"] / found[MANY]["ours"]["rate"],
         least=0.85,
     ),
+    Target("GET pages of many users, Node's rate", _ratio(READ, "rate", "ours", "node"), least=1),
+    Target("GET pages of many users, Spring's rate", _ratio(READ, "rate", "ours", "spring"), least=1.5),
+    Target("GET pages of many users, p99 of the p50", lambda found: _p99(found, READ, "ours"), most=5),
     Target("GET of 500,000, the rate of 1,000", _ratio(PAGES, "rate", "of 500,000", "of 1,000"), least=0.9),
     Target(
         "1,000 waiters, the longest from commit to answer in ms",

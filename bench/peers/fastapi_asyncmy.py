@@ -1,9 +1,10 @@
 """FastAPI, uvicorn and asyncmy: one transaction for each request, the order and its event.
 
 As fast as it is simple: SQL by hand, a pool for each process, ids and events as ours. It knows no idempotency
-keys, no retries and no deadlines.
+keys, no retries and no deadlines. With MODE=group all requests that wait are committed together, as in ours.
 """
 
+import asyncio
 import json
 import os
 import uuid
@@ -19,15 +20,25 @@ from sqlalchemy.engine import make_url
 
 NAMESPACE = uuid.UUID("6f2c9a54-3d0e-5b8a-9c41-7be0f5d1a2c3")
 CONNECTIONS = 10
-INSERT_ORDER = (
-    "INSERT INTO orders (product_id, qty, unit_price, total_price, user_id, order_id, created_at, status,"
-    " reason, version, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, 'PENDING', NULL, 1, %s)"
+GROUP_MAX = 64
+IN_GROUPS = os.environ.get("MODE") == "group"
+ORDER_COLUMNS = (
+    "product_id, qty, unit_price, total_price, user_id, order_id, created_at, status, reason, version,"
+    " updated_at"
 )
-INSERT_EVENT = (
-    "INSERT INTO outbox (id, specversion, source, type, aggregatetype, aggregateid, time, topic, `key`,"
-    " payload, traceparent, created_at, published_at, lane, error) VALUES"
-    " (%s, '1.0', '/order-service', 'order.placed.v1', 'order', %s, %s, %s, %s, %s, NULL, %s, NULL, %s, NULL)"
+EVENT_COLUMNS = (
+    "id, specversion, source, type, aggregatetype, aggregateid, time, topic, `key`, payload, traceparent,"
+    " created_at, published_at, lane, error"
 )
+
+
+def insert(table: str, columns: str) -> str:
+    """An INSERT whose values are all parameters: the driver then sends many rows in one statement."""
+    values = ", ".join(["%s"] * len(columns.split(",")))
+    return f"INSERT INTO {table} ({columns}) VALUES ({values})"
+
+
+INSERT_ORDER, INSERT_EVENT = insert("orders", ORDER_COLUMNS), insert("outbox", EVENT_COLUMNS)
 
 
 class OrderRequest(BaseModel):
@@ -62,13 +73,48 @@ async def connected(app: FastAPI) -> AsyncIterator[None]:
         charset="utf8mb4",
         init_command="SET time_zone='+00:00', tx_isolation='READ-COMMITTED'",
     )
+    committer = asyncio.create_task(commit_groups(app.state.pool)) if IN_GROUPS else None
     yield
+    if committer:
+        committer.cancel()
     app.state.pool.close()
     await app.state.pool.wait_closed()
 
 
 app = FastAPI(lifespan=connected)
 topic = os.environ.get("CATALOG_TOPIC", "example-catalog-topic")
+
+
+Rows = tuple[tuple[Any, ...], tuple[Any, ...]]  # Of an order, and of its event.
+waiting: asyncio.Queue[tuple[Rows, "asyncio.Future[None]"]] = asyncio.Queue()
+
+
+async def commit(pool: Any, group: list[Rows]) -> None:
+    """Commit orders and their events in one transaction. `executemany` sends all rows in one statement."""
+    async with pool.acquire() as connection, connection.cursor() as cursor:
+        try:
+            await cursor.executemany(INSERT_ORDER, [order for order, _ in group])
+            await cursor.executemany(INSERT_EVENT, [event for _, event in group])
+            await connection.commit()
+        except BaseException:
+            await connection.rollback()
+            raise
+
+
+async def commit_groups(pool: Any) -> None:
+    """Commit those who wait, one group after the other."""
+    while True:
+        group = [await waiting.get()]
+        while len(group) < GROUP_MAX and not waiting.empty():
+            group.append(waiting.get_nowait())
+        failure: Exception | None = None
+        try:
+            await commit(pool, [rows for rows, _ in group])
+        except Exception as error:
+            failure = error
+        for _, done in group:
+            if not done.done():
+                done.set_exception(failure) if failure else done.set_result(None)
 
 
 @app.post("/order-service/{user_id}/orders", status_code=201)
@@ -87,27 +133,16 @@ async def place(user_id: Annotated[str, Path(max_length=255)], body: OrderReques
     event_id = str(uuid.uuid5(NAMESPACE, f"order.placed.v1:{order_id}"))
     time = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     created_at = now.replace(tzinfo=None)
-    async with app.state.pool.acquire() as connection, connection.cursor() as cursor:
-        try:
-            await cursor.execute(
-                INSERT_ORDER,
-                (
-                    body.productId,
-                    body.qty,
-                    body.unitPrice,
-                    order["totalPrice"],
-                    user_id,
-                    order_id,
-                    created_at,
-                    created_at,
-                ),
-            )
-            await cursor.execute(
-                INSERT_EVENT,
-                (event_id, order_id, time, topic, body.productId, payload, created_at, topic),
-            )
-            await connection.commit()
-        except BaseException:
-            await connection.rollback()
-            raise
+    values = body.productId, body.qty, body.unitPrice, order["totalPrice"], user_id, order_id
+    of_event = "1.0", "/order-service", "order.placed.v1", "order", order_id
+    rows = (
+        (*values, created_at, "PENDING", None, 1, created_at),
+        (event_id, *of_event, time, topic, body.productId, payload, None, created_at, None, topic, None),
+    )
+    if IN_GROUPS:
+        done = asyncio.get_running_loop().create_future()
+        waiting.put_nowait((rows, done))
+        await done
+    else:
+        await commit(app.state.pool, [rows])
     return order | {"status": "PENDING"}
