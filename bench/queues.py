@@ -34,7 +34,7 @@ class Tandem:
         self._is_busy = [False] * len(stations)
         self._in_turn = deque[int]()  # The stations that wait for a core.
         self._free = cores
-        # What will happen: when, at which station, the orders that are done; None if only the core is free.
+        # Each event has a time, a number, a station and its finished orders, or None if it only frees a core.
         self._events: list[tuple[float, int, int, list[float] | None]] = []
         self._numbers = count()
 

@@ -1,4 +1,4 @@
-"""What an order costs each process and server: `python -m bench.sizing` writes the costs for `size`.
+"""Measures what an order costs each process and server: `python -m bench.sizing` writes it for `size`.
 
 The processes run one after the other, on Kafka and on two MariaDB servers, one for each database: first the
 API takes orders for some seconds, then each worker alone works off what waits for it. So the costs are those
@@ -62,7 +62,7 @@ class Scene:
         self.say("catalog", "UPDATE catalog_size.catalog SET stock = 1000000000")
 
     def costs(self, seconds: int) -> Counters:
-        """What an order costs, with *seconds* of load on the API; and the orders a second of each process."""
+        """Measure an order's costs, with *seconds* of load on the API, and each process's orders a second."""
         before, files = self.orders(), self._bytes()
         found: Counters = {"cpu_ms": defaultdict(float), "rates": {}}
         with self._running("api"):
@@ -196,7 +196,7 @@ def averages(rounds: list[Counters]) -> Counters:
 
 
 def about(rounds: int, seconds: int) -> dict[str, str]:
-    """What was measured, where and when."""
+    """Describe the measurement: its date, its machine and its rounds."""
     (model, *_) = (
         line.partition(": ")[2]
         for line in Path("/proc/cpuinfo").read_text().split("\n")

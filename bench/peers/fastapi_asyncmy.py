@@ -85,7 +85,7 @@ app = FastAPI(lifespan=connected)
 topic = os.environ.get("CATALOG_TOPIC", "example-catalog-topic")
 
 
-Rows = tuple[tuple[Any, ...], tuple[Any, ...]]  # Of an order, and of its event.
+Rows = tuple[tuple[Any, ...], tuple[Any, ...]]  # The row of an order and the row of its event.
 waiting: asyncio.Queue[tuple[Rows, "asyncio.Future[None]"]] = asyncio.Queue()
 
 

@@ -1,4 +1,4 @@
-"""What a number of orders a second needs: processes, cells, brokers, disk and network.
+"""Calculates the processes, cells, brokers, disk and network that a number of orders a second needs.
 
 The sums multiply the rate by what one order costs, as `python -m bench.sizing` measured it.
 """
