@@ -1,10 +1,11 @@
 """Reads a history: every row of the service's databases, and every record of its topics."""
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import kafka
+from kafka.errors import KafkaError
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
@@ -16,6 +17,8 @@ from rig.databases import Databases
 from rig.deployment import Deployment
 from rig.promises import History, stock_adds_up, violations
 from rig.stored import fact_of, read_catalog, read_tables
+
+T = TypeVar("T")
 
 
 def read(databases: Databases, servers: str, topics: Sequence[str], **given: Any) -> History:
@@ -55,6 +58,22 @@ def pending(engine: Engine) -> int:
 
 def records(servers: str, topics: Sequence[str]) -> list[Record]:
     """Every record of every partition of *topics* that is there now, in the order of each partition."""
+    return asked(lambda: _records(servers, topics))
+
+
+def asked(question: Callable[[], T], *, seconds: float = 30) -> T:
+    """Ask Kafka until it answers: for some seconds a client also asks a broker that was just killed."""
+    deadline = waiting.Deadline(seconds)
+    while True:
+        try:
+            return question()
+        except KafkaError:
+            if deadline.over:
+                raise
+            time.sleep(0.2)
+
+
+def _records(servers: str, topics: Sequence[str]) -> list[Record]:
     consumer = kafka.KafkaConsumer(
         bootstrap_servers=servers, enable_auto_commit=False, isolation_level="read_committed"
     )
