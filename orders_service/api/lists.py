@@ -161,21 +161,23 @@ def page_of(scan: Scan, to_json: ToJson, *, path: str, key: str, find: Callable[
     """
     page = load(PAGE)
     limit = page.get("limit", current_app.config["SETTINGS"].api_list_max)
-    start = None
-    if "after" in page:
-        try:
-            start = find(page["after"]).id
-        except (OrderNotFound, ProductNotFound) as error:
-            raise UnknownAfter(page["after"]) from error
-        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
     kept = {name: value for name, value in request.args.items() if name not in ("limit", "after")}
 
     def link(row: Any) -> str:
         following = kept | {"limit": limit, "after": getattr(row, key)}
         return f"{path}?{urlencode(following, quote_via=quote, safe='')}"
 
-    scan = replace(scan, descending=page.get("order", False))
-    return Listing(scan, to_json).page(after=start, limit=limit, link=link)
+    listing = Listing(replace(scan, descending=page.get("order", False)), to_json)
+    start = None
+    if "after" in page:
+        if found := listing.page_behind(page["after"], limit=limit, link=link):
+            return found
+        try:
+            start = find(page["after"]).id
+        except (OrderNotFound, ProductNotFound) as error:
+            raise UnknownAfter(page["after"]) from error
+        db.session.close()  # `Listing` opens its own connections, and may wait for its turn.
+    return listing.page(after=start, limit=limit, link=link)
 
 
 def load(readers: Readers) -> dict[str, Any]:

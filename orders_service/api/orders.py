@@ -70,9 +70,9 @@ def place_batch(user_id: str) -> ResponseReturnValue:
 @orders.get("/<user_id>/orders")
 def index(user_id: str) -> ResponseReturnValue:
     """The user's orders, filtered, oldest or newest first: a page of `limit` after the order `after`."""
-    conditions = lists.load_order_filter().conditions
+    conditions, values = lists.load_order_filter().conditions, {"user_id": user_id}
     return lists.page_of(
-        Scan(db.engines[READER], queries.orders_query(), conditions, {"user_id": user_id}),
+        Scan(db.engines[READER], queries.orders_query(), conditions, values, start=queries.START),
         responses.order,
         path=_path_of(user_id),
         key="order_id",

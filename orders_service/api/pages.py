@@ -4,7 +4,7 @@ A large page is read and sent in chunks. Between two chunks the process serves i
 transaction is open. No more than one chunk is in memory, however slowly the client reads.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -70,6 +70,13 @@ class Listing:
         self._scan = scan
         self._to_json = to_json
 
+    def page_behind(self, key: str, *, limit: int, link: Callable[[Row[Any]], str]) -> Response | None:
+        """The page after the row with this *key*; None if one statement does not do, or does not find it."""
+        if self._scan.start is None or self._scan.conditions or limit > FIRST_CHUNK:
+            return None
+        rows = self._scan.read_behind(key, limit + 1)
+        return self._short(rows, limit, link) if rows else None
+
     def page(self, *, after: int | None, limit: int, link: Callable[[Row[Any]], str]) -> Response:
         """Return the page of *limit* rows after the row *after*. *link* makes the URL of the next page.
 
@@ -80,8 +87,7 @@ class Listing:
         rows = self._scan.read(after, most, up_to=end)
         found_enough = end is None or len(rows) == most
         if found_enough and (len(rows) <= FIRST_CHUNK or limit == FIRST_CHUNK):
-            following = link(rows[limit - 1]) if len(rows) > limit else None
-            return _linked(jsonify([self._to_json(row) for row in rows[:limit]]), following)
+            return self._short(rows, limit, link)
         turn: Turn = current_app.config["TURN"]
         with turn(first=True):
             last = self._scan.last(after, limit, up_to=self._scan.end(after, SCAN_MAX))
@@ -90,6 +96,11 @@ class Listing:
         chunks = _cut_short(self._chunks(page, chunk, turn), request_ids.current())
         response = current_app.response_class(chunks, mimetype="application/json")
         return _linked(response, None if last is None else link(last))
+
+    def _short(self, rows: Sequence[Row[Any]], limit: int, link: Callable[[Row[Any]], str]) -> Response:
+        """A page of *rows*, which are one more than *limit* if another page follows."""
+        following = link(rows[limit - 1]) if len(rows) > limit else None
+        return _linked(jsonify([self._to_json(row) for row in rows[:limit]]), following)
 
     def _chunks(self, page: RestOfPage, chunk: Chunk | None, turn: Turn) -> Iterator[bytes]:
         """The page as JSON, in pieces. *chunk* is its first."""

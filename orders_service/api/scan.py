@@ -14,7 +14,8 @@ from orders_service.database.reading import rows_of
 class Scan:
     """The rows of *query* that meet all *conditions*, in the order of their `id`, from 1 or from the last.
 
-    *values* are those of the query's parameters.
+    *values* are those of the query's parameters. *start* is a query for the number of the row with the
+    key `start`.
 
     Each method opens a connection of its own, and begins behind the row *after*, or at the first row (None).
     """
@@ -24,6 +25,17 @@ class Scan:
     conditions: Sequence[ColumnElement[bool]] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     descending: bool = False
+    start: Select[Any] | None = None
+
+    def read_behind(self, key: str, most: int) -> Sequence[Row[Any]]:
+        """The next rows behind the row with this *key*, in one statement; none if it does not exist.
+
+        Needs *start*, and no conditions: their bounds are the numbers of rows.
+        """
+        assert self.start is not None
+        assert not self.conditions
+        values = {**self.values, "start": key, "most": most}
+        return rows_of(self.engine, _behind(self.query, self.start, self.descending), values)
 
     def read(self, after: int | None, most: int, *, up_to: int | None) -> Sequence[Row[Any]]:
         """The next rows: at most *most*, none behind the row *up_to*."""
@@ -74,6 +86,14 @@ class Scan:
 def _some(query: Select[Any], has_after: bool, has_up_to: bool, descending: bool) -> Select[Any]:
     """The next `most` rows of *query*. Kept: building it takes as long as reading the rows."""
     return _ordered(query, has_after, has_up_to, descending).limit(bindparam("most"))
+
+
+@lru_cache(maxsize=64)
+def _behind(query: Select[Any], start: Select[Any], descending: bool) -> Select[Any]:
+    """The next `most` rows of *query* behind the row that *start* finds."""
+    number, first = query.selected_columns.id, start.scalar_subquery()
+    query = query.where(number < first if descending else number > first)
+    return query.order_by(number.desc() if descending else number).limit(bindparam("most"))
 
 
 def _ordered(query: Select[Any], has_after: bool, has_up_to: bool, descending: bool) -> Select[Any]:

@@ -15,9 +15,9 @@ from pymysql.constants.SERVER_STATUS import (
     SERVER_STATUS_IN_TRANS,
     SERVER_STATUS_NO_BACKSLASH_ESCAPES,
 )
-from pymysql.protocol import EOFPacketWrapper
 
 from orders_service.database import bounds
+from orders_service.database.results import Result
 from orders_service.database_url import Host
 
 CHECKED = "1.2.4"  # The version of PyMySQL whose private methods the classes below override.
@@ -61,20 +61,6 @@ class Place(Protocol):
     def require_current(self) -> None: ...
 
     def fail(self) -> None: ...
-
-
-class Result(MySQLResult):
-    """A query result that keeps the status flags sent after the rows. PyMySQL drops them."""
-
-    status_behind_rows: int | None = None
-
-    def _check_packet_is_eof(self, packet: Any) -> bool:
-        if not packet.is_eof_packet():
-            return False
-        end = EOFPacketWrapper(packet)
-        self.warning_count, self.has_next = end.warning_count, end.has_next
-        self.status_behind_rows = end.server_status
-        return True
 
 
 class GuardedConnection(pymysql.Connection):

@@ -44,6 +44,9 @@ ONE_ORDER = select(Order.__table__).where(
     Order.order_id == bindparam("order_id"), Order.user_id == bindparam("user_id")
 )
 
+# The number of an order of a customer, behind which a page starts.
+START = select(Order.id).where(Order.order_id == bindparam("start"), Order.user_id == bindparam("user_id"))
+
 
 @cache
 def with_status_query(status: Status) -> Select[Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from orders_service.api.database import READER
 from orders_service.api.pages import CHUNK, FIRST_CHUNK
@@ -193,6 +193,30 @@ def test_a_list_that_is_read_slowly_holds_no_connection(own_api: Api) -> None:
     assert first.startswith(b"[{")
     assert own_api.engine(READER).pool.checkedout() == 0  # type: ignore[attr-defined]
     response.close()
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_page_after_an_order_is_one_statement(own_api: Api, order: str) -> None:
+    with own_api.databases.orders.begin() as connection:
+        connection.execute(insert(Order), [_row(f"order-{number}", utc_now()) for number in range(60)])
+    asked: list[str] = []
+    event.listen(own_api.engine(READER), "before_cursor_execute", lambda *given: asked.append(given[2]))
+
+    response = own_api.get(f"{ORDERS}?limit=20&order={order}&after=order-30")
+
+    numbers = range(31, 51) if order == "asc" else range(29, 9, -1)
+    assert [found["orderId"] for found in response.json or []] == [f"order-{number}" for number in numbers]
+    assert f"after=order-{numbers[-1]}>" in response.headers["Link"]
+    assert len([statement for statement in asked if statement.startswith("SELECT")]) == 1
+
+
+def test_after_the_last_order_the_page_is_empty(api: Api) -> None:
+    last = [api.placed() for _ in range(2)][-1]
+
+    response = api.get(f"{ORDERS}?limit=20&after={last}")
+
+    assert (response.status_code, response.json) == (200, [])
+    assert "Link" not in response.headers
 
 
 def test_without_a_limit_all_that_come_after_are_listed(api: Api) -> None:
