@@ -1,7 +1,7 @@
 """The JSON of responses. It is the JSON of the course's services, with a status added."""
 
 from datetime import datetime, timedelta
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,7 +14,10 @@ from orders_service.orders.service import Placement
 # In the course's JSON, `orderId` comes after `createdAt`. The path has the user.
 FIRST = [name for name in facts.FACTS if name not in ("order_id", "user_id")]
 FIRST_NAMES = tuple(map(facts.camel_case, FIRST))
-first_values = attrgetter(*FIRST)
+SHOWN = (*FIRST, "created_at", "order_id", "status", "reason")
+values_of = attrgetter(*SHOWN)
+# A row's attributes cost ten times as much as its items. Every query reads all columns, in their order.
+values_of_row = itemgetter(*map(Order.__table__.columns.keys().index, SHOWN))
 
 
 def placed(order: Placement, outcome: Row[Any] | None = None) -> dict[str, Any]:
@@ -28,12 +31,14 @@ def placed(order: Placement, outcome: Row[Any] | None = None) -> dict[str, Any]:
 
 def order(order: Order | Row[Any]) -> dict[str, Any]:
     """The order as it is now."""
-    shown = dict(zip(FIRST_NAMES, first_values(order), strict=True))
-    shown["createdAt"] = format_instant(order.created_at)
-    shown["orderId"] = order.order_id
-    shown["status"] = order.status
-    if order.reason is not None:
-        shown["reason"] = order.reason
+    values = values_of_row(order) if isinstance(order, Row) else values_of(order)
+    *first, created_at, order_id, status, reason = values
+    shown: dict[str, Any] = dict(zip(FIRST_NAMES, first, strict=True))
+    shown["createdAt"] = format_instant(created_at)
+    shown["orderId"] = order_id
+    shown["status"] = status
+    if reason is not None:
+        shown["reason"] = reason
     return shown
 
 
