@@ -58,8 +58,8 @@ attacks: $(VENV)/dev  ## Attack the API beside a hundred good clients, directly 
 audit: $(VENV)/dev  ## Look for known vulnerabilities in everything that the locks name
 	@$(BIN)/python .ci/audit.py requirements*.lock docker/trial/tools.lock
 
-soak: $(VENV)/dev  ## Break one thing after the other for MINUTES, under 300 orders a second
-	$(BIN)/python -m tests.faults.soak $(MINUTES)
+soak: $(VENV)/dev  ## Break one thing after the other for MINUTES, under 300 orders a second, perhaps on a CLUSTER
+	$(BIN)/python -m tests.faults.soak $(MINUTES) $(if $(CLUSTER),--cluster)
 
 mutations: $(VENV)/dev  ## Take each mechanism out of a copy, and see which test notices
 	$(BIN)/python -m tests.faults.mutations

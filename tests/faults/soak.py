@@ -1,4 +1,4 @@
-"""Random faults, one after another, under a constant rate of orders: `make soak MINUTES=10`.
+"""Random faults, one after another, under a constant rate of orders: `make soak MINUTES=10 [CLUSTER=yes]`.
 
 A Prometheus scrapes all processes, and no alert may fire without a fault that explains it.
 """
@@ -22,6 +22,7 @@ from rig.customers import Customers
 from rig.prometheus import Prometheus
 from tests.faults.alerts.scene import RULES
 from tests.faults.soak_alerts import Alerts
+from tests.faults.soak_cluster import CLUSTER_FAULTS
 from tests.faults.soak_faults import FAULTS, PROCESSES, Soak
 from tests.faults.stage import Stage
 
@@ -75,7 +76,7 @@ def break_things(told: Soak, alerts: Alerts, *, seconds: float) -> None:
     counts: Counter[str] = Counter()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        fault = told.chance.choice(FAULTS)
+        fault = told.chance.choice(CLUSTER_FAULTS if told.stage.lab.cluster.exists else FAULTS)
         with alerts.during(fault.__name__):
             say(fault(told))
         counts[fault.__name__] += 1
@@ -104,12 +105,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("minutes", type=float)
     parser.add_argument("--seed", default=os.environ.get("FAULTS_SEED") or secrets.token_hex(4))
+    parser.add_argument("--cluster", action="store_true", help="on three MariaDB nodes and three brokers")
     given = parser.parse_args()
     say(f"FAULTS_SEED={given.seed} repeats the same faults in the same order")
     folder = FOLDER / given.seed
     folder.mkdir(parents=True)
     chance = random.Random(given.seed)
-    with Lab(folder / "lab", Ports.free()) as lab:
+    brokers = 3 if given.cluster else 1
+    with Lab(folder / "lab", Ports.free(), brokers=brokers, galera=given.cluster) as lab:
         stage = Stage(lab, folder, chance)
         stage.fault = "the soak"
         try:

@@ -15,10 +15,17 @@ from rig import waiting
 
 EVERY_SECONDS = 1.0
 DEAD_LETTER, DEAD_LETTER_SECONDS = "OrdersDeadLetter", 30.0  # It fires so soon after the first poison.
-DATABASE_FAILS = frozenset({"mariadb_killed", "mariadb_read_only"})
+DATABASE_FAILS = frozenset(
+    {
+        *("mariadb_killed", "mariadb_read_only"),
+        # Of a cluster:
+        *("writer_killed", "writer_frozen", "writer_cut_off", "two_nodes_killed"),
+        *("nodes_restarted", "cluster_killed", "node_read_only", "proxy_killed"),
+    }
+)
 WORKERS_FAIL = DATABASE_FAILS | {
     *("connections_cut", "commits_lost", "network_stalled"),
-    *("kafka_killed", "kafka_paused"),
+    *("kafka_killed", "kafka_paused", "broker_killed"),
 }
 RESTARTED = frozenset({"killed", "killed_at_a_point", "told_to_stop"})
 

@@ -121,12 +121,12 @@ def kafka_killed(soak: Soak) -> str:
 
 
 def kafka_paused(soak: Soak) -> str:
-    (broker,) = soak.stage.lab.kafka.brokers
+    broker = soak.chance.choice(soak.stage.lab.kafka.brokers)
     seconds = soak.chance.uniform(1, 12)
     broker.signal(signal.SIGSTOP)
     time.sleep(seconds)
     broker.signal(signal.SIGCONT)
-    return f"Kafka paused for {seconds:.0f} s"
+    return f"{broker.name} paused for {seconds:.0f} s"
 
 
 def mariadb_killed(soak: Soak) -> str:

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
 
-import pymysql
 import pytest
 
-from lab import Lab, LabError, Ports
-from lab.galera import Node
+from lab import Lab, Ports
 from rig import waiting
 from rig.customers import Customers
 from rig.waiting import await_true
 from tests.conftest import running
+from tests.faults.cluster import isolate, make_whole, writer
 from tests.faults.conftest import NUMBERS, REPORT, SEED
 from tests.faults.stage import Stage
 
@@ -28,7 +27,6 @@ FROZEN_SECONDS = 12  # Longer than a process waits for an answer.
 WAIT_SECONDS = 6  # A customer waits for an answer no longer than this, and none is refused.
 ANSWER_SECONDS = 7  # An order that is placed after the fault is confirmed or rejected.
 HAPROXY, HOSTS = "HAProxy", "several hosts"
-CLIENTS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER LIKE 'orders\\_%'"
 
 
 def reached_by(way: str) -> pytest.MarkDecorator:
@@ -86,36 +84,6 @@ def stage(
     yield current
     request.config.stash[REPORT] += current.report
     current.report.clear()
-
-
-def make_whole(lab: Lab) -> None:
-    """Bring back every node, whatever a test has left."""
-    try:
-        for node in lab.cluster.nodes:
-            if node.signal(SIGCONT):
-                isolate(node, False)
-        lab.start(lab.cluster.servers)
-    except (LabError, pymysql.Error):
-        for node in lab.cluster.nodes:
-            node.kill()
-        lab.start(lab.cluster.servers)
-
-
-def isolate(node: Node, isolated: bool) -> None:
-    """Cut the node off from the others, or connect it again."""
-    with node.connect(waiting.seconds(20)) as root, root.cursor() as cursor:
-        cursor.execute(f"SET GLOBAL wsrep_provider_options = 'gmcast.isolate={isolated:d}'")
-
-
-def writer(lab: Lab) -> Node:
-    """The node that the service uses."""
-
-    def clients(node: Node) -> int:
-        with node.connect() as root, root.cursor() as cursor:
-            cursor.execute(CLIENTS)
-            return int(str((cursor.fetchone() or (0,))[0]))
-
-    return max(lab.cluster.nodes, key=clients)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import pytest
 from rig.waiting import await_true
 from tests.faults import soak_alerts
 from tests.faults.soak_alerts import CAUSES, Alerts
+from tests.faults.soak_cluster import CLUSTER_FAULTS
 from tests.faults.soak_faults import FAULTS
 from tests.observability.files import alerts as rules
 
@@ -90,7 +91,7 @@ def test_a_prometheus_that_never_answers_is_a_problem(source: Firing) -> None:
 
 
 def test_causes_are_named_as_the_faults_and_the_rules_are() -> None:
-    faults = {fault.__name__ for fault in FAULTS}
+    faults = {fault.__name__ for fault in (*FAULTS, *CLUSTER_FAULTS)}
 
     assert CAUSES.keys() <= {rule["alert"] for rule in rules()}
     assert {name for causes in CAUSES.values() for name in causes.faults} <= faults
