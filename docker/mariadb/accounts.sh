@@ -53,3 +53,13 @@ CREATE USER sink@'%' IDENTIFIED BY '$sink';
 GRANT SELECT, INSERT, UPDATE, CREATE ON mydb.orders TO sink@'%';
 REVOKE CREATE ON mydb.orders FROM sink@'%';
 SQL
+
+if grep -q '^wsrep_on' /etc/mysql/conf.d/orders.cnf; then
+    # Of a cluster: who asks a node how it is, and who copies all data to a new node, on this machine only.
+    docker_process_sql --database=mysql <<SQL
+SET sql_log_bin = 0;
+CREATE USER health@'%';
+CREATE USER IF NOT EXISTS mysql@localhost IDENTIFIED VIA unix_socket;
+GRANT RELOAD, PROCESS, LOCK TABLES, BINLOG MONITOR, REPLICA MONITOR ON *.* TO mysql@localhost;
+SQL
+fi

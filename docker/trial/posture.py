@@ -6,6 +6,7 @@ from trial.engine import Engine
 from trial.shell import TrialError, say
 from trial.stack import OBSERVERS, Stack
 
+GATEWAYS = ("gateway", "gateway-1", "gateway-2", "cells")  # Of all profiles.
 # This runs in the image. It fails if it finds something that only an attacker could use.
 UNWANTED = """
 import importlib.util, os, shutil, sys
@@ -59,7 +60,7 @@ def _check_reach(stack: Stack) -> None:
 
     Those who observe have pages of their own, published to this machine.
     """
-    reachable = ("gateway", *OBSERVERS)
+    reachable = (*GATEWAYS, *OBSERVERS)
     for container in stack.containers():
         known = stack.inspect(container)
         settings = known["NetworkSettings"]
@@ -73,11 +74,11 @@ def _check_reach(stack: Stack) -> None:
     asked = ("exec", "--no-TTY", "api", "python", "-c", ASK, stack.token("monitor", "orders:operate"))
     if (said := stack.compose(*asked).strip()) != "[200, 200]":
         raise TrialError(f"/metrics and /readyz are answered {said} inside")
-    if (status := _status(stack.port, "/order-service/kim/orders")) != 401:
-        raise TrialError(f"a request without a token is answered {status}")
+    if (found := status(stack.port, "/order-service/kim/orders")) != 401:
+        raise TrialError(f"a request without a token is answered {found}")
     for path in ("/metrics", "/readyz", "/actuator/health", "/%6detrics", "/ui", "/admin/orders"):
-        if (status := _status(stack.port, path)) != 404:
-            raise TrialError(f"the gateway answers {path} with {status}")
+        if (found := status(stack.port, path)) != 404:
+            raise TrialError(f"the gateway answers {path} with {found}")
     _check_page(stack)
     say(
         "  only the gateway is reachable; it answers neither /metrics nor /readyz, the API inside does;"
@@ -89,10 +90,10 @@ def _check_page(stack: Stack) -> None:
     """Raise `TrialError` unless the port of the page serves it, and its data to an operator only."""
     page, operator = stack.ports["page"], stack.token("monitor", "orders:operate")
     answers = {
-        "/ui": _status(page, "/ui"),
-        "/admin/orders": _status(page, "/admin/orders"),
-        "/admin/orders with a token": _status(page, "/admin/orders", operator),
-        "/metrics": _status(page, "/metrics", operator),
+        "/ui": status(page, "/ui"),
+        "/admin/orders": status(page, "/admin/orders"),
+        "/admin/orders with a token": status(page, "/admin/orders", operator),
+        "/metrics": status(page, "/metrics", operator),
     }
     if [*answers.values()] != [200, 401, 200, 404]:
         raise TrialError(f"the port of the page answers {answers}")
@@ -102,7 +103,8 @@ def _is_internal(stack: Stack, network: str) -> bool:
     return stack.engine.docker("network", "inspect", "--format", "{{.Internal}}", network).strip() == "true"
 
 
-def _status(port: int, path: str, token: str = "") -> int:
+def status(port: int, path: str, token: str = "") -> int:
+    """The status of the answer to a GET."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"} if token else {})

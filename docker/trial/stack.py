@@ -23,6 +23,14 @@ OBSERVERS = ("prometheus", "alertmanager", "jaeger", "grafana")
 KILLED = 137  # The exit code of a process that did not end within its grace period.
 
 
+def files_of(profile: str) -> list[str]:
+    """The words with which `docker compose` finds the files of a profile."""
+    compose = ["--file", "docker/compose.yaml"]
+    if profile == "cells":
+        return [*compose, "--file", "docker/cells.yaml"]
+    return compose if profile == "default" else [*compose, "--env-file", f"docker/{profile}.env"]
+
+
 @dataclass(frozen=True)
 class Container:
     """One container of the stack."""
@@ -46,11 +54,15 @@ class Stack:
         """The port of the gateway."""
         return self.ports["gateway"]
 
+    @property
+    def urls(self) -> list[str]:
+        """The URL of every gateway."""
+        names = ["gateway", "gateway-2"] if self.profile == "ha" else ["gateway"]
+        return [f"http://127.0.0.1:{self.ports[name]}" for name in names]
+
     def compose(self, *words: str, seconds: float = 600) -> str:
         """What `docker compose …` prints."""
-        files = ["--project-name", PROJECT, "--file", "docker/compose.yaml"]
-        if self.profile != "default":
-            files += ["--env-file", f"docker/{self.profile}.env"]
+        files = ["--project-name", PROJECT, *files_of(self.profile)]
         env = {
             **self.engine.env,
             "STACK_SECRETS": str(self.secrets),
@@ -58,6 +70,9 @@ class Stack:
             "STACK_IMAGE": IMAGE,
             "STACK_API": f"127.0.0.1:{self.port}",
             "STACK_UI": f"127.0.0.1:{self.ports['page']}",
+            "STACK_API_2": f"127.0.0.1:{self.ports['gateway-2']}",
+            "STACK_UI_1": f"127.0.0.1:{self.ports['page-1']}",
+            "STACK_UI_2": f"127.0.0.1:{self.ports['page-2']}",
             **{f"STACK_{name.upper()}": f"127.0.0.1:{self.ports[name]}" for name in OBSERVERS},
         }
         return run([*self.engine.compose, *files, *words], env=env, seconds=seconds)
@@ -83,6 +98,10 @@ class Stack:
         """What `docker inspect` prints about a container."""
         known: dict[str, object] = json.loads(self.engine.docker("inspect", container.id))[0]
         return known
+
+    def kill(self, container: Container) -> None:
+        """Kill a container with SIGKILL, as in a crash."""
+        self.engine.docker("kill", container.id)
 
     def stop(self, container: Container) -> None:
         """Stop a container. It must end by itself within its grace period."""
@@ -111,7 +130,7 @@ class Stack:
 @contextmanager
 def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterator[Stack]:
     """Start the stack with a profile, and remove it at the end. If something fails, print the logs."""
-    names = ("gateway", "page", *OBSERVERS)
+    names = ("gateway", "page", "page-1", "gateway-2", "page-2", *OBSERVERS)
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     one = Stack(engine, profile, secrets, ports)
     _check_limits(one)

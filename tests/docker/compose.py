@@ -8,7 +8,7 @@ COMPOSE = (ROOT / "docker/compose.yaml").read_text()
 # The lines of each service in the compose file.
 SERVICES = dict(
     re.findall(
-        r"^  ([a-z][\w-]*):\n((?:    .*\n|\n)+)",
+        r"^  ([a-z][\w-]*):(?: &[\w-]+)?\n((?:    .*\n|\n)+)",
         COMPOSE.partition("\nservices:\n")[2].partition("\nnetworks:\n")[0],
         re.MULTILINE,
     )

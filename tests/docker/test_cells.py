@@ -1,6 +1,5 @@
-"""The gateway before cells leads each user to one cell: HAProxy with the configuration of docs/scale.md."""
+"""The gateway before cells leads each user to one cell: HAProxy with docker/cells.cfg."""
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,7 @@ from lab.ports import is_free
 from rig.processes import Process
 from tests.docker.test_gateway import get, stand_in
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/scale.md"
+SETTINGS = Path(__file__).resolve().parents[2] / "docker/cells.cfg"
 USERS = ["kim", "lee", "ann", "bob", "J%C3%BCrgen", "a+b", "50%25", "a%20b", "a%2Fb", "user-1", "user-2"]
 
 Cells = tuple[int, list[str], list[str]]
@@ -26,11 +25,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
         program, libraries = proxy.program(), proxy.libraries()
     except LabError as error:
         pytest.skip(f"HAProxy cannot be had here: {error}")
-    found = re.search(r"^```haproxy\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert found is not None
     folder, port = tmp_path_factory.mktemp("cells"), Ports.free().connect
-    config = folder / "haproxy.cfg"
-    config.write_text(found[1])
     first: list[str] = []
     second: list[str] = []
     with ExitStack() as stack:
@@ -38,7 +33,7 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cells]:
         places = {"GATEWAY": port, "CELL_0": one, "CELL_1": two}
         environment = {name: f"127.0.0.1:{place}" for name, place in places.items()} | libraries
         process = Process(
-            "haproxy", [str(program), "-db", "-f", str(config)], environment, folder / "haproxy.log"
+            "haproxy", [str(program), "-db", "-f", str(SETTINGS)], environment, folder / "haproxy.log"
         )
         stack.callback(process.end)
         process.start(lambda: not is_free(port))

@@ -3,6 +3,7 @@
 import re
 import runpy
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ LEFT_OUT = {"STATE_DIR", "CATALOG_TOPIC", "STOCK_TOPIC", "STOCK_GROUP", "STATUS_
 
 # The processes that use each database.
 USERS = {name: {process.command for process in PROCESSES if name in process.databases} for name in DATABASES}
+
+GATEWAYS = ["gateway", "gateway-2"]
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_every_process_is_a_service() -> None:
 def test_every_port_is_open_to_this_machine_only_unless_told() -> None:
     ports = [port for found in re.findall(r"ports: \[(.+)\]", COMPOSE) for port in found.split(", ")]
 
-    assert len(ports) == 2 + len(OBSERVERS)
+    assert len(ports) == 2 * len(GATEWAYS) + len(OBSERVERS)
     assert all(re.match(r'"\$\{STACK_\w+:-127\.0\.0\.1:', port) for port in ports)
 
 
@@ -74,7 +77,7 @@ def test_what_runs_unless_told_otherwise_fits_2_gib() -> None:
     for block in SERVICES.values():
         if "profiles:" in block:
             continue
-        own = re.findall(r"^    mem_limit: (\d+)m$", block, re.MULTILINE)
+        own = re.findall(r"^    mem_limit: (?:\$\{\w+:-)?(\d+)m\}?$", block, re.MULTILINE)
         total += int(own[0]) if own else limits[next(anchor for anchor in limits if anchor in block)]
 
     assert 1000 < total < 2048
@@ -84,7 +87,7 @@ def test_only_the_gateway_has_a_port_outside_unless_somebody_observes() -> None:
     with_port = [name for name, block in SERVICES.items() if "ports:" in block]
 
     assert OBSERVERS == ["prometheus", "alertmanager", "jaeger", "grafana"]
-    assert with_port == ["gateway", *OBSERVERS]
+    assert with_port == [*GATEWAYS, *OBSERVERS]
 
 
 def test_only_the_gateway_is_on_a_network_that_reaches_the_world() -> None:
@@ -202,11 +205,12 @@ def test_passwords_are_made_once(secrets: Path) -> None:
 
 
 def test_each_account_has_a_password_of_its_own(secrets: Path) -> None:
-    made = content(secrets)
+    made = {name: re.sub(r".*:([^@]+)@.*", r"\1", secret) for name, secret in content(secrets).items()}
+    of_cluster = {name for name in made if name.endswith("_of_cluster")}
 
-    passwords = {re.sub(r".*:([^@]+)@.*", r"\1", secret) for secret in made.values()}
-
-    assert len(passwords) == len(made) - 1, "both migrations are one account's"
+    assert len(of_cluster) == 4
+    assert all(made[name] == made[name.removesuffix("_of_cluster")] for name in of_cluster)
+    assert len(set(made.values())) == len(made) - len(of_cluster) - 2, "all migrations are one account's"
 
 
 def test_the_processes_can_read_the_secrets_and_other_people_cannot(secrets: Path) -> None:
@@ -215,9 +219,9 @@ def test_the_processes_can_read_the_secrets_and_other_people_cannot(secrets: Pat
 
 
 def test_the_urls_of_the_databases_can_be_used(secrets: Path) -> None:
-    for account in ("", "migrations_"):
+    for account, host in product(("", "migrations_"), ("", "_of_cluster")):
         named = {
-            f"{database.upper()}_DATABASE_URL_FILE": str(secrets / f"{account}{database}_database_url")
+            f"{database.upper()}_DATABASE_URL_FILE": str(secrets / f"{account}{database}_database_url{host}")
             for database in ("orders", "catalog")
         }
 

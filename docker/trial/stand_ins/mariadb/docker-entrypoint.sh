@@ -22,7 +22,7 @@ process_init_files() {
 make_data() {
     mariadb-install-db --no-defaults --datadir=$data --auth-root-authentication-method=normal --skip-test-db \
         --skip-log-bin >/dev/null
-    "$@" --skip-networking &
+    "$@" --skip-networking --wsrep-on=OFF &
     local server=$! password=
     until mariadb --protocol=socket --user=root --execute="SELECT 1" >/dev/null 2>&1; do
         kill -0 $server
