@@ -58,10 +58,10 @@ def pending(engine: Engine) -> int:
 
 def records(servers: str, topics: Sequence[str]) -> list[Record]:
     """Every record of every partition of *topics* that is there now, in the order of each partition."""
-    return asked(lambda: _records(servers, topics))
+    return until_answered(lambda: _records(servers, topics))
 
 
-def asked(question: Callable[[], T], *, seconds: float = 30) -> T:
+def until_answered(question: Callable[[], T], *, seconds: float = 30) -> T:
     """Ask Kafka until it answers: for some seconds a client also asks a broker that was just killed."""
     deadline = waiting.Deadline(seconds)
     while True:

@@ -55,7 +55,7 @@ REVOKE CREATE ON mydb.orders FROM sink@'%';
 SQL
 
 if grep -q '^wsrep_on' /etc/mysql/conf.d/orders.cnf; then
-    # Of a cluster: who asks a node how it is, and who copies all data to a new node, on this machine only.
+    # For a cluster: `health` is for the proxy and the health checks; `mysql` copies the data for a new node.
     docker_process_sql --database=mysql <<SQL
 SET sql_log_bin = 0;
 CREATE USER health@'%';

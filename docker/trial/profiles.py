@@ -16,6 +16,7 @@ ORDERS = 50
 RATE = 25  # Orders a second while something is restarted.
 DELIVERY = 400  # Enough to confirm most orders, and too little to confirm all.
 IN_SYNC_SECONDS = 60
+NODES = ("mariadb", "mariadb-2", "mariadb-3")  # Of the profile `ha`.
 CELLS = ("orders", "orders_1")  # The databases of the orders of two cells.
 
 
@@ -79,13 +80,29 @@ def _cluster(one: Stack) -> None:
 def _ha(one: Stack) -> None:
     """Every container is killed once while customers order, and each of them is answered."""
     customers = _customers(one)
+    nodes = [container for container in one.containers() if container.service in NODES]
     _follow(customers, ORDERS)
     books.deliver(one, DELIVERY)
     with customers.ordering():
         for container in one.containers():
             _restart(one, container, customers, end=one.kill)
         posture.tell_memory(one)
+        _restart_nodes(
+            one, customers, "killed", lambda: one.engine.docker("kill", *(node.id for node in nodes))
+        )
+        _restart_nodes(one, customers, "stopped", lambda: one.compose("stop", *NODES))
     _settle(one, customers)
+
+
+def _restart_nodes(one: Stack, customers: Customers, how: str, end: Callable[[], object]) -> None:
+    """End all nodes of the databases at once, and start them again."""
+    began = time.monotonic()
+    with step(f"all nodes {how}"):
+        end()
+        one.compose("up", "--wait", "--no-recreate", "--no-deps", *NODES)
+        healthy = time.monotonic() - began
+        customers.await_accepted(5, seconds=60)
+    say(f"  all nodes {how} and started again: healthy after {healthy:.1f} s")
 
 
 def _cells(one: Stack) -> None:

@@ -99,9 +99,9 @@ class Stack:
         known: dict[str, object] = json.loads(self.engine.docker("inspect", container.id))[0]
         return known
 
-    def kill(self, container: Container) -> None:
-        """Kill a container with SIGKILL, as in a crash."""
-        self.engine.docker("kill", container.id)
+    def kill(self, *containers: Container) -> None:
+        """Kill containers with SIGKILL, as in a crash."""
+        self.engine.docker("kill", *(container.id for container in containers))
 
     def stop(self, container: Container) -> None:
         """Stop a container. It must end by itself within its grace period."""
@@ -139,6 +139,8 @@ def stack(engine: Engine, profile: str, secrets: Path, *, scale: str) -> Iterato
     began = time.monotonic()
     try:
         with step("up"):
+            if profile == "ha":
+                one.compose("run", "--rm", "--no-deps", "mariadb", "bootstrap")
             one.compose("up", "--wait", "--wait-timeout", str(UP_SECONDS), "--scale", scale)
         say(f"{profile}: up and healthy in {time.monotonic() - began:.0f} s")
         yield one

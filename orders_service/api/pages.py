@@ -71,7 +71,10 @@ class Listing:
         self._to_json = to_json
 
     def page_behind(self, key: str, *, limit: int, link: Callable[[Row[Any]], str]) -> Response | None:
-        """The page after the row with this *key*; None if one statement does not do, or does not find it."""
+        """The page after the row with this *key*, read by one statement.
+
+        None if the page needs several statements, or has no rows: then the row may not exist.
+        """
         if self._scan.start is None or self._scan.conditions or limit > FIRST_CHUNK:
             return None
         rows = self._scan.read_behind(key, limit + 1)

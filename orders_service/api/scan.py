@@ -30,7 +30,7 @@ class Scan:
     def read_behind(self, key: str, most: int) -> Sequence[Row[Any]]:
         """The next rows behind the row with this *key*, in one statement; none if it does not exist.
 
-        Needs *start*, and no conditions: their bounds are the numbers of rows.
+        Needs *start*. Conditions are not allowed, because `end` would have to bound what they look at.
         """
         assert self.start is not None
         assert not self.conditions

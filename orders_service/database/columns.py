@@ -65,7 +65,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def _in_utc(value: datetime | None) -> datetime | None:
-    # `results.py` reads aware ones. A driver's own connection, and SQLite's, do not.
+    # `results.py` returns aware times. Other connections of PyMySQL, and SQLite's, do not.
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 

@@ -1,4 +1,7 @@
-"""Reads the rows of a query in less than half of PyMySQL's time: fewer calls, and columns known before."""
+"""Reads the rows of a query in less than half of PyMySQL's time: with fewer calls, and each column only once.
+
+It overrides private methods of PyMySQL, of the version that `one_trip.py` names.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -8,13 +11,14 @@ from typing import Any
 import pymysql
 from pymysql import converters
 from pymysql.connections import MAX_PACKET_LEN, TEXT_TYPES, MySQLResult
+from pymysql.constants import FIELD_TYPE
 from pymysql.constants.CR import CR_SERVER_LOST
 from pymysql.protocol import EOFPacketWrapper, FieldDescriptorPacket, MysqlPacket
 
-BINARY = 63  # The number of the character set of bytes.
-NULL, TWO_BYTES, END, ERROR = 0xFB, 0xFC, 0xFE, 0xFF  # First bytes of a value's length, or of a packet.
+BINARY = 63  # MariaDB's number of the character set `binary`.
+NULL, TWO_BYTES, END = 0xFB, 0xFC, 0xFE  # First bytes of a value's length, or of a packet.
+ERROR = b"\xff"
 LENGTH_BYTES = {TWO_BYTES: 2, 0xFD: 3, 0xFE: 8}
-END_BYTES = 9  # A packet that begins with END and is not shorter than this is a row.
 RESULTS = 256  # Different results whose columns are remembered: the service has some fifty.
 
 Reader = Callable[[bytes], Any]
@@ -27,20 +31,27 @@ class Result(MySQLResult):
     connection: Any
     _readers: Sequence[Reader]
 
+    def _read_result_packet(self, first_packet: Any) -> None:
+        try:
+            super()._read_result_packet(first_packet)  # type: ignore[misc]
+        except pymysql.Error:
+            raise  # The server's error ends the result, and a lost connection is closed already.
+        except BaseException:
+            self.connection._force_close()  # Packets are left, which the next query would take for its own.
+            raise
+
     def _get_descriptions(self) -> None:
-        packets = [_body(self.connection) for _ in range(self.field_count + 1)]
-        for packet in packets:
-            _raise_if_error(packet)
-        self.description, self._readers = _columns(tuple(packets[:-1]))
+        packets = tuple(_body(self.connection) for _ in range(self.field_count))
+        self.description, self._readers = _columns(packets)
+        end = _body(self.connection)
+        assert MysqlPacket(end, None).is_eof_packet(), "an EOF packet follows the columns"
 
     def _read_rowdata_packet(self) -> None:
         rows = []
         while True:
             packet = _body(self.connection)
-            if packet[0] >= END:
-                _raise_if_error(packet)
-                if self._check_packet_is_eof(MysqlPacket(packet, None)):
-                    break
+            if packet[0] == END and self._check_packet_is_eof(MysqlPacket(packet, None)):
+                break
             rows.append(_row(packet, self._readers))
         self.affected_rows = len(rows)
         self.rows = tuple(rows)
@@ -58,7 +69,17 @@ class Result(MySQLResult):
 
 
 def _body(connection: Any) -> bytes:
-    """The next packet, without its header. The time-out is that of the result's first packet."""
+    """The next packet, without its header; raises the error that it brings.
+
+    The time-out is that of the result's first packet.
+    """
+    body = _one_body(connection)
+    if body[:1] == ERROR:
+        MysqlPacket(body, None).raise_for_error()
+    return body
+
+
+def _one_body(connection: Any) -> bytes:
     header: bytes = connection._read_bytes(4)
     size, number = int.from_bytes(header[:3], "little"), header[3]
     if number != connection._next_seq_id:
@@ -66,12 +87,7 @@ def _body(connection: Any) -> bytes:
         raise pymysql.OperationalError(CR_SERVER_LOST, "Lost connection to MariaDB during query")
     connection._next_seq_id = (number + 1) % 256
     body: bytes = connection._read_bytes(size)
-    return body + _body(connection) if size == MAX_PACKET_LEN else body
-
-
-def _raise_if_error(packet: bytes) -> None:
-    if packet[0] == ERROR:
-        MysqlPacket(packet, None).raise_for_error()
+    return body + _one_body(connection) if size == MAX_PACKET_LEN else body
 
 
 def _row(packet: bytes, readers: Sequence[Reader]) -> tuple[Any, ...]:
@@ -101,10 +117,10 @@ def _columns(packets: tuple[bytes, ...]) -> tuple[Sequence[Any], Sequence[Reader
 
 
 def _reader(field: Any) -> Reader:
-    """How the values of a column are read: as PyMySQL does, but that a DATETIME is aware."""
+    """The function that reads the values of a column, as PyMySQL does; only a DATETIME becomes aware."""
     is_text = field.type_code not in TEXT_TYPES or field.charsetnr != BINARY
     convert = converters.decoders.get(field.type_code, converters.through)
-    if convert is converters.convert_datetime:
+    if field.type_code == FIELD_TYPE.DATETIME:
         return _instant
     if convert in (int, float):
         return convert  # They read bytes, too.
@@ -114,9 +130,10 @@ def _reader(field: Any) -> Reader:
 
 
 def _instant(value: bytes) -> Any:
-    """A DATETIME, which is in UTC in our tables. What is none is read as PyMySQL does.
+    """A DATETIME as an aware `datetime`, because all of our columns are in UTC.
 
-    Its regular expression takes five times as long, and so does `replace(tzinfo=UTC)` afterwards.
+    PyMySQL's regular expression takes five times as long, and so does `replace(tzinfo=UTC)` afterwards.
+    PyMySQL still reads what is not a time, such as 0000-00-00.
     """
     text = value.decode()
     try:

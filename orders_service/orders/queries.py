@@ -44,7 +44,7 @@ ONE_ORDER = select(Order.__table__).where(
     Order.order_id == bindparam("order_id"), Order.user_id == bindparam("user_id")
 )
 
-# The number of an order of a customer, behind which a page starts.
+# The number of a customer's order. A page starts behind it.
 START = select(Order.id).where(Order.order_id == bindparam("start"), Order.user_id == bindparam("user_id"))
 
 

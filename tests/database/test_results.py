@@ -1,8 +1,9 @@
-"""A result is PyMySQL's own, but that a DATETIME is aware: for all types, and for lengths of all lengths."""
+"""A result is the same as PyMySQL's, except that a DATETIME is aware: values of every type and length."""
 
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import pymysql
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymysql.connections import MAX_PACKET_LEN
 from pymysql.constants import COMMAND
+from pymysql.protocol import MysqlPacket
 
 from lab.accounts import password
 from lab.database_server import DatabaseServer
@@ -147,3 +149,51 @@ def test_the_columns_of_a_result_are_read_once(both: Both) -> None:
             cursor.execute("SELECT 1")
 
     assert _columns.cache_info()[:3] == (2, 1, RESULTS)
+
+
+class Wire:
+    """A connection on which these packets arrive."""
+
+    def __init__(self, *packets: bytes) -> None:
+        self.is_open = True
+        self._next_seq_id = 0
+        numbered = enumerate(packets)
+        sent = (len(each).to_bytes(3, "little") + bytes([n]) + each for n, each in numbered)
+        self._bytes = BytesIO(b"".join(sent))
+
+    def _read_bytes(self, size: int) -> bytes:
+        return self._bytes.read(size)
+
+    def _force_close(self) -> None:
+        self.is_open = False
+
+
+COLUMN = b"\x03def" + 4 * b"\x00" + b"\x01a" + b"\x0c\x21\x00" + b"\x00\x00\x00\x00" + b"\xfd" + 5 * b"\x00"
+END_OF_COLUMNS = b"\xfe\x00\x00\x02\x00"
+REFUSED = b"\xff" + (1317).to_bytes(2, "little") + b"#70100Query execution was interrupted"
+
+
+@pytest.mark.parametrize("before", range(4))
+def test_the_servers_error_is_raised_wherever_it_comes(before: int) -> None:
+    wire: Any = Wire(*(COLUMN, END_OF_COLUMNS, b"\x01x")[:before], REFUSED)
+    result: Any = Result(wire)
+
+    with pytest.raises(pymysql.Error, match="interrupted"):
+        result._read_result_packet(MysqlPacket(b"\x01", None))
+
+    assert wire.is_open
+
+
+@pytest.mark.parametrize(
+    "packets",
+    [(COLUMN, b"\x01x"), (COLUMN, END_OF_COLUMNS, b"\xfdx"), (COLUMN, END_OF_COLUMNS, b"\x01\xff")],
+    ids=["no end of the columns", "half a length", "not UTF-8"],
+)
+def test_a_result_that_cannot_be_read_closes_the_connection(packets: tuple[bytes, ...]) -> None:
+    wire: Any = Wire(*packets)
+    result: Any = Result(wire)
+
+    with pytest.raises((AssertionError, IndexError, UnicodeDecodeError)):
+        result._read_result_packet(MysqlPacket(b"\x01", None))
+
+    assert not wire.is_open

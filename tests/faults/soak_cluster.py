@@ -46,8 +46,10 @@ def another_node_killed(soak: Soak) -> str:
 def writer_frozen(soak: Soak) -> str:
     node, seconds = writer(soak.stage.lab), soak.chance.uniform(*FROZEN_SECONDS)
     node.signal(SIGSTOP)
-    time.sleep(seconds)
-    node.signal(SIGCONT)
+    try:
+        time.sleep(seconds)
+    finally:
+        node.signal(SIGCONT)
     await_true(node.answers, f"{node.name} is back", seconds=60)
     return f"the writer, {node.name}, frozen for {seconds:.0f} s"
 
@@ -55,8 +57,10 @@ def writer_frozen(soak: Soak) -> str:
 def writer_cut_off(soak: Soak) -> str:
     node, seconds = writer(soak.stage.lab), soak.chance.uniform(*CUT_OFF_SECONDS)
     isolate(node, True)
-    time.sleep(seconds)
-    isolate(node, False)
+    try:
+        time.sleep(seconds)
+    finally:
+        isolate(node, False)
     await_true(node.answers, f"{node.name} is back", seconds=60)
     return f"the writer, {node.name}, cut off for {seconds:.0f} s"
 

@@ -169,7 +169,7 @@ class Stage:
         admin = kafka.KafkaAdminClient(bootstrap_servers=self.lab.kafka.bootstrap)
 
         def all_have_some() -> bool:
-            members = history.asked(lambda: admin.describe_groups([group]))[group]["members"]
+            members = history.until_answered(lambda: admin.describe_groups([group]))[group]["members"]
             return len(members) == count and all(has_partitions(member) for member in members)
 
         def has_partitions(member: Any) -> bool:

@@ -14,7 +14,7 @@ from lab import Lab, Ports
 from rig.customers import Customers
 from rig.databases import databases_in
 from rig.deployment import deployed
-from rig.history import asked, await_promises
+from rig.history import await_promises, until_answered
 from rig.waiting import await_true
 from tests.faults.conftest import REPORT, SEED
 from tests.faults.proxy import Proxy
@@ -144,7 +144,7 @@ def in_sync(lab: Lab, topics: list[str]) -> set[int]:
     """The numbers of brokers that have all records of a partition, over all partitions."""
     admin = kafka.KafkaAdminClient(bootstrap_servers=lab.kafka.bootstrap)
     try:
-        found = asked(lambda: admin.describe_topics(topics))
+        found = until_answered(lambda: admin.describe_topics(topics))
     finally:
         admin.close()
     return {len(partition["isr_nodes"]) for topic in found for partition in topic["partitions"]}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from kafka.errors import KafkaConnectionError
 
-from rig.history import asked
+from rig.history import until_answered
 
 
 def test_a_question_is_asked_again_until_kafka_answers() -> None:
@@ -18,7 +18,7 @@ def test_a_question_is_asked_again_until_kafka_answers() -> None:
             raise answer
         return answer
 
-    assert asked(question) == "topics"
+    assert until_answered(question) == "topics"
 
 
 def test_a_question_that_is_never_answered_ends_with_kafkas_error() -> None:
@@ -26,4 +26,4 @@ def test_a_question_that_is_never_answered_ends_with_kafkas_error() -> None:
         raise KafkaConnectionError("refused")
 
     with pytest.raises(KafkaConnectionError, match="refused"):
-        asked(question, seconds=0.3)
+        until_answered(question, seconds=0.3)

@@ -28,7 +28,6 @@ from orders_service.events.brokers.kafka.client import (
     end,
     ms,
 )
-from orders_service.events.brokers.kafka.partitioning import ByKey
 from orders_service.events.brokers.port import BrokerError, Delivery, Outgoing, RecordRefused, TopicMissing
 
 BATCH_BYTES = 65_536
@@ -170,7 +169,6 @@ class KafkaProducer:
                 kafka.KafkaProducer,
                 self._servers,
                 acks="all",
-                partitioner=ByKey(),
                 enable_idempotence=True,
                 batch_size=BATCH_BYTES,
                 max_request_size=self._max_request_bytes,

@@ -5,6 +5,7 @@ from typing import Any
 
 import kafka
 from kafka import TopicPartition
+from kafka.partitioner.default import murmur2
 
 from orders_service.events.brokers.kafka.client import (
     CLOSE_SECONDS,
@@ -16,7 +17,6 @@ from orders_service.events.brokers.kafka.client import (
     ms,
     translated,
 )
-from orders_service.events.brokers.kafka.partitioning import hash_of
 from orders_service.events.brokers.port import Record, TopicMissing
 
 BATCH = 500
@@ -113,7 +113,7 @@ def partitions(client: Any, topics: Iterable[str]) -> list[TopicPartition]:
 
 def _place_of(places: Sequence[TopicPartition], key: bytes) -> TopicPartition:
     """The partition of the records with this key, as the partitioners of Kafka's clients choose it."""
-    return places[hash_of(key) % len(places)]
+    return places[(murmur2(key) & 0x7FFFFFFF) % len(places)]
 
 
 def poll(client: Any, seconds: float) -> list[Record]:
