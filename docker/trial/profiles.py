@@ -14,6 +14,7 @@ from trial.stack import Container, Stack
 PRODUCTS = {"CATALOG-001": 1500, "CATALOG-002": 1000, "CATALOG-003": 2000}
 ORDERS = 50
 RATE = 25  # Orders a second while something is restarted.
+RATE_OF_MANY = 8  # The same for minutes: each order is looked up at the end.
 DELIVERY = 400  # Enough to confirm most orders, and too little to confirm all.
 IN_SYNC_SECONDS = 60
 NODES = ("mariadb", "mariadb-2", "mariadb-3")  # Of the profile `ha`.
@@ -79,7 +80,7 @@ def _cluster(one: Stack) -> None:
 
 def _ha(one: Stack) -> None:
     """Every container is killed once while customers order, and each of them is answered."""
-    customers = _customers(one)
+    customers = _customers(one, rate=RATE_OF_MANY)
     nodes = [container for container in one.containers() if container.service in NODES]
     _follow(customers, ORDERS)
     books.deliver(one, DELIVERY)
@@ -147,13 +148,13 @@ PROFILES: dict[str, Callable[[Stack], None]] = {
 }
 
 
-def _customers(one: Stack) -> Customers:
+def _customers(one: Stack, *, rate: int = RATE) -> Customers:
     """Customers of the gateway. Each has a key and retries until the order is accepted."""
     return Customers(
         one.urls,
         PRODUCTS,
         random.Random(),
-        rate=RATE,
+        rate=rate,
         crowd=3,
         habits=Habits(keys=1),
         retried=GATEWAY,
