@@ -214,10 +214,14 @@ def test_the_rate_is_the_difference_of_two_readings(flow: Flow) -> None:
         flow.place()
     flow.run()
 
-    await_true(lambda: (station(flow, "answer")["perSecond"] or 0) > 0, "the rate is known")
-    rates = {each["name"]: each["perSecond"] for each in road(flow)["stations"]}
-    assert rates.keys() == set(STATIONS)
-    assert all(rate > 0 for rate in rates.values()), rates
+    moved: set[str] = set()
+
+    def all_have_moved() -> bool:
+        # A reading may come between two of them, and each is asked for more than once.
+        moved.update(each["name"] for each in road(flow)["stations"] if (each["perSecond"] or 0) > 0)
+        return moved == set(STATIONS)
+
+    await_true(all_have_moved, "every station has had a rate")
 
 
 def test_without_a_viewer_no_thread_is_left_that_could_read(
