@@ -6,7 +6,7 @@ from trial.engine import Engine
 from trial.shell import TrialError, say
 from trial.stack import OBSERVERS, Stack
 
-GATEWAYS = ("gateway", "gateway-1", "gateway-2", "cells")  # Of all profiles.
+GATEWAYS = ("gateway", "gateway-1", "gateway-2", "cells")  # A profile has some of them.
 # This runs in the image. It fails if it finds something that only an attacker could use.
 UNWANTED = """
 import importlib.util, os, shutil, sys

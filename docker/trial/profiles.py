@@ -1,4 +1,4 @@
-"""What is done to the stack of each profile."""
+"""The trial of each profile: a function that uses its stack as customers do, and breaks parts of it."""
 
 import random
 import time
@@ -17,7 +17,7 @@ RATE = 25  # Orders a second while something is restarted.
 RATE_OF_MANY = 8  # The same for minutes: each order is looked up at the end.
 DELIVERY = 400  # Enough to confirm most orders, and too little to confirm all.
 IN_SYNC_SECONDS = 60
-NODES = ("mariadb", "mariadb-2", "mariadb-3")  # Of the profile `ha`.
+NODES = ("mariadb", "mariadb-2", "mariadb-3")  # The databases of the profile `ha`.
 CELLS = ("orders", "orders_1")  # The databases of the orders of two cells.
 
 

@@ -14,7 +14,7 @@ from tests.docker.compose import ROOT
 NO_ID = "00000000-0000-0000-0000-000000000000"
 ALONE, IN_A_CLUSTER = "exit 1", "echo Primary"
 BOOTSTRAPS = "--wsrep-new-cluster"
-RECOVERED = "aa:591"  # What the server says that its tables have.
+RECOVERED = "aa:591"  # The position that the server finds in its tables.
 
 
 class Node:

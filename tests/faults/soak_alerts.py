@@ -18,7 +18,7 @@ DEAD_LETTER, DEAD_LETTER_SECONDS = "OrdersDeadLetter", 30.0  # It fires so soon 
 DATABASE_FAILS = frozenset(
     {
         *("mariadb_killed", "mariadb_read_only"),
-        # Of a cluster:
+        # The next ones happen to a cluster only.
         *("writer_killed", "writer_frozen", "writer_cut_off", "two_nodes_killed"),
         *("nodes_restarted", "cluster_killed", "node_read_only", "proxy_killed"),
     }
