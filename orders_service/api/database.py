@@ -27,17 +27,19 @@ class Database(SQLAlchemy):
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         settings: Settings = app.config["SETTINGS"]
         url = resources.url(settings, "catalog" if bind_key == CATALOG else "orders")
+        several = parse(url).has_several_hosts
+        seconds = bounds.HOST_READ_SECONDS if several else bounds.READ_SECONDS
         if bind_key == COMMITTER:
-            several = parse(url).has_several_hosts
-            seconds = bounds.HOST_READ_SECONDS if several else bounds.READ_SECONDS
             return open_engine(url, pool_size=1, one_trip=True, read_seconds=seconds)
         if bind_key == WATCHER:
-            return open_engine(url, pool_size=1, one_trip=True, autocommit=True)
+            return open_engine(url, pool_size=1, one_trip=True, autocommit=True, read_seconds=seconds)
         is_reader = bind_key == READER
+        briefly = is_reader and not several
         return open_engine(
             url,
             pool_size=settings.api_threads,
-            pool_seconds=bounds.API_POOL_SECONDS,
+            pool_seconds=bounds.API_POOL_SECONDS if briefly else bounds.POOL_SECONDS,
+            read_seconds=seconds,
             one_trip=is_reader,
             autocommit=is_reader,
         )

@@ -7,8 +7,10 @@ from sqlalchemy import Connection, Engine, Row, Select
 from sqlalchemy.exc import DBAPIError
 
 from orders_service import runtime
+from orders_service.database.hosts import SEVERAL
 
-# A connection that was lost while nobody used it fails at once. A server that hangs is not asked twice.
+# A connection that was lost while nobody used it fails at once. A server that hangs is not asked twice; with
+# several hosts, another one is.
 LOST_SECONDS = 1.0
 
 
@@ -19,7 +21,9 @@ def rows_of(engine: Engine, query: Select[Any], values: Mapping[str, Any]) -> Se
         try:
             return connection.execute(query, values).all()
         except DBAPIError as error:
-            if not error.connection_invalidated or runtime.monotonic() - began > LOST_SECONDS:
+            hangs = runtime.monotonic() - began > LOST_SECONDS
+            several = engine.get_execution_options().get(SEVERAL)
+            if not error.connection_invalidated or (hangs and not several):
                 raise
     with _read_only(engine) as connection:
         return connection.execute(query, values).all()

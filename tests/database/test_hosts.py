@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from signal import SIGCONT, SIGSTOP
 
@@ -24,7 +25,7 @@ from orders_service.database_url import parse
 from rig import waiting
 from rig.databases import Databases
 from rig.waiting import await_true
-from tests.api.kit import Api
+from tests.api.kit import ORDERS, Api
 from tests.database.test_connecting import SERVERS, answering
 from tests.database.things import THINGS, Base, things
 
@@ -94,6 +95,17 @@ def engine(pair: Pair, request: pytest.FixtureRequest) -> Iterator[Engine]:
     opened = open_engine(pair.both, one_trip=request.param)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture
+def two_orders_databases(pair: Pair) -> Databases:
+    """The service's databases on both servers."""
+    for server in (pair.one, pair.two):
+        single = Databases.on(server, "h")
+        single.migrate()
+        single.dispose()
+    orders, catalog = (pair.url(pair.one.where, pair.two.where, name=f"{name}_h") for name in KINDS)
+    return Databases(orders, catalog)
 
 
 def port_of(engine: Engine) -> int:
@@ -190,13 +202,8 @@ def test_a_ping_of_a_frozen_server_is_as_short(pair: Pair) -> None:
     engine.dispose()
 
 
-def test_an_order_is_placed_while_the_first_server_hangs(pair: Pair) -> None:
-    for server in (pair.one, pair.two):
-        single = Databases.on(server, "h")
-        single.migrate()
-        single.dispose()
-    orders, catalog = (pair.url(pair.one.where, pair.two.where, name=f"{name}_h") for name in KINDS)
-    with Api.on(Databases(orders, catalog)) as api:
+def test_an_order_is_placed_while_the_first_server_hangs(two_orders_databases: Databases, pair: Pair) -> None:
+    with Api.on(two_orders_databases) as api:
         first = api.place()
         pair.one.signal(SIGSTOP)
 
@@ -207,6 +214,22 @@ def test_an_order_is_placed_while_the_first_server_hangs(pair: Pair) -> None:
         assert (first.status_code, second.status_code) == (201, 201)
         assert HOST_READ_SECONDS <= seconds < waiting.seconds(6)
         assert api.get(second.headers["Location"]).status_code == 200
+
+
+def test_nobody_is_refused_while_the_first_server_hangs(two_orders_databases: Databases, pair: Pair) -> None:
+    def ask(number: int) -> int:
+        return (api.cancel("none") if number % 2 else api.get(f"{ORDERS}/none")).status_code
+
+    with Api.on(two_orders_databases, API_THREADS="2") as api, ThreadPoolExecutor(12) as people:
+        assert set(people.map(ask, range(12))) == {404}  # Both pools are connected to the first server.
+        pair.one.signal(SIGSTOP)
+
+        began = time.monotonic()
+        statuses = set(people.map(ask, range(12)))
+        seconds = time.monotonic() - began
+
+    assert statuses == {404}
+    assert seconds < waiting.seconds(6)
 
 
 def test_a_read_only_host_is_skipped(pair: Pair, engine: Engine) -> None:

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 
 import pytest
 
@@ -26,12 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave only FAULTS_CLUSTER of the faults of a cluster, other ones for each seed. By default all."""
-    if not (wanted := os.environ.get("FAULTS_CLUSTER")):
+    """Leave only FAULTS_TESTS of the tests, other ones for each seed. By default all."""
+    if not (wanted := os.environ.get("FAULTS_TESTS")):
         return
-    of_cluster = [item for item in items if item.path == Path(__file__).with_name("test_cluster.py")]
-    chosen = random.Random(SEED).sample(of_cluster, min(int(wanted), len(of_cluster)))
-    left_out = [item for item in of_cluster if item not in chosen]
+    faults = [item for item in items if item.get_closest_marker("faults")]
+    chosen = random.Random(SEED).sample(faults, min(int(wanted), len(faults)))
+    left_out = [item for item in faults if item not in chosen]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
