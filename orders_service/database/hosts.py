@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakSet
 
 import pymysql
+import structlog
 from pymysql.constants.CR import CR_CONN_HOST_ERROR, CR_SERVER_LOST
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
@@ -29,6 +30,8 @@ WRITABLE = ("0", "OFF")
 GALERA_STATE = text("SELECT " + STATUS.format("WSREP_LOCAL_STATE"))
 ALONE = WeakSet[Engine | Connection]()  # The engines of one server, which is no node of a cluster.
 CAUGHT_UP = text("SET STATEMENT wsrep_sync_wait = 1 FOR SELECT 1")
+
+log = structlog.get_logger()
 
 
 class Place:
@@ -99,12 +102,18 @@ class Hosts:
                 continue
             if spare:
                 spare[1].close()
-            self.current = host
+            self._use(host, errors)
             return connection
         if spare is None:
             raise _all_failed(errors)
-        self.current = spare[0]
+        self._use(spare[0], errors)
         return spare[1]
+
+    def _use(self, host: Host, errors: dict[Host, pymysql.Error]) -> None:
+        left, self.current = self.current, host
+        if left and left != host:
+            reasons = {"reason": _texts(errors)} if errors else {}
+            log.warning("using another host of the database", host=str(host), left=str(left), **reasons)
 
     def fail(self, host: Host) -> None:
         """Try *host* last for a while."""
@@ -183,5 +192,8 @@ def _all_failed(errors: dict[Host, pymysql.Error]) -> pymysql.Error:
     """One error for the errors of all hosts, with the number of the first one."""
     first = next(iter(errors.values()))
     code = first.args[0] if first.args else CR_CONN_HOST_ERROR
-    texts = "; ".join(f"{host}: {error.args[-1] if error.args else error}" for host, error in errors.items())
-    return pymysql.OperationalError(code, f"no host can be used: {texts}")
+    return pymysql.OperationalError(code, f"no host can be used: {_texts(errors)}")
+
+
+def _texts(errors: dict[Host, pymysql.Error]) -> str:
+    return "; ".join(f"{host}: {error.args[-1] if error.args else error}" for host, error in errors.items())

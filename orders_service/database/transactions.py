@@ -54,7 +54,7 @@ def in_transaction(
     A lost connection is retried, too: as long as the *failover* lasts, and then like a conflict. It leaves
     unknown whether the first attempt was committed, so *again* replaces *work* from the second attempt on.
     Any other error is raised after the roll-back, and so is the conflict that ends the last of *attempts*, or
-    comes later than `LOCK_SECONDS` after the start.
+    comes later than `LOCK_SECONDS` after the start or after a lost connection.
     """
     failover = failover or Failover()
     retries = _Retries(attempts)
@@ -65,7 +65,9 @@ def in_transaction(
             session.commit()
         except DBAPIError as error:
             _roll_back(session)
-            if not (failover.goes_on(error) or retries.allow(error)):
+            if failover.goes_on(error):
+                retries.count_time_again()
+            elif not retries.allow(error):
                 raise
             work = again or work
         except BaseException:
@@ -82,9 +84,13 @@ class _Retries:
 
     def __init__(self, attempts: int) -> None:
         self._left = attempts
+        self._pause = 0.002
+        self.count_time_again()
+
+    def count_time_again(self) -> None:
+        """Begin again to count the time: it was not a lock that was waited for."""
         # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
         self._until = runtime.monotonic() + bounds.LOCK_SECONDS
-        self._pause = 0.002
 
     def allow(self, error: DBAPIError) -> bool:
         """Whether to try again after this error; pauses for a few milliseconds before."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pymysql
 import pytest
+from structlog.testing import capture_logs
 
 from orders_service.database import engines
 from orders_service.database.bounds import HOST_READ_SECONDS, HOST_SECONDS, READ_SECONDS
@@ -64,3 +65,27 @@ def test_a_new_connection_is_used_once_if_the_process_moves_meanwhile() -> None:
 @pytest.mark.parametrize("seconds", [HOST_READ_SECONDS, READ_SECONDS])
 def test_a_wait_for_a_lock_ends_before_the_server_counts_as_one_that_hangs(seconds: int) -> None:
     assert engines._lock_seconds(seconds) < seconds
+
+
+def test_a_process_says_once_that_it_uses_another_host_and_why() -> None:
+    def open_one(host: Host) -> Answering:
+        if host == ONE and broken:
+            raise pymysql.OperationalError(2003, "no answer")
+        return Answering()
+
+    hosts, broken = Hosts((ONE, TWO)), False
+    with capture_logs() as lines:
+        hosts.connect(open_one)
+        broken = True
+        for _ in range(3):
+            hosts.connect(open_one)
+
+    assert lines == [
+        {
+            "event": "using another host of the database",
+            "host": "db2:3306",
+            "left": "db1:3306",
+            "reason": "db1:3306: no answer",
+            "log_level": "warning",
+        }
+    ]

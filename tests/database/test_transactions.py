@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from orders_service import runtime
 from orders_service.database import bounds
 from orders_service.database.transactions import Failover, in_transaction
 from tests.database.things import THINGS, things
@@ -55,6 +56,17 @@ def test_what_found_no_server_leaves_the_attempts_to_conflicts(engine: Engine) -
     lost, refused, conflict = error(2013, invalidated=True), error(2003), error(1213)
 
     assert run(engine, [lost, refused, refused, refused, conflict]) == 6
+
+
+def test_a_host_that_hung_for_long_leaves_the_time_to_conflicts(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "LOCK_SECONDS", 10)
+    now = runtime.monotonic()
+    times = iter([now, now + 11])  # When the transaction begins, and when the host has hung.
+    monkeypatch.setattr(runtime, "monotonic", lambda: next(times, now + 12))
+
+    assert run(engine, [error(2013, invalidated=True), error(1213)]) == 3
 
 
 def test_after_a_failover_is_over_only_the_attempts_are_left(
