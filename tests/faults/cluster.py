@@ -18,10 +18,28 @@ def make_whole(lab: Lab) -> None:
             if node.signal(SIGCONT):
                 isolate(node, False)
         lab.start(lab.cluster.servers)
-    except (LabError, pymysql.Error):
+        await_whole(lab)
+    except (LabError, pymysql.Error, AssertionError):
         for node in lab.cluster.nodes:
             node.kill()
         lab.start(lab.cluster.servers)
+        await_whole(lab)
+
+
+def await_whole(lab: Lab) -> None:
+    """Wait until all nodes are in step again, and agree on it.
+
+    A node that was frozen says *Synced* for a while after it wakes, until it notices that the others went on
+    without it. If these are lost then, so is what only they have.
+    """
+    nodes = lab.cluster.nodes
+    size = str(len(nodes))
+
+    def agree() -> bool:
+        views = {(node.status("wsrep_cluster_size"), node.status("wsrep_cluster_conf_id")) for node in nodes}
+        return len(views) == 1 and views.pop()[0] == size and all(node.answers() for node in nodes)
+
+    waiting.await_true(agree, "all nodes are in step", seconds=60)
 
 
 def isolate(node: Node, isolated: bool) -> None:

@@ -4,7 +4,6 @@ import time
 from signal import SIGCONT, SIGSTOP
 
 from lab.galera import Node
-from rig.waiting import await_true
 from tests.faults.cluster import isolate, writer
 from tests.faults.soak_faults import FAULTS, Fault, Soak, mariadb_killed, mariadb_read_only
 
@@ -50,7 +49,6 @@ def writer_frozen(soak: Soak) -> str:
         time.sleep(seconds)
     finally:
         node.signal(SIGCONT)
-    await_true(node.answers, f"{node.name} is back", seconds=60)
     return f"the writer, {node.name}, frozen for {seconds:.0f} s"
 
 
@@ -61,7 +59,6 @@ def writer_cut_off(soak: Soak) -> str:
         time.sleep(seconds)
     finally:
         isolate(node, False)
-    await_true(node.answers, f"{node.name} is back", seconds=60)
     return f"the writer, {node.name}, cut off for {seconds:.0f} s"
 
 
