@@ -23,7 +23,7 @@ from rig.databases import Databases
 from rig.waiting import await_true
 from tests.flow_kit import BERLIN, STOCKHOLM, TOKYO, Flow
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.long, pytest.mark.real]
 
 SINK = "my-order-sink-connect"
 

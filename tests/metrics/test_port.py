@@ -21,6 +21,8 @@ from rig.processes import Process, ended, service
 from rig.waiting import await_true
 from tests.metrics.kit import answers, families, get, heads, samples, scrape
 
+pytestmark = pytest.mark.long
+
 SCRAPES = 3600  # An hour's worth, one each second.
 COMMANDS = [process.command for process in PROCESSES] + ["run"]
 

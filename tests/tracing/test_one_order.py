@@ -22,6 +22,8 @@ from rig.processes import Process, service
 from rig.traces import Receiver, receiving
 from rig.waiting import await_true
 
+pytestmark = pytest.mark.long
+
 COMMANDS = [process.command for process in PROCESSES]
 TRACE, CLIENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 ORDERS = "/order-service/kim/orders"

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from rig import waiting
 from tests.ui.conftest import PHONE, Open
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 SCREENS = ["/ui", "/ui/orders", "/ui/stock", "/ui/dead-letters", "/ui/outbox", "/ui/doctor", "/ui/practice"]
 HOSTILE = "<img src=x onerror=alert(1)><b>{}"

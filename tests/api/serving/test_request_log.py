@@ -23,6 +23,8 @@ from rig.waiting import await_true
 from tests.api.identity.kit import SECRET, WITH_SECRET, FromNow, bearer, token
 from tests.api.kit import ORDER, ORDERS
 
+pytestmark = pytest.mark.long
+
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-00"}
 HIDDEN = "s3cret-of-a-client"

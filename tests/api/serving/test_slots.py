@@ -23,6 +23,8 @@ from rig.processes import Process, children, service
 from rig.waiting import await_true
 from tests.metrics.kit import Samples, answers, get, heads, scrape
 
+pytestmark = pytest.mark.long
+
 WORKERS = 3
 COUNTED = ("orders_http_requests_total", "GET", "/order-service/{userId}/orders", "200")
 SCRAPES = 3600  # An hour's worth, one each second.

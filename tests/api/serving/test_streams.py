@@ -20,6 +20,8 @@ from rig.waiting import await_true
 from tests.api.kit import literal
 from tests.api.serving.test_server import BODY, Address, Answer, serving, sized
 
+pytestmark = pytest.mark.long
+
 STREAM = b"GET /order-service/kim/orders/events HTTP/1.1\r\nHost: x\r\n\r\n"
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 WAITING = sized(BODY).replace(b"Host:", b"Prefer: wait=30\r\nHost:")

@@ -17,7 +17,11 @@ from rig.deployment import Deployment, deployed
 from rig.waiting import await_true
 from tests.operations.journey.kit import CONFIRMED, kinds, one
 
-pytestmark = [pytest.mark.real, pytest.mark.parametrize("databases", ["mariadb"], indirect=True)]
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.real,
+    pytest.mark.parametrize("databases", ["mariadb"], indirect=True),
+]
 
 BODY = {"productId": "CATALOG-001", "qty": 2, "unitPrice": 1500}
 
