@@ -36,7 +36,7 @@ from orders_service.api.request_metrics import RequestMetrics
 from orders_service.api.serving.application import Application
 from orders_service.api.waiting import WaitingRequest
 from orders_service.api.watch import Watcher
-from orders_service.database.engines import open_engine
+from orders_service.database.engines import open_engine, reply_seconds
 from orders_service.database_url import parse
 from orders_service.operations.doctor import DoctorRuns
 from orders_service.orders.service import Placement
@@ -180,7 +180,10 @@ def _open_operations(
 
 def _open_probes(app: Flask, settings: Settings, numbers: Collector | None) -> None:
     # Probes and scrapers have their own pools, so that they and the orders do not wait for each other.
-    engines = {name: open_engine(url, pool_size=2) for name, url in resources.urls(settings).items()}
+    engines = {
+        name: open_engine(url, pool_size=2, read_seconds=reply_seconds(url))
+        for name, url in resources.urls(settings).items()
+    }
     issuer_keys = setup.issuer_keys(app)
     app.extensions["readiness"] = Readiness(settings, engines, issuer_keys)
     app.extensions["metrics"] = shared_metrics(settings, engines, issuer_keys, numbers)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from orders_service import resources
 from orders_service.database import bounds
-from orders_service.database.engines import open_engine
+from orders_service.database.engines import open_engine, reply_seconds
 from orders_service.database_url import parse
 from orders_service.settings import Settings
 
@@ -27,22 +27,28 @@ class Database(SQLAlchemy):
     def _make_engine(self, bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         settings: Settings = app.config["SETTINGS"]
         url = resources.url(settings, "catalog" if bind_key == CATALOG else "orders")
-        several = parse(url).has_several_hosts
-        seconds = bounds.HOST_READ_SECONDS if several else bounds.READ_SECONDS
+        read_seconds, threads = reply_seconds(url), settings.api_threads
         if bind_key == COMMITTER:
-            return open_engine(url, pool_size=1, one_trip=True, read_seconds=seconds)
+            return open_engine(url, pool_size=1, one_trip=True, read_seconds=read_seconds)
         if bind_key == WATCHER:
-            return open_engine(url, pool_size=1, one_trip=True, autocommit=True, read_seconds=seconds)
-        is_reader = bind_key == READER
-        briefly = is_reader and not several
-        return open_engine(
-            url,
-            pool_size=settings.api_threads,
-            pool_seconds=bounds.API_POOL_SECONDS if briefly else bounds.POOL_SECONDS,
-            read_seconds=seconds,
-            one_trip=is_reader,
-            autocommit=is_reader,
-        )
+            return _open_reader(url, pool_size=1, pool_seconds=bounds.POOL_SECONDS)
+        if bind_key == READER:
+            several = parse(url).has_several_hosts
+            seconds = bounds.POOL_SECONDS if several else bounds.API_POOL_SECONDS
+            return _open_reader(url, pool_size=threads, pool_seconds=seconds)
+        seconds = bounds.POOL_SECONDS
+        return open_engine(url, pool_size=threads, pool_seconds=seconds, read_seconds=read_seconds)
+
+
+def _open_reader(url: str, *, pool_size: int, pool_seconds: int) -> Engine:
+    return open_engine(
+        url,
+        pool_size=pool_size,
+        pool_seconds=pool_seconds,
+        read_seconds=reply_seconds(url),
+        one_trip=True,
+        autocommit=True,
+    )
 
 
 db = Database(session_options={"expire_on_commit": False})

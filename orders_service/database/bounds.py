@@ -3,7 +3,7 @@
 CONNECT_SECONDS = 3
 # With several hosts, each is tried for so long, because another one may answer at once.
 HOST_SECONDS = 1.5
-# A reply to the API, to a relay or to a consumer then: another host may still do it in time.
+# With several hosts, the time-out for a reply: another host may still answer in time.
 HOST_READ_SECONDS = 4
 FAILED_SECONDS = 30  # A host that failed is tried last for so long.
 SPARE_SECONDS = 5  # A connection to a read-only host, for lack of another one, is used for so long.
@@ -11,8 +11,9 @@ READ_SECONDS = 10  # For a socket write, too: the longest time that the network 
 LOCK_SECONDS = 5
 # A transaction whose connection was lost is repeated for so long: there may be another server in a moment.
 FAILOVER_SECONDS = 2
-POOL_SECONDS = 5  # Longer than a host that hangs is waited for, and than a cluster needs to vote a node out.
-# A request of the API that only reads, if there is one host, is answered 503 then: its client can back off.
+POOL_SECONDS = 6  # Longer than HOST_READ_SECONDS, and than a Galera cluster needs to vote a node out.
+# With one host, a request that only reads orders waits this long; then it is answered 503, so that its client
+# backs off.
 API_POOL_SECONDS = 1
 # How long a request waits for its order's commit. Shorter than the API's graceful shutdown.
 COMMIT_SECONDS = 7

@@ -71,7 +71,7 @@ def session_maker(url: str, *, read_seconds: int = bounds.READ_SECONDS) -> sessi
 
 def worker_sessions(url: str) -> sessionmaker[Session]:
     """The sessions of a consumer."""
-    return session_maker(url, read_seconds=_worker_read_seconds(url))
+    return session_maker(url, read_seconds=reply_seconds(url))
 
 
 @contextmanager
@@ -87,13 +87,11 @@ def one_session(url: str) -> Iterator[Session]:
 
 def open_relay_engine(url: str) -> Engine:
     """An engine for a relay, in autocommit mode: none of its transactions has more than one statement."""
-    return open_engine(
-        url, pool_size=2, read_seconds=_worker_read_seconds(url), one_trip=True, autocommit=True
-    )
+    return open_engine(url, pool_size=2, read_seconds=reply_seconds(url), one_trip=True, autocommit=True)
 
 
-def _worker_read_seconds(url: str) -> int:
-    """The time-out for a reply to a worker. With several hosts, one that hangs must be left soon."""
+def reply_seconds(url: str) -> int:
+    """The time-out for a reply. With several hosts, one that hangs must be left soon."""
     return bounds.HOST_READ_SECONDS if parse(url).has_several_hosts else bounds.READ_SECONDS
 
 
@@ -116,7 +114,9 @@ def _open_mariadb(
             "charset": "utf8mb4",
             "conv": sessions.CONVERSIONS,
             "init_command": sessions.init_command(
-                lock_seconds=_lock_seconds(read_seconds), idle_seconds=bounds.IDLE_TRANSACTION_SECONDS
+                lock_seconds=_lock_seconds(read_seconds),
+                idle_seconds=bounds.IDLE_TRANSACTION_SECONDS,
+                statement_seconds=_statement_seconds(read_seconds) if autocommit else 0,
             ),
         },
     )
@@ -137,6 +137,14 @@ def _lock_seconds(read_seconds: int | None) -> int:
     if read_seconds is None or read_seconds >= bounds.READ_SECONDS:
         return bounds.LOCK_SECONDS
     return read_seconds - 1
+
+
+def _statement_seconds(read_seconds: int | None) -> float:
+    """How long the server works on a statement. Otherwise a slow one would look like a server that hangs.
+
+    Only for engines whose statements are transactions: a COMMIT that is ended has an unknown outcome.
+    """
+    return read_seconds - 0.5 if read_seconds else 0
 
 
 def _open_sqlite(url: str, pool: dict[str, Any]) -> Engine:

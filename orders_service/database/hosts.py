@@ -4,6 +4,7 @@ A process has one current host. All its connections follow when it changes: a co
 closed before its next use, so that two requests of a process do not see two servers.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -57,9 +58,9 @@ class Place:
         if expired or self._hosts.current != self.host:
             raise pymysql.OperationalError(CR_SERVER_LOST, f"left {self.host} for another host")
 
-    def fail(self) -> None:
-        """Try this host last for a while: its server refuses to work."""
-        self._hosts.fail(self.host)
+    def fail(self, reason: str) -> None:
+        """Try this host last for a while: its server hangs or refuses to work."""
+        self._hosts.fail(self.host, reason)
 
     def _look(self, connection: GuardedConnection) -> bool:
         """Whether the server should be used only if there is no other one. Raises if it cannot be used."""
@@ -81,10 +82,13 @@ class Hosts:
         self._hosts = hosts
         # It has every host from the beginning: a dict that grows cannot be read by another thread meanwhile.
         self._failed_at = dict.fromkeys(hosts, float("-inf"))
+        self._reasons = dict.fromkeys(hosts, "")  # Why they were left.
+        self._moving = threading.Lock()
         self.current: Host | None = None
 
     def connect(self, open_one: Callable[[Host], GuardedConnection]) -> GuardedConnection:
         """A connection to the first host that can be written to, or else to the first that can be read."""
+        began = runtime.monotonic()
         spare: tuple[Host, GuardedConnection] | None = None
         errors: dict[Host, pymysql.Error] = {}
         for host in self._in_turn():
@@ -92,9 +96,10 @@ class Hosts:
                 connection = self._open(host, open_one)
             except pymysql.Error as error:
                 errors[host] = error
-                self.fail(host)
+                self.fail(host, _text(error))
                 continue
             if connection.place and connection.place.is_spare:
+                self._reasons[host] = "it is read-only or not in step"
                 if spare:
                     connection.close()
                 else:
@@ -102,22 +107,34 @@ class Hosts:
                 continue
             if spare:
                 spare[1].close()
-            self._use(host, errors)
+            self._use(host, began)
             return connection
         if spare is None:
             raise _all_failed(errors)
-        self._use(spare[0], errors)
+        self._use(spare[0], began)
         return spare[1]
 
-    def _use(self, host: Host, errors: dict[Host, pymysql.Error]) -> None:
-        left, self.current = self.current, host
-        if left and left != host:
-            reasons = {"reason": _texts(errors)} if errors else {}
-            log.warning("using another host of the database", host=str(host), left=str(left), **reasons)
-
-    def fail(self, host: Host) -> None:
+    def fail(self, host: Host, reason: str) -> None:
         """Try *host* last for a while."""
+        self._reasons[host] = reason
         self._failed_at[host] = runtime.monotonic()
+
+    def _use(self, host: Host, began: float) -> None:
+        """Make *host* the current one, and log it if that is a change.
+
+        If it failed since *began*, when its connection was begun, another thread has left it in the meantime.
+        """
+        with self._moving:
+            previous = self.current
+            if previous and self._failed_at[host] > began:
+                return
+            self.current = host
+        if previous and previous != host:
+            reason = self._reasons[previous] or "a host before it in the URL is back"
+            log.warning(
+                "using another host of the database", host=str(host), previous=str(previous), reason=reason
+            )
+            self._reasons[host] = ""
 
     def _open(self, host: Host, open_one: Callable[[Host], GuardedConnection]) -> GuardedConnection:
         connection = open_one(host)
@@ -192,8 +209,9 @@ def _all_failed(errors: dict[Host, pymysql.Error]) -> pymysql.Error:
     """One error for the errors of all hosts, with the number of the first one."""
     first = next(iter(errors.values()))
     code = first.args[0] if first.args else CR_CONN_HOST_ERROR
-    return pymysql.OperationalError(code, f"no host can be used: {_texts(errors)}")
+    texts = "; ".join(f"{host}: {_text(error)}" for host, error in errors.items())
+    return pymysql.OperationalError(code, f"no host can be used: {texts}")
 
 
-def _texts(errors: dict[Host, pymysql.Error]) -> str:
-    return "; ".join(f"{host}: {error.args[-1] if error.args else error}" for host, error in errors.items())
+def _text(error: pymysql.Error) -> str:
+    return str(error.args[-1] if error.args else error)

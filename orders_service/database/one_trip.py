@@ -60,7 +60,7 @@ class Place(Protocol):
 
     def require_current(self) -> None: ...
 
-    def fail(self) -> None: ...
+    def fail(self, reason: str) -> None: ...
 
 
 class GuardedConnection(pymysql.Connection):
@@ -106,7 +106,7 @@ class GuardedConnection(pymysql.Connection):
                 super().ping(reconnect)
         except pymysql.Error as error:
             if isinstance(error.__context__, TimeoutError):
-                self.place.fail()  # The server hangs: do not wait for it again at once.
+                self.place.fail("it hangs")  # Do not wait for it again at once.
             raise
 
     def _create_ssl_ctx(self, options: dict[str, Any] | ssl.SSLContext) -> ssl.SSLContext:

@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from orders_service import runtime
 from orders_service.database.hosts import SEVERAL
 
-# A connection that was lost while nobody used it fails at once. A server that hangs is not asked twice; with
-# several hosts, another one is.
+# A connection that was lost while idle fails at once. If it takes longer, the server hangs: then the query is
+# repeated only if there is another host.
 LOST_SECONDS = 1.0
 
 

@@ -34,13 +34,17 @@ A_VALUE = re.compile(r"'(?:[^']|'(?! for | at row))*'", re.DOTALL)
 CONVERSIONS = {key: value for key, value in conversions.items() if key is not str}
 
 
-def init_command(*, lock_seconds: float, idle_seconds: float) -> str:
-    """The first statement of a session. It sets the whole SQL mode, which decides what SQL means."""
+def init_command(*, lock_seconds: float, idle_seconds: float, statement_seconds: float) -> str:
+    """The first statement of a session. It sets the whole SQL mode, which decides what SQL means.
+
+    With 0 seconds a statement may last for ever.
+    """
     settings = {
         "time_zone": "'+00:00'",
         "sql_mode": f"'{SQL_MODE}'",
         "innodb_lock_wait_timeout": lock_seconds,
         "idle_transaction_timeout": idle_seconds,
+        "max_statement_time": statement_seconds,
         SESSION_MARK: 1,
     }
     return "SET " + ", ".join(f"{name}={value}" for name, value in settings.items())
@@ -123,7 +127,7 @@ def follow_hosts(engine: Engine) -> None:
         if context.connection and (is_late or code_of(error) in REFUSED):
             connection = context.connection.connection.dbapi_connection
             if isinstance(connection, GuardedConnection) and connection.place:
-                connection.place.fail()
+                connection.place.fail(str(error.args[-1]))
 
 
 def hide_values_in_errors(engine: Engine) -> None:

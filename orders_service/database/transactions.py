@@ -54,7 +54,7 @@ def in_transaction(
     A lost connection is retried, too: as long as the *failover* lasts, and then like a conflict. It leaves
     unknown whether the first attempt was committed, so *again* replaces *work* from the second attempt on.
     Any other error is raised after the roll-back, and so is the conflict that ends the last of *attempts*, or
-    comes later than `LOCK_SECONDS` after the start or after a lost connection.
+    that comes more than `LOCK_SECONDS` after the start or, if later, after the last lost connection.
     """
     failover = failover or Failover()
     retries = _Retries(attempts)
@@ -66,7 +66,7 @@ def in_transaction(
         except DBAPIError as error:
             _roll_back(session)
             if failover.goes_on(error):
-                retries.count_time_again()
+                retries.restart_clock()
             elif not retries.allow(error):
                 raise
             work = again or work
@@ -85,16 +85,16 @@ class _Retries:
     def __init__(self, attempts: int) -> None:
         self._left = attempts
         self._pause = 0.002
-        self.count_time_again()
+        self.restart_clock()
 
-    def count_time_again(self) -> None:
-        """Begin again to count the time: it was not a lock that was waited for."""
-        # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
+    def restart_clock(self) -> None:
+        """Give conflicts the whole of `LOCK_SECONDS` again: until now, the time passed for something else."""
         self._until = runtime.monotonic() + bounds.LOCK_SECONDS
 
     def allow(self, error: DBAPIError) -> bool:
         """Whether to try again after this error; pauses for a few milliseconds before."""
         self._left -= 1
+        # Do not retry after a long lock wait: the caller should back off, or answer its client, first.
         if not self._left or not is_worth_a_retry(error) or runtime.monotonic() > self._until:
             return False
         # After a duplicate key the other transaction has ended: a pause would only delay the group.

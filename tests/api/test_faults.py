@@ -2,6 +2,7 @@
 
 import socket
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -337,13 +338,22 @@ def test_a_restarted_database_is_not_noticed(api: Api) -> None:
 def test_when_every_connection_is_taken_a_client_is_told_to_come_again(
     databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders_service.database.bounds.POOL_SECONDS", 0.1)
+    monkeypatch.setattr("orders_service.database.bounds.API_POOL_SECONDS", 0.1)
     with Api.on(databases, API_THREADS="1") as api, ExitStack() as taken:
         taken.callback(api.engine(READER).raw_connection().close)
         placed, listed = api.place(), api.get(ORDERS)
 
     assert placed.status_code == 201  # Whoever looks takes nothing from those who order.
     assert_problem(listed, 503, "overloaded")
+
+
+def test_a_cancellation_waits_longer_for_a_connection_than_a_reader(databases: Databases) -> None:
+    with Api.on(databases, API_THREADS="1") as api:
+        order_id = api.placed()
+        taken = api.engine().raw_connection()
+        threading.Timer(bounds.API_POOL_SECONDS + 0.5, taken.close).start()
+
+        assert api.cancel(order_id).status_code == 200
 
 
 def test_a_writer_that_does_not_end_is_not_waited_for_long(

@@ -23,8 +23,6 @@ from orders_service.database.fair_pool import Turns
 from rig import waiting
 from rig.waiting import await_true
 
-pytestmark = pytest.mark.long
-
 
 def waiting_in(turns: Turns) -> int:
     return len(turns._waiting)

@@ -1,5 +1,6 @@
 """The choice of a host, without a server: see `test_hosts.py` for real ones."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -52,7 +53,7 @@ def test_a_new_connection_is_used_once_if_the_process_moves_meanwhile() -> None:
     hosts = Hosts((ONE, TWO))
     place = hosts.connect(lambda _: Answering()).place
     assert place is not None
-    hosts.fail(ONE)
+    hosts.fail(ONE, "it hangs")
     hosts.connect(lambda _: Answering())
     assert (place.host, hosts.current) == (ONE, TWO)
 
@@ -67,25 +68,69 @@ def test_a_wait_for_a_lock_ends_before_the_server_counts_as_one_that_hangs(secon
     assert engines._lock_seconds(seconds) < seconds
 
 
-def test_a_process_says_once_that_it_uses_another_host_and_why() -> None:
-    def open_one(host: Host) -> Answering:
-        if host == ONE and broken:
-            raise pymysql.OperationalError(2003, "no answer")
+class ReadOnly(Answering):
+    """A connection to a server that says it is read-only."""
+
+    def fetchone(self) -> tuple[int, None, None]:
+        return 1, None, None
+
+    def close(self) -> None:
+        pass
+
+
+def refused() -> Answering:
+    raise pymysql.OperationalError(2003, "no answer")
+
+
+def connect(hosts: Hosts, **servers: Callable[[], Answering]) -> GuardedConnection:
+    """Connect to the first of these servers that can be used; those that are not named answer."""
+    return hosts.connect(lambda host: servers.get(host.name, Answering)())
+
+
+@pytest.mark.parametrize(
+    ("server", "reason"), [(refused, "no answer"), (ReadOnly, "it is read-only or not in step")]
+)
+def test_a_process_says_once_that_it_uses_another_host_and_why(
+    server: Callable[[], Answering], reason: str
+) -> None:
+    hosts = Hosts((ONE, TWO))
+    with capture_logs() as lines:
+        connect(hosts)
+        for _ in range(3):
+            connect(hosts, db1=server)
+
+    assert [(line["previous"], line["host"], line["reason"]) for line in lines] == [
+        ("db1:3306", "db2:3306", reason)
+    ]
+
+
+def test_a_process_says_why_it_left_a_host_in_the_middle_of_a_statement_and_that_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hosts = Hosts((ONE, TWO))
+    place = connect(hosts).place
+    assert place is not None
+    with capture_logs() as lines:
+        place.fail("timed out")
+        connect(hosts)
+        monkeypatch.setattr("orders_service.database.hosts.FAILED_SECONDS", 0)
+        connect(hosts)
+
+    assert [(line["host"], line["reason"]) for line in lines] == [
+        ("db2:3306", "timed out"),
+        ("db1:3306", "a host before it in the URL is back"),
+    ]
+
+
+def test_a_slow_connection_does_not_lead_back_to_a_host_that_was_left_meanwhile() -> None:
+    hosts = Hosts((ONE, TWO))
+    connect(hosts)
+
+    def slow() -> Answering:
+        hosts.fail(ONE, "it hangs")
+        connect(hosts)
         return Answering()
 
-    hosts, broken = Hosts((ONE, TWO)), False
-    with capture_logs() as lines:
-        hosts.connect(open_one)
-        broken = True
-        for _ in range(3):
-            hosts.connect(open_one)
+    connect(hosts, db1=slow)
 
-    assert lines == [
-        {
-            "event": "using another host of the database",
-            "host": "db2:3306",
-            "left": "db1:3306",
-            "reason": "db1:3306: no answer",
-            "log_level": "warning",
-        }
-    ]
+    assert hosts.current == TWO

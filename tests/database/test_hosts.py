@@ -15,6 +15,8 @@ from lab import LabError
 from lab.accounts import password
 from lab.mariadb import MariaDB
 from lab.ports import Ports, free_ports
+from orders_service.api.database import READER
+from orders_service.database import bounds
 from orders_service.database.bounds import HOST_READ_SECONDS, HOST_SECONDS
 from orders_service.database.engines import open_engine
 from orders_service.database.errors import error_code
@@ -216,12 +218,18 @@ def test_an_order_is_placed_while_the_first_server_hangs(two_orders_databases: D
         assert api.get(second.headers["Location"]).status_code == 200
 
 
-def test_nobody_is_refused_while_the_first_server_hangs(two_orders_databases: Databases, pair: Pair) -> None:
+def test_nobody_is_refused_while_the_first_server_hangs(
+    two_orders_databases: Databases, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert HOST_READ_SECONDS < bounds.POOL_SECONDS
+    monkeypatch.setattr(bounds, "POOL_SECONDS", waiting.seconds(bounds.POOL_SECONDS))
+
     def ask(number: int) -> int:
         return (api.cancel("none") if number % 2 else api.get(f"{ORDERS}/none")).status_code
 
     with Api.on(two_orders_databases, API_THREADS="2") as api, ThreadPoolExecutor(12) as people:
-        assert set(people.map(ask, range(12))) == {404}  # Both pools are connected to the first server.
+        assert set(people.map(ask, range(12))) == {404}
+        assert [port_of(api.engine(bind)) for bind in (None, READER)] == [pair.one.ports[0]] * 2
         pair.one.signal(SIGSTOP)
 
         began = time.monotonic()
@@ -230,6 +238,18 @@ def test_nobody_is_refused_while_the_first_server_hangs(two_orders_databases: Da
 
     assert statuses == {404}
     assert seconds < waiting.seconds(6)
+
+
+def test_a_slow_query_is_ended_by_the_server_which_is_not_left(
+    two_orders_databases: Databases, pair: Pair
+) -> None:
+    with Api.on(two_orders_databases) as api:
+        engine = api.engine(READER)
+        with pytest.raises(OperationalError) as raised, engine.connect() as connection:
+            connection.execute(text("SELECT BENCHMARK(1000000000, SHA2('slow', 512))"))
+
+        assert error_code(raised.value) == 1969  # max_statement_time
+        assert port_of(engine) == pair.one.ports[0]
 
 
 def test_a_read_only_host_is_skipped(pair: Pair, engine: Engine) -> None:

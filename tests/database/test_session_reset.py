@@ -29,7 +29,7 @@ from orders_service.orders.order import Order
 from orders_service.orders.service import Placement
 from tests.database.resets import ATTACKS, COM_RESET_CONNECTION, attacks, migrated, reset
 
-pytestmark = [pytest.mark.long, pytest.mark.real]
+pytestmark = pytest.mark.real
 
 NEW_YEAR = "2026-01-01 00:00:00.000000"
 

@@ -58,15 +58,26 @@ def test_what_found_no_server_leaves_the_attempts_to_conflicts(engine: Engine) -
     assert run(engine, [lost, refused, refused, refused, conflict]) == 6
 
 
-def test_a_host_that_hung_for_long_leaves_the_time_to_conflicts(
+def test_the_time_for_conflicts_begins_again_after_a_lost_connection(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "LOCK_SECONDS", 10)
-    now = runtime.monotonic()
-    times = iter([now, now + 11])  # When the transaction begins, and when the host has hung.
-    monkeypatch.setattr(runtime, "monotonic", lambda: next(times, now + 12))
+    now = 0.0
+    monkeypatch.setattr(runtime, "monotonic", lambda: now)
+    tried = 0
 
-    assert run(engine, [error(2013, invalidated=True), error(1213)]) == 3
+    def work(_: Connection) -> None:
+        nonlocal now, tried
+        tried += 1
+        if tried == 1:
+            now = bounds.LOCK_SECONDS + 1
+            raise error(2013, invalidated=True)
+        if tried == 2:
+            raise error(1213)
+
+    with engine.connect() as connection:
+        in_transaction(connection, work, attempts=2)
+
+    assert tried == 3
 
 
 def test_after_a_failover_is_over_only_the_attempts_are_left(

@@ -8,6 +8,8 @@ from lab import Lab, LabError
 from lab.galera import Node
 from rig import waiting
 
+SYNCED, STATE = "Synced", ("wsrep_local_state_comment", "wsrep_cluster_size", "wsrep_cluster_conf_id")
+PAUSE = 0.5  # Seconds between two questions to the nodes.
 CLIENTS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER LIKE 'orders\\_%'"
 
 
@@ -18,28 +20,34 @@ def make_whole(lab: Lab) -> None:
             if node.signal(SIGCONT):
                 isolate(node, False)
         lab.start(lab.cluster.servers)
-        await_whole(lab)
-    except (LabError, pymysql.Error, AssertionError):
+        in_step = waiting.wait(lambda: _is_in_step(lab), seconds=30, pause=PAUSE)
+    except (LabError, pymysql.Error):
+        in_step = False
+    if not in_step:
         for node in lab.cluster.nodes:
             node.kill()
         lab.start(lab.cluster.servers)
-        await_whole(lab)
+        await_in_step(lab)
 
 
-def await_whole(lab: Lab) -> None:
-    """Wait until all nodes are in step again, and agree on it.
+def await_in_step(lab: Lab) -> None:
+    """Wait until all nodes are in step, and agree on it.
 
-    A node that was frozen says *Synced* for a while after it wakes, until it notices that the others went on
-    without it. If these are lost then, so is what only they have.
+    A node that was frozen says *Synced* for a while after it wakes. If the other nodes died in this moment,
+    what only they have committed would be lost.
     """
-    nodes = lab.cluster.nodes
-    size = str(len(nodes))
+    if not waiting.wait(lambda: _is_in_step(lab), seconds=60, pause=PAUSE):
+        raise AssertionError(f"the nodes are not in step: {[_state(node) for node in lab.cluster.nodes]}")
 
-    def agree() -> bool:
-        views = {(node.status("wsrep_cluster_size"), node.status("wsrep_cluster_conf_id")) for node in nodes}
-        return len(views) == 1 and views.pop()[0] == size and all(node.answers() for node in nodes)
 
-    waiting.await_true(agree, "all nodes are in step", seconds=60)
+def _is_in_step(lab: Lab) -> bool:
+    states = [_state(node) for node in lab.cluster.nodes]
+    return states[0][:2] == (SYNCED, str(len(states))) and len(set(states)) == 1
+
+
+def _state(node: Node) -> tuple[str, ...]:
+    """What the node says of itself: its state, the size of the cluster, the number of its configuration."""
+    return tuple(map(node.status, STATE))
 
 
 def isolate(node: Node, isolated: bool) -> None:

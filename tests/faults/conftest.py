@@ -25,11 +25,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave only FAULTS_TESTS of the tests, other ones for each seed. By default all."""
+    """If FAULTS_TESTS is set, keep only that many faults, chosen by the seed: at least one of each file."""
     if not (wanted := os.environ.get("FAULTS_TESTS")):
         return
     faults = [item for item in items if item.get_closest_marker("faults")]
-    chosen = random.Random(SEED).sample(faults, min(int(wanted), len(faults)))
+    random.Random(SEED).shuffle(faults)
+    firsts = {item.path: item for item in reversed(faults)}
+    chosen = [*firsts.values(), *(item for item in faults if item not in firsts.values())][: int(wanted)]
     left_out = [item for item in faults if item not in chosen]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -21,7 +21,7 @@ from lab import Lab, Ports
 from rig.customers import Customers
 from rig.prometheus import Prometheus
 from tests.faults.alerts.scene import RULES
-from tests.faults.cluster import await_whole
+from tests.faults.cluster import await_in_step
 from tests.faults.soak_alerts import Alerts
 from tests.faults.soak_cluster import CLUSTER_FAULTS
 from tests.faults.soak_faults import FAULTS, PROCESSES, Soak
@@ -81,7 +81,7 @@ def break_things(told: Soak, alerts: Alerts, *, seconds: float) -> None:
         with alerts.during(fault.__name__):
             say(fault(told))
             if told.stage.lab.cluster.exists:
-                await_whole(told.stage.lab)
+                await_in_step(told.stage.lab)
         counts[fault.__name__] += 1
         time.sleep(told.chance.uniform(*PAUSE_SECONDS))
         told.tend()

@@ -3,9 +3,7 @@
 from contextlib import closing
 
 import pytest
-from kafka import TopicPartition
 
-from orders_service.events.brokers.kafka.subscription import KafkaSubscription
 from orders_service.events.brokers.port import Broker, Producer, Subscription
 from rig.waiting import await_true
 from tests.events.brokers.kit import Member, assert_nothing_more, deliver, numbered, on_kafka, take
@@ -89,33 +87,6 @@ def test_a_partition_that_another_member_takes_has_no_lag_here(
                 lambda: subscription.poll(seconds=0.5) == [] and 0 < len(subscription.lag()) < 3,
                 "the other member has taken some",
             )
-
-
-@on_kafka
-def test_the_end_of_a_partition_that_was_given_back_between_two_fetches_is_requested(
-    broker: Broker, producer: Producer, topic: str, group: str
-) -> None:
-    deliver(producer, numbered(topic, 30))
-    with closing(broker.subscribe(group, [topic])) as subscription:
-        subscription.acknowledge(take(subscription, 30))
-        assert_nothing_more(subscription)
-        assert isinstance(subscription, KafkaSubscription)
-        given_back = TopicPartition(topic, 1)
-        subscription._consumer._subscription.assignment[given_back].highwater = None
-
-        assert_nothing_more(subscription)
-        assert len(subscription.lag()) == 2  # Fetches do not mention it: nothing has changed in it.
-        await_true(
-            lambda: (
-                subscription.poll(seconds=0.2) == []
-                and total(subscription) == 0
-                and len(subscription.lag()) == 3
-            ),
-            "every end is known",
-        )
-        deliver(producer, numbered(topic, 30))
-        subscription.acknowledge(take(subscription, 30))
-        assert subscription.lag() == {(topic, partition): 0 for partition in range(3)}
 
 
 @on_simulated

@@ -1,6 +1,7 @@
 """The lag of a group member: how far it is behind the ends of its partitions."""
 
 import time
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -11,16 +12,17 @@ from orders_service.events.brokers.kafka import quirks
 from orders_service.events.brokers.kafka.client import ms
 
 REQUEST_EVERY_SECONDS = 5.0
-UNKNOWN_SECONDS = 5.0  # By then a fetch has certainly been answered, even one that found no records.
+REQUEST_AGAIN_SECONDS = 30.0  # After a request that was not answered.
+UNKNOWN_SECONDS = 5.0  # An idle partition is fetched within a second; after this its end is requested.
 PATIENCE_SECONDS = 1.0  # For the answer to such a request: the next step waits meanwhile.
 
 
 class Lag:
     """The lag of one joined consumer. Each fetch tells the client the end of its partition.
 
-    While steps fail, the client holds records of the other partitions and does not fetch these again. And a
-    partition that was taken away and given back between two fetches is not mentioned in their answers until
-    it has another record. Only then the ends are requested.
+    The ends are requested only in two cases. While steps fail, the client holds records of the other
+    partitions and does not fetch these again. After a partition was taken away and given back between two
+    fetches, the broker does not mention it until it has a new record.
     """
 
     def __init__(self, consumer: Any) -> None:
@@ -36,31 +38,51 @@ class Lag:
 
     def note_acknowledged(self) -> None:
         """A step succeeded: the client fetches again."""
-        self._is_stuck = False
-        self._requested = {}
+        if self._is_stuck:
+            self._is_stuck = False
+            self._requested = {}
 
     def by_place(self) -> dict[tuple[str, int], int]:
         """The lag in each partition whose end is known. The end is known after the first fetch."""
-        positions, now = quirks.consumed_offsets(self._consumer), time.monotonic()
-        if (self._is_stuck or self._is_overdue(now)) and now >= self._request_at:
-            self._request(list(positions))
+        positions = quirks.consumed_offsets(self._consumer)
+        fetched = self._fetched(positions)
+        self._request_missing(positions, fetched)
         found = {}
         for place, position in positions.items():
-            with suppress(KafkaError):  # The partition was taken away in this moment.
-                fetched = self._consumer.highwater(place)
-                end = max(-1 if fetched is None else fetched, self._requested.get(place, -1))
-                if end >= 0:
-                    found[place.topic, place.partition] = max(0, end - position.offset)
-        is_complete = len(found) == len(positions)
-        self._unknown_since = None if is_complete else self._unknown_since or now
+            ends = [known[place] for known in (fetched, self._requested) if place in known]
+            if ends:
+                found[place.topic, place.partition] = max(0, max(ends) - position.offset)
         return found
 
-    def _is_overdue(self, now: float) -> bool:
-        """Whether no fetch has told the end of a partition for so long that it should be requested."""
-        return self._unknown_since is not None and now - self._unknown_since > UNKNOWN_SECONDS
+    def _fetched(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The ends that fetches have told."""
+        found = {}
+        for place in places:
+            with suppress(KafkaError):  # The partition was taken away in this moment.
+                end = self._consumer.highwater(place)
+                if end is not None:
+                    found[place] = end
+        return found
 
-    def _request(self, places: list[TopicPartition]) -> None:
+    def _request_missing(
+        self, places: Collection[TopicPartition], fetched: Collection[TopicPartition]
+    ) -> None:
+        """Request the ends that fetches do not tell, if it is time to."""
+        now = time.monotonic()
+        unknown = [place for place in places if place not in fetched]
+        if not self._is_stuck:
+            self._requested = {place: end for place, end in self._requested.items() if place in unknown}
+        missing = [place for place in unknown if place not in self._requested]
+        self._unknown_since = (self._unknown_since or now) if missing else None
+        is_overdue = self._unknown_since is not None and now - self._unknown_since > UNKNOWN_SECONDS
+        if (self._is_stuck or is_overdue) and now >= self._request_at:
+            self._request(places if self._is_stuck else missing)
+
+    def _request(self, places: Collection[TopicPartition]) -> None:
         """Request the ends. If no answer comes, the last ones stay."""
+        pause = REQUEST_AGAIN_SECONDS
         with suppress(KafkaError):
-            self._requested = self._consumer.end_offsets(places, timeout_ms=ms(PATIENCE_SECONDS))
-        self._request_at = time.monotonic() + REQUEST_EVERY_SECONDS
+            ends = self._consumer.end_offsets(list(places), timeout_ms=ms(PATIENCE_SECONDS))
+            self._requested |= ends
+            pause = REQUEST_EVERY_SECONDS
+        self._request_at = time.monotonic() + pause
