@@ -27,6 +27,8 @@ WORKERS_FAIL = DATABASE_FAILS | {
     *("connections_cut", "commits_lost", "network_stalled"),
     *("kafka_killed", "kafka_paused", "broker_killed"),
 }
+# One after another, these may keep all answers back for two minutes, after which the alert fires.
+EVERYTHING_FAILS = frozenset({"kafka_killed", "broker_killed", "two_nodes_killed", "cluster_killed"})
 RESTARTED = frozenset({"killed", "killed_at_a_point", "told_to_stop"})
 
 
@@ -43,6 +45,7 @@ CAUSES: Mapping[str, Causes] = MappingProxyType(
     {
         DEAD_LETTER: Causes(frozenset({"poisoned"}), float("inf")),
         "OrdersServerErrors": Causes(DATABASE_FAILS, 7),  # A window of five minutes, and one of patience.
+        "OrdersUnanswered": Causes(EVERYTHING_FAILS, 3),
         "OrdersStepFailing": Causes(WORKERS_FAIL, 3),  # Failures again and again, for three minutes.
         "OrdersRestarting": Causes(RESTARTED, 11),  # Four times in ten minutes.
     }

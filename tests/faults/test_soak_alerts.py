@@ -51,7 +51,7 @@ def test_an_alert_is_explained_by_its_fault_and_counted_once_while_it_fires(sour
     ]
 
 
-@pytest.mark.parametrize("alert", ["OrdersServerErrors", "OrdersUnanswered"])
+@pytest.mark.parametrize("alert", ["OrdersServerErrors", "OrdersConsumerBehind"])
 def test_an_alert_without_its_fault_is_a_problem(source: Firing, alert: str) -> None:
     alerts = Alerts(source)
 
