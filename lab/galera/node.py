@@ -104,6 +104,8 @@ class Node(MariaDB):
         if not self._has_state:
             return None
         noted = dict(re.findall(r"^(\w+): +(\S+)$", (self.data / STATE).read_text(), re.MULTILINE))
+        if not noted.keys() >= {"uuid", "seqno"}:
+            return None
         if int(noted["seqno"]) >= 0:
             return f"{noted['uuid']}:{noted['seqno']}"
         done = subprocess.run(
